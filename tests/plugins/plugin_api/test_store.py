@@ -1,0 +1,68 @@
+"""The model store: shipped and trained versions, promotion, roll-back; never half a version."""
+
+import pytest
+from segue.plugin_api import message_model
+from segue.plugin_api.errors import FailedPrecondition, NotFound
+from segue.plugin_api.store import ModelStore
+
+
+@pytest.fixture
+def spec(tmp_path):
+    shipped = tmp_path / "plugin" / "weights"
+    (shipped / "1").mkdir(parents=True)
+    (shipped / "1" / "card.json").write_text('{"model": "m"}')
+    return message_model("m", "a:B", shipped=shipped)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ModelStore(tmp_path / "store")
+
+
+def write(store, spec, text="weights"):
+    with store.new_version(spec) as folder:
+        (folder / "weights").write_text(text)
+
+
+def test_the_shipped_version_serves_until_another_is_promoted(store, spec):
+    write(store, spec)
+    assert list(store.versions(spec)) == [1, 2]
+    assert store.serving(spec) == 1
+    store.promote(spec, 2)
+    assert store.serving(spec) == 2
+    assert store.roll_back(spec) == 1
+    assert store.serving(spec) == 1
+
+
+def test_a_failed_training_leaves_no_version(store, spec):
+    def train():
+        with store.new_version(spec) as folder:
+            (folder / "weights").write_text("half")
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        train()
+    assert list(store.versions(spec)) == [1]
+    assert [path.name for path in (store.root / "m").iterdir()] == []
+
+
+def test_unknown_versions_are_named(store, spec):
+    with pytest.raises(NotFound, match=r"model m has no version 7; it has \[1\]"):
+        store.promote(spec, 7)
+    with pytest.raises(FailedPrecondition, match="no earlier version"):
+        store.roll_back(spec)
+    with pytest.raises(NotFound, match="segue train"):
+        store.serving(message_model("untrained", "a:B"))
+
+
+def test_a_model_that_is_code_alone_needs_no_version(store):
+    assert store.serving(message_model("code", "a:B", trained=False)) == 1
+
+
+def test_the_digest_follows_names_and_bytes(store, spec):
+    write(store, spec, "one")
+    write(store, spec, "one")
+    write(store, spec, "two")
+    assert store.digest(spec, 2) == store.digest(spec, 3) != store.digest(spec, 4)
+    assert store.card(spec, 1) == {"model": "m"}
+    assert store.card(spec, 2) == {}

@@ -1,0 +1,29 @@
+"""Notes as arrays, and the forms in which they travel: shared by the algorithms."""
+
+from segue.music.messages import (
+    music_to_piece,
+    piece_to_notes,
+    piece_to_score,
+    place,
+    score_to_piece,
+    to_key,
+)
+from segue.music.midi import midi_to_piece, piece_to_midi
+from segue.music.piece import KeySignature, Meter, Piece, Syllable, Tempo, TrackInfo
+
+__all__ = [
+    "KeySignature",
+    "Meter",
+    "Piece",
+    "Syllable",
+    "Tempo",
+    "TrackInfo",
+    "midi_to_piece",
+    "music_to_piece",
+    "piece_to_midi",
+    "piece_to_notes",
+    "piece_to_score",
+    "place",
+    "score_to_piece",
+    "to_key",
+]

@@ -1,0 +1,111 @@
+"""A piece cut into cells of its metrical grid: the frames in which harmony is read. A cell is about half a beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.music.grid import Grid
+from segue.music.piece import Piece
+from segue.plugin_api.errors import InvalidMusic
+
+CELL_BEATS: Final = 0.5
+MAX_CELLS: Final = 50_000
+DOWNBEAT, STRONG, BEAT, WEAK = range(4)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What sounds in each cell.
+
+    Attributes
+    ----------
+    edges : ndarray, shape (cells + 1,)
+        Beats at which the cells begin and the last one ends.
+    level : ndarray of int, shape (cells,)
+        ``DOWNBEAT``, ``STRONG`` (the middle of a bar of an even number of beats), ``BEAT`` or ``WEAK``.
+    sounding : ndarray, shape (cells, 128)
+        Share of the cell in which each pitch sounds, 0-1.
+    onsets : ndarray of bool, shape (cells, 12)
+        Whether a pitch class is struck in the cell.
+    """
+
+    edges: NDArray[np.float64]
+    level: NDArray[np.int64]
+    sounding: NDArray[np.float64]
+    onsets: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.level)
+
+    @property
+    def chroma(self) -> NDArray[np.float64]:
+        """Share of the cell in which each pitch class sounds, octaves added up to 1, shape (cells, 12)."""
+        padded = np.pad(self.sounding, ((0, 0), (0, 4)))  # 132 pitches are eleven octaves
+        return np.asarray(np.minimum(padded.reshape(len(self), 11, 12).sum(axis=1), 1.0))
+
+    @property
+    def bass(self) -> NDArray[np.int64]:
+        """Lowest pitch that sounds in each cell, -1 in silence, shape (cells,)."""
+        heard = self.sounding > 0
+        return np.where(heard.any(axis=1), heard.argmax(axis=1), -1)
+
+    @property
+    def top(self) -> NDArray[np.int64]:
+        """Highest pitch that sounds in each cell, -1 in silence, shape (cells,)."""
+        heard = self.sounding[:, ::-1] > 0
+        return np.where(heard.any(axis=1), 127 - heard.argmax(axis=1), -1)
+
+
+def cut(piece: Piece, grid: Grid) -> Cells:
+    """Cut the pitched notes of a piece into cells; drums are left out.
+
+    Raises
+    ------
+    InvalidMusic
+        If there are more than 50,000 cells.
+    """
+    first = np.r_[0, np.cumsum(grid.divisions)]  # cell at which each beat begins
+    count = int(first[-1])
+    if count > MAX_CELLS:
+        raise InvalidMusic(
+            "music", f"lasts {len(grid.beats) - 1} beats; at most about {MAX_CELLS // 2} can be analysed"
+        )
+    edges = np.interp(np.arange(count + 1), first, grid.beats)
+    notes = piece.without_drums()
+    sounding = _heard_after(edges, notes.start, notes.pitch) - _heard_after(edges, notes.end, notes.pitch)
+    sounding = np.where(sounding < 1e-6, 0.0, np.minimum(sounding, 1.0))
+    onsets = np.zeros((count, 12), bool)
+    onsets[_cell_of(edges, notes.start), notes.pitch % 12] = True
+    return Cells(edges, _levels(count, first, grid.downbeats), sounding, onsets)
+
+
+def _cell_of(edges: NDArray[np.float64], beats: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.clip(np.searchsorted(edges, beats + 1e-6, side="right") - 1, 0, len(edges) - 2)
+
+
+def _heard_after(
+    edges: NDArray[np.float64], moments: NDArray[np.float64], pitch: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Count, for each cell and pitch, the share of the cell that lies after each moment: linear in notes and cells."""
+    count = len(edges) - 1
+    moments = np.clip(moments, edges[0], edges[-1])
+    cell = _cell_of(edges, moments)
+    share = (edges[cell + 1] - moments) / (edges[cell + 1] - edges[cell])
+    place = cell * 128 + pitch
+    partial = np.asarray(np.bincount(place, share, count * 128), np.float64).reshape(count, 128)
+    whole = np.cumsum(np.bincount(place, minlength=count * 128).reshape(count, 128), axis=0)
+    partial[1:] += whole[:-1]
+    return partial
+
+
+def _levels(count: int, first: NDArray[np.int64], downbeats: NDArray[np.int64]) -> NDArray[np.int64]:
+    level: NDArray[np.int64] = np.full(count, WEAK)
+    level[first[:-1]] = BEAT
+    bars = np.diff(downbeats)
+    even = (bars % 2 == 0) & (bars > 2)
+    level[first[(downbeats[:-1] + bars // 2)[even]]] = STRONG
+    level[first[downbeats[downbeats < len(first) - 1]]] = DOWNBEAT
+    return level

@@ -1,0 +1,130 @@
+"""Chords: which sounds in each cell, by evidence and a cost of changing.
+
+The evidence is either that of ``template_evidence`` (chord tones, lowest note, how common the chord is) or of a
+trained model with the same shape; ``decode`` is the same for both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.music.cells import Cells
+from segue.music.theory import NO_CHORD, QUALITIES, rotated
+
+CHANGE_COST: Final = (3.0, 3.0, 4.0, 6.0)
+"""Cost of a change at a downbeat, a strong beat, a beat and between beats, that goes with templates."""
+_TONE: Final = (1.0, 0.85, 0.85, 0.7)
+_OTHER: Final = 0.02
+_BASS: Final = (0.7, 0.12, 0.1, 0.04)
+_BASS_OTHER: Final = 0.01
+_BASS_WEIGHT: Final = 0.5
+_PRIOR: Final = (0.0, 0.0, -0.25, -0.35, -0.125, -0.15, -0.125, -0.2, -0.25, -0.2, -0.2)
+"""How much rarer a quality is than a triad, in nats for each pitch class that sounds."""
+
+
+@dataclass(frozen=True)
+class Chords:
+    """Chords one after the other, without gaps.
+
+    Attributes
+    ----------
+    cell : ndarray of int, shape (chords + 1,)
+        First cell of each, and the number of cells.
+    chord : ndarray of int, shape (chords,)
+        Index of the chord (``segue.music.theory``).
+    bass : ndarray of int, shape (chords,)
+        Pitch class that is lowest for the longest time, -1 in silence.
+    confidence : ndarray, shape (chords,)
+        Probability of the chord given what sounds, 0-1.
+    """
+
+    cell: NDArray[np.int64]
+    chord: NDArray[np.int64]
+    bass: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.chord)
+
+
+@cache
+def _templates() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Log probabilities of sounding and of lowest pitch classes for each chord, each of shape (132, 12)."""
+    tones, bass = np.full((2, len(QUALITIES), 12), _OTHER)
+    bass[:] = _BASS_OTHER
+    for row, intervals in enumerate(QUALITIES.values()):
+        tones[row, list(intervals)] = _TONE[: len(intervals)]
+        bass[row, list(intervals)] = _BASS[: len(intervals)]
+    return tuple(rotated(np.log(t / t.sum(axis=1, keepdims=True))) for t in (tones, bass))  # type: ignore[return-value]
+
+
+def template_evidence(cells: Cells) -> NDArray[np.float64]:
+    """Return the log likelihood of each chord in each cell, shape (cells, 133), up to a constant for each cell."""
+    tones, lowest = _templates()
+    chroma, bass = cells.chroma, cells.bass
+    heard = bass >= 0
+    evidence = np.zeros((len(cells), NO_CHORD + 1))
+    evidence[:, :NO_CHORD] = chroma @ tones.T + np.repeat(_PRIOR, 12) * chroma.sum(axis=1, keepdims=True)
+    evidence[heard, :NO_CHORD] += _BASS_WEIGHT * lowest.T[bass[heard] % 12]
+    evidence[:, NO_CHORD] = np.where(heard, evidence.min(axis=1), 1.0)
+    return evidence
+
+
+def decode(
+    cells: Cells, evidence: NDArray[np.float64], change_cost: tuple[float, float, float, float] = CHANGE_COST
+) -> Chords:
+    """Find the best path through the chords: Viterbi's with one cost for any change, linear in chords.
+
+    Parameters
+    ----------
+    cells
+        The piece.
+    evidence : ndarray, shape (cells, 133)
+        Log likelihood of each chord in each cell.
+    change_cost
+        Cost of a change at a downbeat, a strong beat, a beat and between beats, in nats.
+    """
+    path = _viterbi(evidence, -np.array(change_cost)[cells.level])
+    cell = np.r_[0, np.flatnonzero(np.diff(path)) + 1, len(path)]
+    chord = path[cell[:-1]]
+    share = np.exp(evidence - evidence.max(axis=1, keepdims=True))
+    own = share[np.arange(len(path)), path] / share.sum(axis=1)
+    return Chords(cell, chord, _bass_of(cells, cell), np.add.reduceat(own, cell[:-1]) / np.diff(cell))
+
+
+def _viterbi(evidence: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.int64]:
+    count, states = evidence.shape
+    score = evidence[0].copy()
+    source = np.empty((count, states), np.int16)
+    same = np.arange(states, dtype=np.int16)
+    for row in range(1, count):
+        best = int(score.argmax())
+        switched = score[best] + change[row]
+        stays = score >= switched
+        source[row] = np.where(stays, same, best)
+        score = np.where(stays, score, switched) + evidence[row]
+    path = np.empty(count, np.int64)
+    path[-1] = score.argmax()
+    for row in range(count - 1, 0, -1):
+        path[row - 1] = source[row, path[row]]
+    return path
+
+
+def _bass_of(cells: Cells, cell: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the pitch class that is the lowest for the longest time in each stretch; the first cell counts twice."""
+    bass = cells.bass
+    votes = np.zeros((len(cells), 12))
+    heard = bass >= 0
+    votes[heard, bass[heard] % 12] = 1
+    votes[cell[:-1]] *= 2
+    totals = np.add.reduceat(votes, cell[:-1])
+    return np.where(totals.any(axis=1), totals.argmax(axis=1), -1)
+
+
+def find_chords(cells: Cells) -> Chords:
+    """Find the chords of a piece by templates, without a trained model."""
+    return decode(cells, template_evidence(cells))

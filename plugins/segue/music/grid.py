@@ -1,0 +1,136 @@
+"""Where the beats and bars of a piece are: from the file where it can be trusted, else from the notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.music.beats import track_beats
+from segue.music.meter import find_meter
+from segue.music.piece import Meter, Piece
+
+_NEAR: Final = 0.06
+_CLEAR: Final = 0.3
+UNRELATED: Final = 0.12
+"""Confidence under which the notes have nothing to do with the file's beats."""
+_ENOUGH_NOTES: Final = 24
+_MOST_ADDED: Final = 5000
+_LOW: Final = 52
+_FILE_BONUS: Final = 1.3
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Beats and bars.
+
+    Attributes
+    ----------
+    beats : ndarray, shape (n,)
+        Where what is counted falls, in quarter notes of the file, ascending: from at or before the first note to at
+        or after the end of the last; n is at least 2.
+    divisions : ndarray of int, shape (n - 1,)
+        Cells from each beat to the next: 2, 3 in compound time, 4 where half notes are counted.
+    downbeats : ndarray of int
+        Indices of the beats that begin a bar.
+    meters
+        Time signatures in force.
+    pickup
+        Quarter notes before the first downbeat.
+    confidence
+        Share of the onsets' regularity that the grid explains, 0-1.
+    stated
+        True if the bars are the file's own.
+    """
+
+    beats: NDArray[np.float64]
+    divisions: NDArray[np.int64]
+    downbeats: NDArray[np.int64]
+    meters: tuple[Meter, ...]
+    pickup: float
+    confidence: float
+    stated: bool
+
+
+def find_grid(piece: Piece) -> Grid:
+    """Find the beats and bars of a piece.
+
+    The file's beats are taken as they are if the notes lie on them, and shifted if the notes lie beside them by a
+    constant part of a beat; where the notes have nothing to do with them, beats are found in the notes. The file's
+    bars are taken if its beats are and it states a metre other than 1/4, which sequencers write for want of one; else
+    the metre is found from the accents.
+    """
+    shift, confidence = _phase(piece)
+    if confidence < UNRELATED and len(piece) >= _ENOUGH_NOTES:
+        tracked = _cover(piece, piece.seconds_to_beats(track_beats(piece)))
+        if len(tracked) > 1:
+            return _found_grid(piece, tracked, confidence)
+    if shift == 0 and piece.meters and piece.meters[0].numerator > 1:
+        return _stated_grid(piece, confidence)
+    beats = np.arange(np.floor(piece.start.min() - shift + _NEAR), np.ceil(piece.beats - shift - 1e-6) + 1) + shift
+    return _found_grid(piece, beats, confidence)
+
+
+def _found_grid(piece: Piece, beats: NDArray[np.float64], confidence: float) -> Grid:
+    """Lay out bars over beats, by the accents."""
+    length, first, strength = find_meter(piece, beats)
+    downbeats = np.arange(first, len(beats), length)
+    pickup = float(beats[first] - beats[0]) if first < len(beats) else 0.0
+    meters = (Meter(0.0, length, 4),)
+    return Grid(beats, np.full(len(beats) - 1, 2), downbeats, meters, pickup, confidence * strength, False)
+
+
+def _cover(piece: Piece, beats: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Go on with tracked beats, by the nearest distance between them, until they cover all notes."""
+    if len(beats) < 2:
+        return np.zeros(0)
+    first, last = beats[1] - beats[0], beats[-1] - beats[-2]
+    before = np.arange(np.ceil((beats[0] - piece.start.min()) / first), 0, -1)
+    after = np.arange(1, np.ceil((piece.beats - beats[-1]) / last) + 1)
+    if len(before) + len(after) > _MOST_ADDED:
+        return np.zeros(0)
+    return np.concatenate([beats[0] - before * first, beats, beats[-1] + after * last])
+
+
+def _phase(piece: Piece) -> tuple[float, float]:
+    """Return how far the beats lie behind the file's, in quarter notes (0 if at all near), and how sure that is.
+
+    The onsets' mean phase in the sixteenth (in the twelfth of a beat, where there are many triplets) says how the
+    notes lie beside the file's grid, and where the longest and lowest notes begin says which of them is the beat.
+    """
+    turns = {parts: complex(np.exp(2j * np.pi * parts * piece.start).mean()) for parts in (4, 12)}
+    parts = 4 if abs(turns[4]) >= min(abs(turns[12]), _CLEAR) else 12
+    offset = float(np.angle(turns[parts])) / (2 * np.pi * parts)
+    weight = np.minimum(piece.duration, 2.0) * np.where(piece.pitch < _LOW, 2, 1)
+    candidates = (offset + np.arange(parts) / parts + 0.5) % 1 - 0.5
+    distance = np.abs((piece.start[:, None] - candidates + 0.5) % 1 - 0.5)
+    support = weight @ (distance < min(_NEAR, 0.5 / parts))
+    support[np.abs(candidates) < _NEAR] *= _FILE_BONUS
+    best = float(candidates[support.argmax()])
+    return (0.0 if abs(best) < _NEAR else best), float(abs(turns[parts]))
+
+
+def _stated_grid(piece: Piece, confidence: float) -> Grid:
+    """Lay out the file's own beats, counted as its metres count."""
+    bars = piece.bar_starts
+    meters = piece.meter_at(bars)
+    last = bars[-1] + meters[-1].bar_beats
+    pulse = np.array([meter.pulse_beats for meter in meters])
+    length = np.diff(np.r_[bars, last])
+    counts = np.maximum(np.ceil(length / pulse - 1e-6).astype(np.int64), 1)
+    downbeats = np.r_[0, np.cumsum(counts)[:-1]]
+    within = np.arange(counts.sum()) - np.repeat(downbeats, counts)
+    beats = np.r_[np.repeat(bars, counts) + within * np.repeat(pulse, counts), last]
+    compound = np.array([meter.pulse_beats * meter.denominator / 4 == 3 for meter in meters])
+    division = np.where(compound, 3, np.maximum(np.rint(pulse / 0.5), 2).astype(np.int64))
+    short_first = len(bars) > 1 and length[0] < meters[1].bar_beats - 1e-6
+    return Grid(
+        beats,
+        np.repeat(division, counts),
+        downbeats,
+        piece.meter_map,
+        float(length[0]) if short_first else 0.0,
+        confidence,
+        True,
+    )

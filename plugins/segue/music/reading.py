@@ -1,0 +1,105 @@
+"""A piece as it is read once for all aspects: each part is found when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.music.cells import Cells, cut
+from segue.music.chords import CHANGE_COST, Chords, decode, template_evidence
+from segue.music.grid import Grid, find_grid
+from segue.music.keys import Keys, find_keys
+from segue.music.melody import skyline
+from segue.music.piece import Piece
+from segue.music.roman import settle_diminished
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What has been found in a piece.
+
+    Attributes
+    ----------
+    original
+        The piece as it came.
+    evidence
+        What gives the log likelihood of each chord in each cell: templates, or a trained model.
+    change_cost
+        Cost of a change of chord by metrical level that goes with that evidence (``segue.music.chords.decode``).
+    choose_melody
+        What gives the probability that each note of ``pitched`` is of the melody: a trained model; the skyline if None.
+    """
+
+    original: Piece
+    evidence: Callable[[Cells], NDArray[np.float64]] = template_evidence
+    change_cost: tuple[float, float, float, float] = CHANGE_COST
+    choose_melody: Callable[[Reading], NDArray[np.float64]] | None = None
+
+    @cached_property
+    def grid(self) -> Grid:
+        """Beats and bars."""
+        return find_grid(self.original)
+
+    @cached_property
+    def piece(self) -> Piece:
+        """The piece with the bars that were found, if the file's were not right."""
+        if self.grid.stated:
+            return self.original
+        meter = self.grid.meters[0]
+        downbeat = float(self.grid.beats[self.grid.downbeats[0]]) % meter.bar_beats if len(self.grid.downbeats) else 0.0
+        pickup = (meter,) if downbeat >= 0.5 else ()
+        return replace(self.original, meters=(*pickup, meter._replace(beat=downbeat)))
+
+    @cached_property
+    def pitched(self) -> Piece:
+        """The notes that have a pitch."""
+        return self.piece.without_drums()
+
+    @cached_property
+    def cells(self) -> Cells:
+        """What sounds in each cell of the grid."""
+        return cut(self.original, self.grid)
+
+    @cached_property
+    def _draft(self) -> tuple[Chords, Keys]:
+        """Chords as decoded, and the keys that they suggest."""
+        found = decode(self.cells, self.evidence(self.cells), self.change_cost)
+        return found, find_keys(self.cells, found)
+
+    @cached_property
+    def chords(self) -> Chords:
+        """Chords, their diminished sevenths named by where they lead."""
+        found, keys = self._draft
+        settled = settle_diminished(found.chord.tolist(), keys.per_cell()[found.cell[:-1]].tolist())
+        return replace(found, chord=np.array(settled))
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The key and the local keys."""
+        found, keys = self._draft
+        return keys if np.array_equal(found.chord, self.chords.chord) else find_keys(self.cells, self.chords)
+
+    @cached_property
+    def melody_probability(self) -> NDArray[np.float64]:
+        """Probability that each note of ``pitched`` belongs to the melody; the skyline is sure of itself."""
+        return self.choose_melody(self) if self.choose_melody else skyline(self.pitched).astype(np.float64)
+
+    @property
+    def melody(self) -> NDArray[np.bool_]:
+        """True for each note of ``pitched`` that belongs to the melody."""
+        return np.asarray(self.melody_probability >= 0.5)
+
+    def key_at(self, beats: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Local key at each beat."""
+        return self.keys.per_cell()[self._cell_at(beats)]
+
+    def chord_at(self, beats: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Chord at each beat."""
+        return np.repeat(self.chords.chord, np.diff(self.chords.cell))[self._cell_at(beats)]
+
+    def _cell_at(self, beats: NDArray[np.float64]) -> NDArray[np.int64]:
+        found = np.searchsorted(self.cells.edges, beats + 1e-6, side="right") - 1
+        return np.clip(found, 0, len(self.cells) - 1)

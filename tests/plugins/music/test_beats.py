@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+from segue.music import Piece
+from segue.music.beats import track_beats
+from segue.music.grid import find_grid
+
+
+def performance(tempo, seconds=40.0, drift=0.0, jitter=0.01, seed=0):
+    """Eighths over a bass on each beat, in a file that knows nothing of their tempo."""
+    rng = np.random.default_rng(seed)
+    beat = 60 / tempo
+    beats = np.cumsum(np.full(int(seconds / beat), beat) * np.linspace(1, 1 + drift, int(seconds / beat)))
+    halves = np.sort(np.r_[beats, beats + beat / 2])
+    start = np.r_[halves, beats] + rng.normal(0, jitter, len(halves) + len(beats))
+    pitch = np.r_[60 + np.arange(len(halves)) % 12, 40 + np.arange(len(beats)) % 5]
+    length = np.r_[np.full(len(halves), 0.4 * beat), np.full(len(beats), 0.9 * beat)]
+    return beats, Piece.of(np.maximum(start, 0) * 2, length * 2, pitch)
+
+
+@pytest.mark.parametrize(("tempo", "drift"), [(73, 0), (97, 0.1), (131, -0.1)])
+def test_beats_are_found_in_a_performance(tempo, drift):
+    beats, piece = performance(tempo, drift=drift)
+    found = track_beats(piece)
+    near = np.abs(found[:, None] - beats).min(axis=0) < 0.07
+    assert near.mean() > 0.9
+    assert abs(len(found) - len(beats)) <= 3
+
+
+def test_the_grid_follows_a_performance():
+    _, piece = performance(97)
+    grid = find_grid(piece)
+    assert not grid.stated
+    assert np.median(np.diff(grid.beats)) == pytest.approx(2 * 60 / 97, rel=0.03)
+    assert grid.beats[0] <= piece.start.min() + 0.1
+    assert grid.beats[-1] >= piece.beats
+    assert grid.confidence < 0.12
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        Piece.of([], [], []),
+        Piece.of([0], 1, [60]),
+        Piece.of([0, 90_000], 1, [60, 62]),
+        Piece.of(np.zeros(100), 1, 60),
+        Piece.of(np.random.default_rng(0).uniform(0, 200, 300), 0.5, 60),
+    ],
+)
+def test_nothing_regular_is_no_reason_to_fail(piece):
+    assert np.isfinite(track_beats(piece)).all()
+    if len(piece):
+        grid = find_grid(piece)
+        assert (np.diff(grid.beats) > 0).all()
+        assert len(grid.beats) >= 2

@@ -1,0 +1,134 @@
+import io
+import random
+import zipfile
+
+import pytest
+from segue.music import Meter, music_to_piece
+from segue.music.musicxml import musicxml_to_piece
+from segue.plugin_api import InvalidMusic
+from segue.v1 import music_pb2 as pb
+
+DOCTYPE = (
+    '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 3.1 Partwise//EN" '
+    '"http://www.musicxml.org/dtds/partwise.dtd">'
+)
+
+
+def note(step, duration, *, octave=4, extra=""):
+    pitch = f"<pitch><step>{step}</step><octave>{octave}</octave></pitch>"
+    return f"<note>{pitch}<duration>{duration}</duration>{extra}</note>"
+
+
+def document(*bars, head="", doctype=DOCTYPE):
+    measures = "".join(f'<measure number="{i}">{bar}</measure>' for i, bar in enumerate(bars))
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>{doctype}<score-partwise><part-list><score-part id="P1">'
+        f"<part-name>Violin</part-name>{head}</score-part></part-list>"
+        f'<part id="P1">{measures}</part></score-partwise>'
+    ).encode()
+
+
+ATTRIBUTES = (
+    "<attributes><divisions>2</divisions><key><fifths>-3</fifths><mode>minor</mode></key>"
+    "<time><beats>3</beats><beat-type>4</beat-type></time></attributes>"
+)
+PROGRAM = '<midi-instrument id="I1"><midi-program>41</midi-program></midi-instrument>'
+
+
+def test_notes_pickup_key_and_metre():
+    data = document(
+        ATTRIBUTES + note("G", 2), note("C", 4, octave=5) + note("D", 2, octave=5), note("E", 6, octave=5), head=PROGRAM
+    )
+    piece, notices = musicxml_to_piece(data)
+    assert not notices
+    assert piece.start.tolist() == [0, 1, 3, 4]
+    assert piece.pitch.tolist() == [67, 72, 74, 76]
+    assert piece.meters == (Meter(0, 3, 4), Meter(1, 3, 4))
+    assert piece.bar_of(piece.start).tolist() == [1, 2, 2, 3]
+    assert (piece.keys[0].tonic, piece.keys[0].minor) == (0, True)
+    assert piece.tracks[0] == ("Violin", 40, False)
+
+
+def test_chords_voices_ties_grace_notes_and_lyrics():
+    chord = "<note><chord/><pitch><step>E</step><octave>4</octave></pitch><duration>2</duration></note>"
+    grace = "<note><grace/><pitch><step>B</step><octave>4</octave></pitch></note>"
+    backup = "<backup><duration>4</duration></backup>"
+    text = "<lyric><syllabic>begin</syllabic><text>glo</text></lyric>"
+    first = ATTRIBUTES + note("C", 2) + chord + grace + note("G", 2, extra=text) + backup + note("C", 6, octave=3)
+    second = note("A", 6, extra='<tie type="start"/>')
+    third = note("A", 2, extra='<tie type="stop"/>')
+    piece, _ = musicxml_to_piece(document(first, second, third))
+    rows = sorted(zip(piece.start.tolist(), piece.duration.tolist(), piece.pitch.tolist(), strict=True))
+    assert rows == [(0, 1, 60), (0, 1, 64), (0, 3, 48), (1, 1, 67), (3, 4, 69)]
+    assert piece.lyrics == ((1.0, "glo-"),)
+
+
+def test_tempo_dynamics_and_repeats():
+    direction = '<direction><direction-type><dynamics><pp/></dynamics></direction-type><sound tempo="72"/></direction>'
+    repeat = '<barline location="right"><repeat direction="backward"/></barline>'
+    piece, notices = musicxml_to_piece(document(ATTRIBUTES + direction + note("C", 6) + repeat))
+    assert piece.tempos[0].quarters_per_minute == 72
+    assert piece.velocity.tolist() == [32]
+    assert "Repeats" in notices[0]
+
+
+def test_compressed():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("META-INF/container.xml", "<broken")
+        archive.writestr("score.xml", document(ATTRIBUTES + note("C", 6)))
+    piece, _ = music_to_piece(pb.Music(musicxml=packed.getvalue()))
+    assert piece.pitch.tolist() == [60]
+
+
+def bomb():
+    entities = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10))
+    return document("", doctype=f'<!DOCTYPE score-partwise [<!ENTITY l0 "lol">{entities}]>')
+
+
+def zip_bomb():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("score.xml", bytes(80 << 20))
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"", "well-formed"),
+        (b"<score-partwise>", "well-formed"),
+        (b"<html/>", "<html>"),
+        (b"PK\x03\x04 but no zip", ".mxl"),
+        (b"<score-partwise/>", "no part"),
+        (b"<a>" * 100 + b"</a>" * 100, "levels"),
+        (document('<note><pitch><step>H</step></pitch><duration>1</duration></note>'), "step 'H'"),
+        (document(note("C", 1, octave=99)), "bar 1"),
+        (document(ATTRIBUTES + "<forward><duration>1e300</duration></forward>" * 2), "beats"),
+        (bomb(), "entities"),
+        (zip_bomb(), "unpacks"),
+        (document("", doctype='<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'), "entities"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_read_is_refused_by_name(data, text):
+    with pytest.raises(InvalidMusic, match=text) as caught:
+        musicxml_to_piece(data, "music.musicxml")
+    assert caught.value.violations[0][0] == "music.musicxml"
+
+
+def test_mutated_documents_are_read_or_refused():
+    rng = random.Random(0)
+    good = document(ATTRIBUTES + note("C", 2) + note("D", 4), note("E", 6), head=PROGRAM)
+    for _ in range(400):
+        data = bytearray(good)
+        for _ in range(rng.randrange(1, 6)):
+            at = rng.randrange(len(data))
+            if rng.random() < 0.3:
+                del data[at : at + rng.randrange(40)]
+            else:
+                data[at] = rng.choice(b'<>/"0123456789-&;x\xff')
+        try:
+            piece, _ = musicxml_to_piece(bytes(data))
+        except InvalidMusic:
+            continue
+        assert (piece.duration > 0).all()

@@ -1,0 +1,143 @@
+"""One call of an algorithm, from route to annotated answer."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import time
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from google.protobuf.message import Message
+from segue.plugin_api.algorithm import Call, Plays, StreamingGenerator
+from segue.plugin_api.errors import InternalError, InvalidField, SegueError, Unavailable, Unsupported
+from segue.server.answers import Answers
+from segue.server.envelope import current_call
+from segue.server.fleet import VERBS, Fleet
+from segue.server.metrics import SHADOW_CALLS
+from segue.server.options import options_digest, parse_options
+from segue.server.routing import Capability, Route, Router
+from segue.server.served import CallModels, ServedAlgorithm
+from segue.v1 import analyze_pb2, catalog_pb2, generate_pb2, lineage_pb2, recommend_pb2, transfer_pb2
+
+RESPONSES: Final[Mapping[Capability, Any]] = {
+    catalog_pb2.CAPABILITY_RECOMMEND: recommend_pb2.RecommendResponse,
+    catalog_pb2.CAPABILITY_GENERATE: generate_pb2.GenerateResponse,
+    catalog_pb2.CAPABILITY_TRANSFER: transfer_pb2.TransferResponse,
+    catalog_pb2.CAPABILITY_ANALYZE: analyze_pb2.AnalyzeResponse,
+}
+_MOST_SHADOWS: Final = 16
+
+
+class Calls:
+    """Runs algorithms for ``MusicService``.
+
+    Parameters
+    ----------
+    router, fleet
+        Who answers.
+    plays
+        What listeners played.
+    answers
+        Answers kept by request id.
+    """
+
+    def __init__(self, router: Router, fleet: Fleet, plays: Plays, answers: Answers) -> None:
+        self._router = router
+        self._fleet = fleet
+        self._plays = plays
+        self._answers = answers
+        self._shadows: set[asyncio.Task[None]] = set()
+
+    async def answer(self, capability: Capability, request: Any) -> Any:
+        """Answer a unary call; one with a request id is run once and then answered from what was kept."""
+        if not request.request_id:
+            return await self._run(capability, request)
+        data = await self._answers.once(
+            self._answers.key(VERBS[capability], "", request.request_id),
+            hashlib.sha256(request.SerializeToString(deterministic=True)).digest(),
+            lambda: self._serialized(capability, request),
+            timeout_seconds=current_call.get().deadline - time.monotonic(),
+            listener_id=getattr(request, "listener_id", ""),
+        )
+        return RESPONSES[capability].FromString(data)
+
+    async def stream(self, request: generate_pb2.GenerateRequest) -> AsyncIterator[generate_pb2.GenerateStreamResponse]:
+        """Answer a streamed Generate; the lineage comes with the last message."""
+        if request.count > 1:
+            raise InvalidField("request.count", f"is {request.count}, must be 0 or 1 for a stream")
+        if request.request_id:
+            raise InvalidField("request.request_id", "is not kept for a stream; leave it empty or call Generate")
+        route = self._router.route(catalog_pb2.CAPABILITY_GENERATE, request)
+        served, algorithm = route.served, route.served.algorithm
+        if not isinstance(algorithm, StreamingGenerator):
+            raise Unsupported(f"algorithm {served.name} does not stream; call Generate")
+        call, models = self._call(served, request)
+        try:
+            async for response in algorithm.generate_stream(request, call):
+                if response.HasField("complete"):
+                    response.complete.lineage.CopyFrom(_lineage(route, call, models))
+                yield response
+        except (Exception, SystemExit) as error:
+            raise self._judge(served, error) from error
+
+    async def _serialized(self, capability: Capability, request: Any) -> bytes:
+        response: Message = await self._run(capability, request)
+        return response.SerializeToString()
+
+    async def _run(self, capability: Capability, request: Any) -> Any:
+        route = self._router.route(capability, request)
+        if route.shadow is not None and len(self._shadows) < _MOST_SHADOWS:
+            task = asyncio.create_task(self._run_shadow(capability, route.shadow, request))
+            self._shadows.add(task)
+            task.add_done_callback(self._shadows.discard)
+        return await self._run_one(capability, route, request)
+
+    async def _run_one(self, capability: Capability, route: Route, request: Any) -> Any:
+        call, models = self._call(route.served, request)
+        try:
+            response = await getattr(route.served.algorithm, VERBS[capability])(request, call)
+        except (Exception, SystemExit) as error:
+            raise self._judge(route.served, error) from error
+        if not isinstance(response, RESPONSES[capability]):
+            raise InternalError(f"algorithm {route.served.name} answered with a {type(response).__name__}")
+        response.lineage.CopyFrom(_lineage(route, call, models))
+        return response
+
+    async def _run_shadow(self, capability: Capability, shadow: ServedAlgorithm, request: Message) -> None:
+        try:
+            await self._run_one(capability, Route(shadow, "shadow"), request)
+            SHADOW_CALLS.labels(shadow.name, "ok").inc()
+        except SegueError as error:
+            SHADOW_CALLS.labels(shadow.name, error.reason).inc()
+
+    def _call(self, served: ServedAlgorithm, request: Any) -> tuple[Call, CallModels]:
+        options = parse_options(served.algorithm.Options, request.options)
+        seed = request.seed if request.HasField("seed") else random.getrandbits(32)
+        models = CallModels(served, current_call.get().deadline)
+        return Call(options=options, seed=seed, models=models, plays=self._plays), models
+
+    def _judge(self, served: ServedAlgorithm, error: BaseException) -> Exception:
+        """Turn what an algorithm raised into what the caller is told; suspect the algorithm if it looks ill."""
+        if isinstance(error, SegueError | TimeoutError):
+            if isinstance(error, Unavailable | InternalError):
+                self._fleet.suspect(served)
+            return error
+        return InternalError(f"algorithm {served.name} raised {type(error).__name__}: {error}")
+
+
+def _lineage(route: Route, call: Call, models: CallModels) -> lineage_pb2.Lineage:
+    served = route.served
+    return lineage_pb2.Lineage(
+        response_id=current_call.get().id,
+        algorithm=served.name,
+        algorithm_version=served.algorithm.version,
+        plugin=served.plugin.distribution,
+        models=models.lineage(),
+        options_digest=options_digest(call.options),
+        seed=call.seed,
+        variant=route.variant,
+        time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+    )

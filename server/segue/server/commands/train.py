@@ -1,0 +1,155 @@
+"""``segue train``: real data in, the next version of a model out."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import platform
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+from segue.plugin_api.algorithm import Algorithm
+from segue.plugin_api.errors import InvalidOption, NotFound, Unsupported
+from segue.plugin_api.store import CARD, ModelStore, digest_folder
+from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
+from segue.server.commands.plainly import plainly
+from segue.server.plugins import load_plugins
+from segue.server.settings import Settings
+
+app = typer.Typer(help="Train or evaluate an algorithm's model.", add_completion=False)
+console = Console()
+
+
+@app.command()
+@plainly
+def train(
+    algorithm: Annotated[str, typer.Argument(help="Name of the algorithm, e.g. ials.")],
+    data: Annotated[Path, typer.Option(help="Folder or file of training data.", exists=True)],
+    out: Annotated[Path | None, typer.Option(help="Model store to write the next version into.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.", min=0, max=2**32 - 1)] = 0,
+    evaluate: Annotated[bool, typer.Option("--evaluate", help="Only measure the version that serves.")] = False,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE, a setting of the trainer.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the reports as JSON.")] = False,
+) -> None:
+    """Train an algorithm's model on your data and put it into the store, or measure it with --evaluate.
+
+    An interrupted training goes on where it stopped. Serve the new version with 'segue models promote'.
+
+    Example: segue train ials --data lastfm_2k --out store
+    """
+    store = ModelStore(out or Settings().store)
+    chosen = _algorithm(algorithm)
+    trainer = _trainer(chosen)
+    spec = chosen.models[0]
+    if evaluate:
+        reports = trainer.evaluate(data, store.path(spec, store.serving(spec)), console)
+        _show(reports, as_json=as_json)
+        return
+    settings = _settings(trainer, setting or [])
+    work = store.root / ".training" / spec.name
+    work.mkdir(parents=True, exist_ok=True)
+    if int(os.environ.get("RANK", "0")):  # under torchrun, the first process alone writes the version
+        with tempfile.TemporaryDirectory() as aside:
+            trainer.train(Run(data, Path(aside), work, seed, Console(quiet=True)), settings)
+        return
+    started = time.monotonic()
+    with store.new_version(spec) as artifacts:
+        run = Run(data=data, artifacts=artifacts, work=work, seed=seed, console=console)
+        reports = trainer.train(run, settings)
+        card = _card(chosen, run, settings, reports, time.monotonic() - started)
+        (artifacts / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
+    written = max(store.versions(spec))
+    _show(reports, as_json=as_json)
+    if not as_json:
+        console.print(f"Wrote {spec.name} version {written}. Serve it: segue models promote {spec.name} {written}")
+
+
+def _algorithm(name: str) -> Algorithm:
+    found = {algorithm.name: algorithm for plugin in load_plugins() for algorithm in plugin.algorithms}
+    if name not in found:
+        trainable = sorted(known for known, algorithm in found.items() if algorithm.trainer)
+        raise NotFound(f"no algorithm {name!r}; those that can be trained: {', '.join(trainable) or 'none'}")
+    return found[name]
+
+
+def _trainer(algorithm: Algorithm) -> Trainer:
+    if not algorithm.trainer:
+        raise Unsupported(f"algorithm {algorithm.name!r} has nothing to train")
+    module, _, name = algorithm.trainer.partition(":")
+    trainer: Trainer = getattr(importlib.import_module(module), name)()
+    return trainer
+
+
+def _settings(trainer: Trainer, given: Sequence[str]) -> TrainingSettings:
+    values: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{text!r} must be NAME=VALUE", param_hint="--set")
+        values[name] = value
+    try:
+        return trainer.Settings.model_validate(values)
+    except ValidationError as error:
+        known = ", ".join(trainer.Settings.model_fields) or "none"
+        details = [(".".join(map(str, d["loc"])), f"{d['msg']}; settings are: {known}") for d in error.errors()]
+        raise InvalidOption(*details[0], details[1:]) from None
+
+
+def _card(
+    algorithm: Algorithm, run: Run, settings: TrainingSettings, reports: Sequence[Report], seconds: float
+) -> dict[str, Any]:
+    """Return the model card: how the version was made, from what, and how good it is."""
+    chosen = " ".join(
+        f"--set {name}={shlex.quote(str(value))}" for name, value in settings if name in settings.model_fields_set
+    )
+    command = f"segue train {algorithm.name} --data {shlex.quote(run.data.name)} --seed {run.seed} {chosen}".strip()
+    return {
+        "model": algorithm.models[0].name,
+        "algorithm": f"{algorithm.name} {algorithm.version}",
+        "summary": algorithm.summary,
+        "command": command,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds),
+        "seed": run.seed,
+        "settings": settings.model_dump(mode="json"),
+        "data": [
+            {
+                "name": source.name,
+                "licence": source.licence,
+                "non_commercial": source.non_commercial,
+                "digest": digest_folder(source.path),
+            }
+            for source in run.sources
+        ],
+        "reports": [{"protocol": report.protocol, "rows": report.rows} for report in reports],
+        "environment": {"python": platform.python_version(), **_versions("numpy", "torch", "segue")},
+    }
+
+
+def _versions(*names: str) -> dict[str, str]:
+
+    return {name: version(name) for name in names if name in sys.modules or name == "segue"}
+
+
+def _show(reports: Sequence[Report], *, as_json: bool) -> None:
+    if as_json:
+        console.print_json(json.dumps([{"protocol": r.protocol, "rows": r.rows} for r in reports]))
+        return
+    for report in reports:
+        metrics = list(dict.fromkeys(metric for row in report.rows.values() for metric in row))
+        table = Table("", *metrics, title=report.protocol, title_justify="left")
+        for name, row in report.rows.items():
+            table.add_row(name, *(f"{row[metric]:.4g}" if metric in row else "" for metric in metrics))
+        console.print(table)

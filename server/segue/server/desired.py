@@ -1,0 +1,70 @@
+"""What operators asked for, kept in one file beside the models so that every gateway process follows it.
+
+STORE/gateway.json    {"unloaded": [...], "traffic": {"recommend": {"shares": {"ials": 1.0}, "shadow": ""}}}
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class TrafficRule(BaseModel):
+    """Who answers calls that name no algorithm."""
+
+    model_config = ConfigDict(extra="forbid")
+    shares: dict[str, float]
+    shadow: str = ""
+
+
+class Desired(BaseModel):
+    """What operators asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+    unloaded: set[str] = set()
+    traffic: dict[str, TrafficRule] = {}
+
+
+class DesiredFile:
+    """The file, and the state that was read from it last.
+
+    Parameters
+    ----------
+    folder
+        Folder of the model store.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "gateway.json"
+        self._stamp = 0
+        self.state = Desired()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the file again if it changed."""
+        try:
+            stamp = self._path.stat().st_mtime_ns
+        except FileNotFoundError:
+            self.state, self._stamp = Desired(), 0
+            return
+        if stamp != self._stamp:
+            self.state, self._stamp = Desired.model_validate_json(self._path.read_text()), stamp
+
+    @contextmanager
+    def change(self) -> Iterator[Desired]:
+        """Change the state under a lock that all processes share; it is written when the block ends without error."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.refresh()
+            state = self.state.model_copy(deep=True)
+            yield state
+            aside = self._path.with_name(f".gateway-{os.getpid()}.json")
+            aside.write_text(state.model_dump_json(indent=2))
+            aside.replace(self._path)
+            self.refresh()

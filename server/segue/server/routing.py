@@ -1,0 +1,142 @@
+"""From a request to the one algorithm that answers it."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from segue.plugin_api.algorithm import Transferrer
+from segue.plugin_api.errors import AlgorithmUnavailable, InvalidField, UnknownAlgorithm
+from segue.server.desired import DesiredFile, TrafficRule
+from segue.server.fleet import READY, VERBS, Fleet
+from segue.server.served import ServedAlgorithm
+from segue.server.settings import Settings
+from segue.v1 import catalog_pb2, transfer_pb2
+
+Capability: TypeAlias = "catalog_pb2.Capability.ValueType"
+
+
+@dataclass(frozen=True)
+class Route:
+    """Who answers, and who listens.
+
+    Attributes
+    ----------
+    served
+        The algorithm.
+    variant
+        Why it: ``"named"``, ``"default"`` or ``"split"``.
+    shadow
+        An algorithm that gets a copy of the call; None if there is none.
+    """
+
+    served: ServedAlgorithm
+    variant: str
+    shadow: ServedAlgorithm | None = None
+
+
+class Router:
+    """Chooses algorithms.
+
+    Parameters
+    ----------
+    settings
+        Holds the default algorithms.
+    fleet
+        What there is.
+    desired
+        Holds the traffic rules.
+    """
+
+    def __init__(self, settings: Settings, fleet: Fleet, desired: DesiredFile) -> None:
+        self._settings = settings
+        self._fleet = fleet
+        self._desired = desired
+
+    def route(self, capability: Capability, request: Any) -> Route:
+        """Choose the algorithm for a request.
+
+        Raises
+        ------
+        UnknownAlgorithm
+            If the one named does not exist, or nobody has the capability.
+        AlgorithmUnavailable
+            If it does not answer now.
+        InvalidField
+            If a Transfer has no target, or one that the algorithm can't follow.
+        """
+        able = self._able(capability, request)
+        rule = self._desired.state.traffic.get(VERBS[capability])
+        if request.algorithm:
+            route = Route(self._named(capability, request.algorithm, able), "named")
+        elif rule is not None:
+            route = self._split(rule, request)
+        else:
+            route = Route(self.default(capability, able), "default")
+        if route.served.state != READY:
+            cause = f": {route.served.cause}" if route.served.cause else ""
+            state = catalog_pb2.AlgorithmState.Name(route.served.state).removeprefix("ALGORITHM_STATE_").lower()
+            raise AlgorithmUnavailable(f"algorithm {route.served.name} is {state}{cause}")
+        return route
+
+    def default(self, capability: Capability, able: list[ServedAlgorithm] | None = None) -> ServedAlgorithm:
+        """Return the algorithm that answers calls naming none: the setting's, else the first registered.
+
+        Raises
+        ------
+        UnknownAlgorithm
+            If nobody has the capability.
+        """
+        candidates = self._able(capability, None) if able is None else able
+        wanted = self._settings.default_algorithms.get(VERBS[capability])  # type: ignore[call-overload]
+        for served in candidates:
+            if served.name == wanted:
+                return served
+        if not candidates:
+            raise UnknownAlgorithm(f"this server has no algorithm that can {VERBS[capability]} so")
+        return candidates[0]
+
+    def _able(self, capability: Capability, request: Any) -> list[ServedAlgorithm]:
+        """Return the algorithms of a capability; for a Transfer, those that can follow its target."""
+        found = [s for s in self._fleet.algorithms.values() if s.algorithm.capability == capability]
+        if isinstance(request, transfer_pb2.TransferRequest):
+            target = request.WhichOneof("target")
+            if target is None:
+                raise InvalidField("target", "is required: one of style, example, attributes, polish")
+            found = [s for s in found if isinstance(s.algorithm, Transferrer) and target in s.algorithm.targets]
+        return found
+
+    def _named(self, capability: Capability, name: str, able: list[ServedAlgorithm]) -> ServedAlgorithm:
+        for served in able:
+            if served.name == name:
+                return served
+        existing = self._fleet.algorithms.get(name)
+        known = ", ".join(served.name for served in able) or "none"
+        if existing is not None and existing.algorithm.capability == capability:
+            raise InvalidField("target", f"can't be followed by algorithm {name!r}; those that can: {known}")
+        raise UnknownAlgorithm(f"no algorithm {name!r} can {VERBS[capability]}; there are: {known}")
+
+    def _split(self, rule: TrafficRule, request: Any) -> Route:
+        names = [name for name in rule.shares if name in self._fleet.algorithms]
+        weights = [rule.shares[name] for name in names]
+        if not sum(weights):
+            raise UnknownAlgorithm("the traffic rules name no algorithm of this server")
+        point = _stable_fraction(getattr(request, "listener_id", "") or request.request_id) * sum(weights)
+        chosen = names[-1]
+        for name, weight in zip(names, weights, strict=True):
+            point -= weight
+            if point < 0:
+                chosen = name
+                break
+        shadow = self._fleet.algorithms.get(rule.shadow)
+        variant = "default" if len(names) == 1 else "split"
+        return Route(self._fleet.algorithms[chosen], variant, shadow if shadow and shadow.state == READY else None)
+
+
+def _stable_fraction(key: str) -> float:
+    """Return a number in [0, 1) that is always the same for a key, and random without one."""
+    if not key:
+        return random.random()
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64

@@ -1,0 +1,118 @@
+"""Checks requests against the rules that the protos state for their fields (``rules.proto``)."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.message import Message
+from segue.plugin_api.errors import InvalidField
+from segue.v1 import rules_pb2
+
+_MOST_VIOLATIONS: Final = 20
+_FLOATS: Final = (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
+_OWN_PACKAGE: Final = "segue.v1."
+
+
+def check(message: Message) -> None:
+    """Check a message and everything in it.
+
+    Raises
+    ------
+    InvalidField
+        Naming every field at fault, at most 20, with its value and what would be right.
+    """
+    broken = list(islice(_violations(message, ""), _MOST_VIOLATIONS))
+    if broken:
+        (field, text), *others = broken
+        raise InvalidField(field, text, others)
+
+
+@functools.cache
+def _rules(field: FieldDescriptor) -> rules_pb2.Rules | None:
+    options = field.GetOptions()
+    return options.Extensions[rules_pb2.rules] if options.HasExtension(rules_pb2.rules) else None
+
+
+@functools.cache
+def _required(descriptor: Descriptor) -> list[FieldDescriptor]:
+    """Singular fields that must be set; a member of a oneof only once it is chosen."""
+    return [
+        field
+        for field in descriptor.fields
+        if (rules := _rules(field)) is not None
+        and ((rules.required and not field.is_repeated and field.containing_oneof is None) or rules.min_items)
+    ]
+
+
+def _violations(message: Message, path: str) -> Iterator[tuple[str, str]]:
+    set_fields = message.ListFields()
+    present = {field.number for field, _ in set_fields}
+    for field in _required(message.DESCRIPTOR):
+        if field.number not in present:
+            rules = _rules(field)
+            yield path + field.name, f"needs at least {rules.min_items}" if rules and rules.min_items else "is required"
+    for field, value in set_fields:
+        if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
+            if field.message_type and field.message_type.full_name.startswith(_OWN_PACKAGE):
+                yield from _messages(field, value, path)
+        elif field.is_repeated:
+            yield from _count(field, value, path)
+            for index, element in enumerate(value):
+                yield from _scalar(field, element, f"{path}{field.name}[{index}]")
+        else:
+            yield from _scalar(field, value, path + field.name)
+
+
+def _messages(field: FieldDescriptor, value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if not field.is_repeated:
+        yield from _violations(value, f"{path}{field.name}.")
+        return
+    too_many = list(_count(field, value, path))
+    yield from too_many
+    if not too_many:
+        for index, element in enumerate(value):
+            yield from _violations(element, f"{path}{field.name}[{index}].")
+
+
+def _count(field: FieldDescriptor, value: Any, path: str) -> Iterator[tuple[str, str]]:
+    rules = _rules(field)
+    if rules is not None and rules.max_items and len(value) > rules.max_items:
+        yield path + field.name, f"has {len(value)} elements, must have at most {rules.max_items}"
+    if rules is not None and len(value) < rules.min_items:
+        yield path + field.name, f"has {len(value)} elements, must have at least {rules.min_items}"
+
+
+def _scalar(field: FieldDescriptor, value: Any, name: str) -> Iterator[tuple[str, str]]:
+    if field.cpp_type in _FLOATS and not math.isfinite(value):
+        yield name, f"is {value}, must be a finite number"
+        return
+    if field.enum_type and value not in field.enum_type.values_by_number:
+        yield name, f"is {value}, must be one of {_names(field.enum_type)}"
+        return
+    rules = _rules(field)
+    if rules is None:
+        return
+    if isinstance(value, str | bytes):
+        unit = "characters" if isinstance(value, str) else "bytes"
+        if rules.max_length and len(value) > rules.max_length:
+            yield name, f"has {len(value):,} {unit}, must have at most {rules.max_length:,}"
+        elif len(value) < max(rules.min_length, rules.required):
+            yield name, f"has {len(value)} {unit}, must have at least {max(rules.min_length, rules.required)}"
+        elif isinstance(value, str) and rules.pattern and not re.fullmatch(rules.pattern, value):
+            yield name, f"is {value!r}, must match {rules.pattern}"
+    elif rules.HasField("min") and value < rules.min:
+        yield name, f"is {value:g}, must be at least {rules.min:g}"
+    elif rules.HasField("max") and value > rules.max:
+        yield name, f"is {value:g}, must be at most {rules.max:g}"
+    elif rules.required and field.enum_type and value == 0:
+        yield name, f"must be one of {_names(field.enum_type)}"
+
+
+def _names(enum: EnumDescriptor) -> str:
+    return ", ".join(value.name for value in enum.values if value.number)

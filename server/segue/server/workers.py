@@ -1,0 +1,116 @@
+"""Several gateway processes on one address, before one embedded Triton.
+
+The parent runs the tritonserver and keeps the workers alive; the kernel spreads connections over them (SO_REUSEPORT).
+The first worker loads and heals models; all of them probe, and listen once what they probed is settled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import uvloop
+from pydantic import SecretStr
+from segue.server.app import App
+from segue.server.logs import set_up_logging
+from segue.server.settings import Settings
+from segue.server.tritonserver import TritonServer, free_port
+
+log = logging.getLogger(__name__)
+
+_PLACE: Final = "SEGUE_WORKER"
+_RESTART_SECONDS: Final = 1.0
+
+
+class Workers:
+    """The parent of the workers.
+
+    Parameters
+    ----------
+    settings
+        The server's settings.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        host, _, port = settings.address.rpartition(":")
+        address = settings.address if int(port) else f"{host}:{free_port()}"
+        self._settings = settings.model_copy(update={"address": address})
+        self._processes: dict[int, asyncio.subprocess.Process] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until told to stop, then drain the workers and stop Triton."""
+        scratch = Path(tempfile.mkdtemp(prefix="segue-"))
+        repository = scratch / "models"
+        repository.mkdir()
+        triton = None if self._settings.triton else TritonServer(repository, scratch)
+        if triton is not None:
+            await triton.start()
+            self._settings = self._settings.model_copy(update={"triton": triton.address})
+        keepers = [
+            asyncio.create_task(self._keep(index, repository if triton else None))
+            for index in range(self._settings.workers)
+        ]
+        await stop.wait()
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)
+        for process in self._processes.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+        await asyncio.gather(*(process.wait() for process in self._processes.values()))
+        if triton is not None:
+            await triton.stop()
+        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
+    async def _keep(self, index: int, repository: Path | None) -> None:
+        place = {"index": index, "repository": str(repository) if repository else None}
+        flags = {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in self._settings
+        }
+        if self._settings.metrics_address:
+            host, _, port = self._settings.metrics_address.rpartition(":")
+            flags["metrics_address"] = f"{host}:{int(port) + index}"
+        environment = os.environ | {_PLACE: json.dumps(place | {"settings": flags}, default=str)}
+        while True:
+            process = await asyncio.create_subprocess_exec(sys.executable, "-m", __name__, env=environment)
+            self._processes[index] = process
+            code = await process.wait()
+            log.error("worker died", extra={"worker": index, "exit_code": code})
+            await asyncio.sleep(_RESTART_SECONDS)
+
+
+async def _work(settings: Settings, index: int, repository: str | None) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    server = App(settings, repository=Path(repository) if repository else None, manage=index == 0)
+    parent = os.getppid()
+    starting = asyncio.create_task(server.start())
+    while not stop.is_set() and os.getppid() == parent and not (starting.done() and starting.exception()):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 1.0)
+    if not starting.done():
+        starting.cancel()
+    await starting
+    await server.stop()
+
+
+def main() -> None:
+    """Run one worker; its place and settings come from the parent in the environment."""
+    place = json.loads(os.environ.pop(_PLACE))
+    settings = Settings(**place["settings"])
+    set_up_logging(settings.log_level, settings.log_format)
+    uvloop.run(_work(settings, place["index"], place["repository"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""What a call is before it is made: all that the synchronous and the asyncio client have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct
+from segue.client._errors import InvalidField
+
+T = TypeVar("T")
+MessageT = TypeVar("MessageT", bound=Message)
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One call: the RPC, its request, and how it is to be treated."""
+
+    stub: type
+    """The generated stub class of the service."""
+    method: str
+    """Name of the RPC."""
+    request: Message
+    """The request."""
+    unpack: Callable[[Any], T]
+    """Makes what the caller gets out of the response."""
+    timeout: float | None
+    """Seconds that the caller allows for all attempts; None leaves it to the client."""
+    usual_timeout: float
+    """Seconds allowed if neither the caller nor the client says otherwise."""
+    retriable: bool = True
+    """False if making the call twice does harm."""
+
+
+def as_it_is(response: T) -> T:
+    """Return a response unchanged."""
+    return response
+
+
+def build(kind: type[MessageT], **fields: Any) -> MessageT:
+    """Make a request, leaving out fields that are None.
+
+    Raises
+    ------
+    InvalidField
+        If a value does not fit its field's type; names the field.
+    """
+    fields = {name: value for name, value in fields.items() if value is not None}
+    for name, value in fields.items():
+        if isinstance(value, str | bytes) and kind.DESCRIPTOR.fields_by_name[name].is_repeated:
+            raise InvalidField.at(name, f"{_short(value)} is not a list; write [{_short(value)}]")
+    try:
+        return kind(**fields)
+    except (TypeError, ValueError, AttributeError):
+        for name, value in fields.items():
+            try:
+                kind(**{name: value})
+            except (TypeError, ValueError, AttributeError) as error:
+                raise InvalidField.at(name, f"{_short(value)} does not fit: {error}") from error
+        raise
+
+
+def to_struct(options: Options | None) -> Struct | None:
+    """Make the options of an algorithm a message.
+
+    Raises
+    ------
+    InvalidField
+        If a value is none of: None, bool, number, str, and lists and dicts of these.
+    """
+    if options is None:
+        return None
+    struct = Struct()
+    for name, value in options.items():
+        try:
+            struct.update({name: value})
+        except (TypeError, ValueError) as error:
+            right = "JSON values only: null, true, numbers, strings, lists, objects"
+            raise InvalidField.at(f"options.{name}", f"{_short(value)} can't be sent; {right}") from error
+    return struct
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,91 @@
+"""The calls of ListeningService."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from segue.client._calls._call import Call, as_it_is, build
+from segue.v1.listening_pb2 import (
+    EraseListenerRequest,
+    ListPlaysRequest,
+    ListPlaysResponse,
+    Play,
+    RecordPlaysRequest,
+    RecordPlaysResponse,
+    StreamPlaysRequest,
+)
+from segue.v1.listening_pb2_grpc import ListeningServiceStub
+
+
+def record_plays(plays: Iterable[Play], *, timeout: float | None = None) -> Call[RecordPlaysResponse]:
+    """Record plays; when it returns, they are durable.
+
+    Parameters
+    ----------
+    plays
+        1-1,000 plays. One without event_id gets a fresh one, so that a retry does not record it twice; give your own
+        if you may call again after an error.
+    timeout
+        Seconds for the call with all its retries; by default the client's, or 30.
+    """
+    request = build(RecordPlaysRequest, plays=[_with_event_id(play) for play in plays])
+    return Call(ListeningServiceStub, "RecordPlays", request, as_it_is, timeout, 30.0)
+
+
+class Batches:
+    """Makes the messages of `stream_plays`.
+
+    gRPC logs what is raised while it reads requests, and cancels the call; so what the caller's batches raise is kept
+    here, to be raised where the caller sees it.
+    """
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep what is raised inside, and end the stream in peace."""
+        try:
+            yield
+        except Exception as error:  # whatever the caller's iterator raises
+            self.error = error
+
+    def request(self, plays: Iterable[Play]) -> StreamPlaysRequest:
+        """Make one message of at most 1,000 plays."""
+        return build(StreamPlaysRequest, plays=[_with_event_id(play) for play in plays])
+
+
+def list_plays(
+    listener_id: str, *, page_size: int = 0, page_token: str = "", timeout: float | None = None
+) -> Call[ListPlaysResponse]:
+    """Read a listener's plays back, latest first.
+
+    Parameters
+    ----------
+    listener_id
+        Who.
+    page_size
+        How many, 1-1,000; 0 means 100.
+    page_token
+        ``next_page_token`` of an earlier answer, to go on after its last play.
+    timeout
+        Seconds for the call with all its retries; by default the client's, or 30.
+    """
+    request = build(ListPlaysRequest, listener_id=listener_id, page_size=page_size, page_token=page_token)
+    return Call(ListeningServiceStub, "ListPlays", request, as_it_is, timeout, 30.0)
+
+
+def erase_listener(listener_id: str, *, timeout: float | None = None) -> Call[int]:
+    """Erase a listener: the plays, and every answer kept for them. Returns the number of plays erased."""
+    request = build(EraseListenerRequest, listener_id=listener_id)
+    return Call(ListeningServiceStub, "EraseListener", request, lambda r: int(r.erased), timeout, 30.0)
+
+
+def _with_event_id(play: Play) -> Play:
+    if play.event_id:
+        return play
+    named = Play(event_id=str(uuid.uuid4()))
+    named.MergeFrom(play)
+    return named

@@ -1,0 +1,128 @@
+"""An analysis as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from segue.client._general_midi import PROGRAM_NAMES
+from segue.client._parse import key_to_text, pitch_to_name
+from segue.client.cli._text import (
+    bars,
+    emotion_text,
+    labels_text,
+    number_text,
+    originality_text,
+    percent,
+)
+from segue.v1.analyze_pb2 import AnalyzeResponse, KeyAnalysis, PitchAnalysis, RhythmAnalysis
+from segue.v1.music_pb2 import Key
+
+_MOST_CHORDS = 32
+
+
+def facts(response: AnalyzeResponse) -> Iterator[tuple[str, str]]:
+    """Yield a name and a text for each part of the analysis that is there."""
+    minutes, seconds = divmod(round(response.seconds), 60)
+    yield "length", f"{minutes}:{seconds:02d} min, {number_text(response.beats)} beats, {response.notes:,} notes"
+    if response.HasField("tempo"):
+        tempo = response.tempo
+        changes = f", {len(tempo.changes)} changes" if len(tempo.changes) > 1 else ""
+        yield "tempo", f"{tempo.quarters_per_minute:.1f} quarters a minute{changes}{_sure(tempo.confidence)}"
+    if response.HasField("meter"):
+        yield "metre", _meter(response)
+    if response.HasField("key"):
+        yield from _key(response.key)
+    if response.chords:
+        yield "chords", _chords(response)
+    key = response.key.key if response.HasField("key") else None
+    if response.HasField("melody"):
+        melody = response.melody
+        yield (
+            "melody",
+            f"{len(melody.notes)} notes on track {melody.track + 1}, "
+            f"{_range(melody.lowest, melody.highest, key)}, "
+            f"mean interval {melody.mean_interval:.1f} semitones, {percent(melody.stepwise)} stepwise",
+        )
+    if response.HasField("pitch"):
+        yield from _pitch(response.pitch, key)
+    if response.HasField("rhythm"):
+        yield from _rhythm(response.rhythm)
+    if response.HasField("structure"):
+        yield "sections", " ".join(section.label for section in response.structure.sections) or "one"
+        if response.structure.motifs:
+            motif = response.structure.motifs[0]
+            yield (
+                "motif",
+                f"{' '.join(pitch_to_name(n.pitch, key) for n in motif.notes)}, heard {len(motif.occurrences)} times",
+            )
+    if response.HasField("emotion"):
+        yield "emotion", emotion_text(response.emotion.overall)
+    if response.HasField("style"):
+        yield "style", labels_text(response.style.styles)
+        if response.style.tags:
+            yield "tags", labels_text(response.style.tags, 6)
+    if response.HasField("originality"):
+        yield "originality", originality_text(response.originality)
+
+
+def _sure(confidence: float) -> str:
+    return f" ({percent(confidence)} sure)" if confidence else ""
+
+
+def _meter(response: AnalyzeResponse) -> str:
+    meter = response.meter
+    signatures = [f"{c.time_signature.numerator}/{c.time_signature.denominator}" for c in meter.time_signatures]
+    text = " → ".join(signatures[:6]) + (" …" if len(signatures) > 6 else "")
+    pickup = f", upbeat of {number_text(meter.pickup)} beats" if meter.pickup else ""
+    return f"{text or 'none'}, {meter.bars} bars{pickup}{_sure(meter.confidence)}"
+
+
+def _key(key: KeyAnalysis) -> Iterator[tuple[str, str]]:
+    others = [f"{key_to_text(c.key)} {percent(c.probability)}" for c in key.candidates if c.key != key.key][:2]
+    yield "key", f"{key_to_text(key.key)}{_sure(key.confidence)}{', else ' + ', '.join(others) if others else ''}"
+    if len(key.regions) > 1:
+        regions = [f"{key_to_text(r.key)} from beat {number_text(r.span.start)}" for r in key.regions]
+        more = f", … {len(regions)} in all" if len(regions) > 8 else ""
+        yield "modulations", ", ".join(regions[:8]) + more
+
+
+def _chords(response: AnalyzeResponse) -> str:
+    shown = [
+        f"{chord.symbol}({chord.roman_numeral})" if chord.roman_numeral else chord.symbol
+        for chord in response.chords[:_MOST_CHORDS]
+    ]
+    more = f" … {len(response.chords)} in all" if len(response.chords) > _MOST_CHORDS else ""
+    return "  ".join(shown) + more
+
+
+def _range(lowest: int, highest: int, key: Key | None) -> str:
+    return f"{pitch_to_name(lowest, key)}-{pitch_to_name(highest, key)}"
+
+
+def _pitch(pitch: PitchAnalysis, key: Key | None) -> Iterator[tuple[str, str]]:
+    yield (
+        "pitch",
+        f"{_range(pitch.lowest, pitch.highest, key)}, mean {pitch_to_name(round(pitch.mean), key)}, "
+        f"entropy {pitch.entropy:.2f} bits, {percent(pitch.in_scale)} in the scale, "
+        f"{pitch.polyphony:.1f} notes at once",
+    )
+    if pitch.pitch_class_shares:
+        yield "pitch classes", f"C {bars(pitch.pitch_class_shares)} B"
+    for track in pitch.tracks[:8]:
+        kind = "drums" if track.drums else PROGRAM_NAMES[track.program % 128]
+        reach = "" if track.drums or not track.notes else f", {_range(track.lowest, track.highest, key)}"
+        yield "track", f"{track.name or 'unnamed'} ({kind}): {track.notes} notes{reach}"
+    if len(pitch.tracks) > 8:
+        yield "track", f"… {len(pitch.tracks)} in all"
+
+
+def _rhythm(rhythm: RhythmAnalysis) -> Iterator[tuple[str, str]]:
+    yield (
+        "rhythm",
+        f"{rhythm.onsets_per_beat:.2f} onsets a beat, {percent(rhythm.syncopation)} syncopated, "
+        f"swing {rhythm.swing:.2f}, {rhythm.grid_deviation:.3f} beats off the grid",
+    )
+    if rhythm.onset_profile:
+        yield "onsets in a bar", f"|{bars(rhythm.onset_profile)}|"
+    if rhythm.note_values:
+        yield "note values", ", ".join(f"{number_text(v.duration)} {percent(v.share)}" for v in rhythm.note_values[:5])

@@ -1,0 +1,86 @@
+"""Where results are saved: MIDI, and on request a piano roll and rendered sound beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.markup import escape
+from segue.client import media
+from segue.client._music import MusicLike, music_extension, save_music, to_music
+from segue.client.cli._session import Session
+from segue.v1.music_pb2 import Chord, Key, Music
+
+
+@dataclass(frozen=True)
+class Target:
+    """What ``--out``, ``--png`` and ``--wav`` ask for."""
+
+    out: Path | None
+    png: bool
+    wav: bool
+
+    def check(self) -> None:
+        """Raise MissingExtra before any work is done if a picture or sound can't be made here."""
+        if self.png:
+            media.require_pictures()
+        if self.wav:
+            media.require_sound()
+
+    def path(self, name: str, extension: str, *, several: bool) -> Path:
+        """Choose the file for a result.
+
+        Parameters
+        ----------
+        name
+            Its name if ``--out`` names none, without extension. A number is added if the file exists.
+        extension
+            Of the music.
+        several
+            True if there is more than one result, so that ``--out`` must be a folder.
+        """
+        out = self.out or Path()
+        if out.suffix and not out.is_dir() and not several:
+            return out
+        free = out / f"{name}{extension}"
+        number = 2
+        while free.exists():
+            free = out / f"{name}-{number}{extension}"
+            number += 1
+        return free
+
+    def save(
+        self,
+        session: Session,
+        music: Music,
+        name: str,
+        *,
+        several: bool = False,
+        chords: Sequence[Chord] = (),
+        key: Key | None = None,
+        before: MusicLike | None = None,
+    ) -> Path | None:
+        """Save one result with what was asked for beside it, and say where; return the path of the music.
+
+        With ``--json`` nothing is saved unless ``--out``, ``--png`` or ``--wav`` asks for it.
+        """
+        if session.json and self.out is None and not (self.png or self.wav):
+            return None
+        path = save_music(music, self.path(name, music_extension(music), several=several))
+        files = [path]
+        if self.png:
+            with session.working("Drawing"):
+                files.append(path.with_suffix(".png"))
+                media.piano_roll_png(music, files[-1], chords=chords, key=key, title=path.stem, before=before)
+        if self.wav and music.WhichOneof("content") != "audio":
+            with session.working("Rendering sound"):
+                files.append(path.with_suffix(".wav"))
+                media.render_wav(music, files[-1])
+        session.note("saved " + ", ".join(f"[bold]{escape(str(file))}[/bold]" for file in files))
+        return path
+
+
+def readable_notes(music: MusicLike) -> bool:
+    """Say whether music holds notes that can be drawn here."""
+    return to_music(music).WhichOneof("content") in ("midi", "score")

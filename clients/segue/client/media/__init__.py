@@ -1,0 +1,120 @@
+"""Pictures and sound of music: piano rolls (PNG) and renderings (WAV).
+
+Needs the extra ``media``; without it the functions raise `MissingExtra`. Nothing heavy is imported before a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from segue.client._errors import MissingExtra
+from segue.client._music import MusicLike, music_to_midi
+from segue.v1.music_pb2 import Chord, Key
+
+__all__ = ["piano_roll_png", "render_wav", "require_pictures", "require_sound"]
+
+
+def piano_roll_png(
+    music: MusicLike,
+    path: str | Path,
+    *,
+    chords: Sequence[Chord] = (),
+    key: Key | None = None,
+    title: str = "",
+    before: MusicLike | None = None,
+) -> Path:
+    """Draw a piano roll: time in bars to the right, pitch upwards, a colour for each track, louder notes darker.
+
+    Parameters
+    ----------
+    music
+        MIDI or a score: a path, bytes or a message. At most 100,000 notes.
+    path
+        The PNG file to write.
+    chords
+        Written above the notes.
+    key
+        Named in the heading; its tonic is marked.
+    title
+        The heading.
+    before
+        The piece before a change, drawn above; what differs is outlined in both.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    MissingExtra
+        If symusic or matplotlib is not installed.
+    InvalidMusic
+        If the music can't be read, or has no notes, or too many.
+    """
+    require_pictures()
+    from segue.client.media import _picture
+
+    return _picture.draw(
+        music_to_midi(music),
+        Path(path),
+        chords=chords,
+        key=key,
+        title=title,
+        before=None if before is None else music_to_midi(before),
+    )
+
+
+def render_wav(music: MusicLike, path: str | Path, *, max_seconds: float = 600.0) -> float:
+    """Render music with a General MIDI SoundFont, in stereo at 44.1 kHz, 16 bit.
+
+    Parameters
+    ----------
+    music
+        MIDI or a score: a path, bytes or a message.
+    path
+        The file to write: .wav, .flac or .ogg.
+    max_seconds
+        What lies beyond is left out.
+
+    Returns
+    -------
+    float
+        Length of the file in seconds: until the last note has died away.
+
+    Raises
+    ------
+    MissingExtra
+        If symusic, tinysoundfont, soundfile or pretty_midi (whose SoundFont is used) is not installed.
+    InvalidMusic
+        If the music can't be read, or nothing in it sounds.
+    """
+    require_sound()
+    from segue.client.media import _sound
+
+    return _sound.render(music_to_midi(music), Path(path), max_seconds=max_seconds)
+
+
+def require_pictures() -> None:
+    """Raise `MissingExtra` if pictures can't be drawn here."""
+    _require("A piano roll", "numpy", "symusic", "matplotlib")
+
+
+def require_sound() -> None:
+    """Raise `MissingExtra` if sound can't be rendered here."""
+    _require("Sound", "numpy", "symusic", "soundfile", "pretty_midi")
+    if find_spec("tinysoundfont") is None:
+        raise MissingExtra(
+            "Sound needs tinysoundfont, which is not installed: pip install --no-deps tinysoundfont "
+            "(its dependency pyaudio, which has no wheel, is not used)"
+        )
+
+
+def _require(what: str, *modules: str) -> None:
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise MissingExtra(
+            f"{what} needs the extra 'media' ({', '.join(missing)} not installed): pip install 'segue[media]'"
+        )

@@ -1,0 +1,40 @@
+"""What a trained version holds: weights and configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from safetensors.torch import load_file, save_file
+from segue.plugins.chorale.data import Chorale
+from segue.plugins.chorale.frames import reference
+from segue.plugins.chorale.network import Network, NetworkSettings
+
+WEIGHTS, CONFIG = "weights.safetensors", "config.json"
+
+
+def reference_counts(pieces: Sequence[Chorale]) -> list[list[int]]:
+    """Count pieces by mode (major, minor, other) and reference pitch class; shape (3, 12)."""
+    counts = np.zeros((3, 12), int)
+    for piece in pieces:
+        counts[piece.mode - 1, reference(piece.frames)] += 1
+    found: list[list[int]] = counts.tolist()
+    return found
+
+
+def save(network: Network, counts: list[list[int]], folder: Path) -> None:
+    """Write weights, as float16, and configuration."""
+    half = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
+    save_file(half, folder / WEIGHTS)
+    config = {"network": network.settings.model_dump(), "reference_counts": counts}
+    (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
+
+
+def load(folder: Path) -> tuple[Network, list[list[int]]]:
+    """Read what ``save`` wrote."""
+    config = json.loads((folder / CONFIG).read_text())
+    network = Network(NetworkSettings(**config["network"])).eval()
+    network.load_state_dict({name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()})
+    return network, config["reference_counts"]

@@ -1,0 +1,93 @@
+"""How like Bach's the composed chorales are: five figures, each beside those of real chorales nobody trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.plugin_api.training import Report
+from segue.plugins.chorale.commission import read_request
+from segue.plugins.chorale.composer import Composer, State
+from segue.plugins.chorale.frames import PER_BEAT, REST, Frames, to_frames
+from segue.plugins.chorale.network import Network
+from segue.plugins.chorale.plugin import ChoraleOptions
+from segue.v1 import generate_pb2
+
+SAMPLES, BARS = 64, 12
+PROTOCOL: Final = (
+    f"{SAMPLES} pieces of {BARS} bars composed with the default options, and the real ones of the test part. Entropy "
+    "of a piece's pitch classes in bits; share of beats on which a voice stays; share of beats that sound a triad or "
+    "seventh chord; share of frames in which neighbouring voices cross; parallel fifths and octaves in 100 beats."
+)
+_CHORDS: Final = (
+    (0, 4, 7),
+    (0, 3, 7),
+    (0, 3, 6),
+    (0, 4, 8),
+    (0, 4, 7, 10),
+    (0, 4, 7, 11),
+    (0, 3, 7, 10),
+    (0, 3, 6, 10),
+)
+_KNOWN: Final = frozenset(
+    frozenset((root + step) % 12 for step in chord) for chord in (*_CHORDS, (0, 3, 6, 9)) for root in range(12)
+)
+
+
+def statistics(pieces: Sequence[Frames]) -> dict[str, float]:
+    """Return the five figures of some pieces, each of shape (frames, 4)."""
+    beats = [piece[::PER_BEAT] for piece in pieces]
+    total = sum(len(piece) for piece in beats)
+    chords = [frozenset((beat[beat != REST] % 12).tolist()) in _KNOWN for piece in beats for beat in piece]
+    return {
+        "pitch_class_entropy": float(np.mean([_entropy(piece) for piece in pieces])),
+        "repeat_rate": float(np.mean(np.concatenate([piece[1:] == piece[:-1] for piece in beats]))),
+        "triad_rate": float(np.mean(chords)),
+        "crossing_rate": float(np.mean(np.concatenate([_crossed(piece) for piece in pieces]))),
+        "parallels_per_100_beats": 100 * sum(_parallels(piece) for piece in pieces) / total,
+    }
+
+
+def _entropy(piece: Frames) -> float:
+    share = np.bincount(piece[piece != REST] % 12, minlength=12) / max(1, (piece != REST).sum())
+    return float(-(share[share > 0] * np.log2(share[share > 0])).sum())
+
+
+def _crossed(piece: Frames) -> NDArray[np.bool_]:
+    """Frames, shape (frames, 3), in which a voice is above its upper neighbour."""
+    upper, lower = piece[:, :-1], piece[:, 1:]
+    return np.asarray((lower > upper) & (lower != REST) & (upper != REST))
+
+
+def _parallels(piece: Frames) -> int:
+    """Count moves of two voices in the same direction from one perfect fifth or octave to another."""
+    before, after = piece[:-1], piece[1:]
+    found = 0
+    for high, low in combinations(range(4), 2):
+        steps = after[:, [high, low]] - before[:, [high, low]]
+        together = (steps[:, 0] * steps[:, 1] > 0) & (np.minimum(before, after)[:, [high, low]] != REST).all(1)
+        interval, next_interval = ((line[:, high] - line[:, low]) % 12 for line in (before, after))
+        found += int((together & (interval == next_interval) & np.isin(interval, (0, 7))).sum())
+    return found
+
+
+def samples(network: Network, counts: Sequence[Sequence[int]], number: int) -> list[Frames]:
+    """Compose pieces, seeds 0 to ``number - 1``, with the default options."""
+    composer = Composer(network)
+    request = generate_pb2.GenerateRequest(bars=BARS)
+    commissions = [read_request(request, ChoraleOptions().model_dump(), seed, counts) for seed in range(number)]
+    states = [composer.begin(commission.plan) for commission in commissions]
+    finished: list[State] = []
+    while states:
+        states = composer.advance(states)
+        finished += [state for state in states if state.done]
+        states = [state for state in states if not state.done]
+    return [to_frames(state.tokens, state.plan.shift) for state in finished]
+
+
+def compare(network: Network, counts: Sequence[Sequence[int]], real: Sequence[Frames]) -> Report:
+    """Report composed pieces beside real ones."""
+    return Report(PROTOCOL, {"composed": statistics(samples(network, counts, SAMPLES)), "real": statistics(real)})

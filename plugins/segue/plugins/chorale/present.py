@@ -1,0 +1,90 @@
+"""From composed frames to the messages of an answer."""
+
+from __future__ import annotations
+
+import numpy as np
+from segue.music import Piece, piece_to_midi, piece_to_notes, to_key
+from segue.music.cells import cut
+from segue.music.chords import find_chords
+from segue.music.grid import find_grid
+from segue.music.theory import NO_CHORD, chord_pitch_classes, chord_symbol, key_name
+from segue.plugins.chorale.commission import Commission
+from segue.plugins.chorale.composer import State
+from segue.plugins.chorale.frames import PER_BEAT, REST, to_frames
+from segue.plugins.chorale.voices import notes_of
+from segue.v1 import generate_pb2, music_pb2
+
+VELOCITY = 80
+
+
+def to_piece(commission: Commission, state: State) -> Piece:
+    """Return what is written so far: given notes as they came, composed ones from equal frames; tracks are voices."""
+    written = min(state.now, commission.frames)
+    lines = to_frames(state.tokens[:written], commission.plan.shift)
+    composed = np.where(commission.plan.free[:written], lines, REST)
+    rows = [
+        (begin, length, pitch, voice) for voice in range(4) for begin, length, pitch in notes_of(composed[:, voice])
+    ]
+    begin, length, pitch, voice = np.array(rows, np.int64).reshape(-1, 4).T
+    given = commission.given.notes
+    return Piece.of(
+        np.concatenate([(begin + commission.offset) / PER_BEAT, given.start]),
+        np.concatenate([length / PER_BEAT, given.duration]),
+        np.concatenate([pitch, given.pitch]),
+        np.concatenate([np.full(len(pitch), VELOCITY), given.velocity]),
+        np.concatenate([voice, given.track]),
+        **commission.about(),
+    )
+
+
+def bar_message(commission: Commission, piece: Piece, number: int, last: bool) -> generate_pb2.GenerateStreamResponse:
+    """Return the notes that end in a bar, counted from 1; those of the last bar may end later."""
+    bar_beats = commission.bar_frames / PER_BEAT
+    ended = np.ceil(piece.end / bar_beats - 1e-9).astype(np.int64)
+    inside = piece.select((ended >= number) if last else (ended == number))
+    score = music_pb2.Score()
+    for voice, info in enumerate(piece.tracks):
+        track = score.tracks.add(name=info.name, program=info.program)
+        track.notes.extend(piece_to_notes(inside.select(inside.track == voice)))
+    bar = generate_pb2.Bar(number=number, total=commission.bars, score=score)
+    return generate_pb2.GenerateStreamResponse(bar=bar)
+
+
+def complete_message(commission: Commission, piece: Piece, state: State) -> generate_pb2.GenerateStreamResponse:
+    """Return the whole piece."""
+    beats = commission.bar_frames // PER_BEAT
+    answer = generate_pb2.Piece(
+        music=music_pb2.Music(midi=piece_to_midi(piece)),
+        key=to_key(commission.tonic, commission.minor),
+        tempo=commission.tempo,
+        time_signature=music_pb2.TimeSignature(numerator=beats, denominator=4),
+        bars=commission.bars,
+        chords=_chords(commission, piece),
+        log_likelihood=state.log_likelihood / max(state.composed, 1),
+    )
+    key = key_name(commission.tonic + 12 * commission.minor)
+    understood = f"{commission.bars} bars of {beats}/4 in {key} at {commission.tempo:g} quarter notes per minute"
+    response = generate_pb2.GenerateResponse(pieces=[answer], understood=[understood], notices=commission.given.notices)
+    return generate_pb2.GenerateStreamResponse(complete=response)
+
+
+def _chords(commission: Commission, piece: Piece) -> list[music_pb2.Chord]:
+    cells = cut(piece, find_grid(piece))
+    found = find_chords(cells)
+    key = commission.tonic + 12 * commission.minor
+    edges = cells.edges[found.cell].tolist()
+    messages = []
+    for row, (chord, bass, confidence) in enumerate(
+        zip(found.chord.tolist(), found.bass.tolist(), found.confidence.tolist(), strict=True)
+    ):
+        messages.append(
+            music_pb2.Chord(
+                span=music_pb2.Span(start=edges[row], end=edges[row + 1]),
+                symbol=chord_symbol(chord, bass if bass >= 0 else None, key),
+                root=None if chord == NO_CHORD else chord % 12,
+                bass=bass if bass >= 0 else None,
+                pitch_classes=chord_pitch_classes(chord),
+                confidence=confidence,
+            )
+        )
+    return messages

@@ -1,0 +1,101 @@
+"""From a voice's scores to its note: what it may not sing, what it should not, and the draw."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.plugins.chorale.frames import BASS, NO_NOTE, PITCHES
+from segue.plugins.chorale.network import CLASSES
+
+AGAINST_PARALLELS: Final = 3.0
+"""Nats by which a parallel fifth or octave is made less likely: the network alone writes ten times as many as Bach."""
+_PITCH: Final = np.arange(CLASSES)
+
+
+class Before(NamedTuple):
+    """What a voice looks at, for several pieces.
+
+    Attributes
+    ----------
+    last
+        Tokens of the frame before, shape (pieces, 4).
+    chosen, known
+        Tokens of this frame, shape (pieces, 4), and which of them are given or chosen already.
+    """
+
+    last: NDArray[np.int64]
+    chosen: NDArray[np.int64]
+    known: NDArray[np.bool_]
+
+
+def permitted_tokens(
+    voice: int,
+    before: Before,
+    allowed: NDArray[np.bool_],
+    held: NDArray[np.bool_],
+    moving: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Tokens that a voice may take, shape (pieces, CLASSES): allowed, and not beyond another voice.
+
+    Where the frame is ``held`` it keeps its note; where it is ``moving`` the bass does not.
+    """
+    sounding = before.known & (before.chosen != NO_NOTE)
+    lowest = np.where(sounding, before.chosen, 0)[:, voice + 1 :].max(1, initial=0)
+    highest = np.where(sounding, before.chosen, CLASSES)[:, :voice].min(1, initial=CLASSES)
+    between = allowed & (lowest[:, None] <= _PITCH) & (highest[:, None] >= _PITCH)
+    permitted = np.where(between.any(1, keepdims=True), between, allowed)  # given voices may cross already
+    last = before.last[:, voice, None] == _PITCH
+    if voice == BASS:
+        permitted &= ~(last & moving[:, None])
+    same = last & held[:, None]
+    return np.where(same.any(1, keepdims=True), same, permitted)
+
+
+def parallel_tokens(voice: int, before: Before) -> NDArray[np.bool_]:
+    """Tokens by which a voice would move with another from a fifth or an octave to the next; (pieces, CLASSES)."""
+    others = [other for other in range(4) if other != voice]
+    side = np.array([1 if other < voice else -1 for other in others])  # from the lower voice to the upper
+    own = before.last[:, voice, None]
+    last, now = before.last[:, others], before.chosen[:, others]
+    sounding = before.known[:, others] & (now != NO_NOTE) & (last != NO_NOTE) & (last <= PITCHES) & (own != NO_NOTE)
+    interval = (last - own) * side % 12
+    perfect = sounding & np.isin(interval, (0, 7)) & (now != last)
+    again = (now[..., None] - _PITCH) * side[:, None] % 12 == interval[..., None]
+    together = np.sign(_PITCH - own)[:, None] == np.sign(now - last)[..., None]
+    return np.asarray((perfect[..., None] & again & together).any(1))
+
+
+def draw_tokens(
+    scores: NDArray[np.float64],
+    permitted: NDArray[np.bool_],
+    temperature: NDArray[np.float64],
+    top_p: NDArray[np.float64],
+    draws: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    """Draw one token a row from the likeliest ones that together hold the share ``top_p`` [1]_.
+
+    Parameters
+    ----------
+    scores, permitted
+        Shape (rows, tokens).
+    temperature, top_p
+        Shape (rows, 1).
+    draws
+        Numbers in [0, 1), shape (rows,).
+
+    References
+    ----------
+    .. [1] A. Holtzman et al., "The Curious Case of Neural Text Degeneration", ICLR 2020.
+    """
+    scaled = np.where(permitted, scores, -np.inf) / temperature
+    p = np.exp(scaled - scaled.max(1, keepdims=True))
+    order = np.argsort(-p, 1, kind="stable")
+    p = np.take_along_axis(p, order, 1)
+    total = np.cumsum(p, 1)
+    total /= total[:, -1:]
+    kept = total - p / p.sum(1, keepdims=True) < top_p
+    mass = (total * kept).max(1)
+    place = (total <= (draws * mass)[:, None]).sum(1)
+    return np.take_along_axis(order, np.minimum(place, kept.sum(1) - 1)[:, None], 1)[:, 0]

@@ -1,0 +1,69 @@
+"""What is trained of ``score``, and the readings it makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.torch import load_model, save
+from segue.music import Piece
+from segue.music.originality import OriginalityIndex
+from segue.music.reading import Reading
+from segue.plugins.score.chord_net import CHANGE_COST, ChordNet, chord_evidence
+from segue.plugins.score.linear import LinearClassifier
+from segue.plugins.score.melody_net import MelodyNet, class_probabilities
+
+CHORDS_FILE: Final = "chords.safetensors"
+MELODY_FILE: Final = "melody.safetensors"
+STYLES_FILE: Final = "styles.safetensors"
+ORIGINALITY_FILE: Final = "originality.safetensors"
+_FEWEST_NOTES: Final = 16
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks, the style classifier and the originality index of one version."""
+
+    chords: ChordNet
+    melody: MelodyNet
+    styles: LinearClassifier
+    originality: OriginalityIndex
+
+    @classmethod
+    def load(cls, folder: Path) -> Networks:
+        """Read the networks of a version; they run on the CPU, where a piece takes milliseconds."""
+        chords, melody = ChordNet(), MelodyNet()
+        load_model(chords, folder / CHORDS_FILE)
+        load_model(melody, folder / MELODY_FILE)
+        return cls(
+            chords.eval(),
+            melody.eval(),
+            LinearClassifier.load(folder / STYLES_FILE),
+            OriginalityIndex.load(folder / ORIGINALITY_FILE),
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the networks of a version."""
+        (folder / CHORDS_FILE).write_bytes(save(self.chords.state_dict()))
+        (folder / MELODY_FILE).write_bytes(save(self.melody.state_dict()))
+        self.styles.save(folder / STYLES_FILE)
+        self.originality.save(folder / ORIGINALITY_FILE)
+
+    def read(self, piece: Piece) -> Reading:
+        """Read a piece with the networks."""
+        return Reading(piece, lambda cells: chord_evidence(self.chords, cells), CHANGE_COST, self._melody)
+
+    def _melody(self, reading: Reading) -> NDArray[np.float64]:
+        """Let the notes of a track vote: a melody mostly stays in one, though the network does not see tracks."""
+        piece = reading.pitched
+        single = np.clip(class_probabilities(self.melody, reading)[:, 0], 1e-4, 1 - 1e-4)
+        if len(np.unique(piece.track)) < 2:
+            return single
+        size = np.bincount(piece.track)
+        mean = np.clip(np.bincount(piece.track, single) / np.maximum(size, 1), 0.01, 0.99)
+        vote = np.where(size >= _FEWEST_NOTES, np.log(mean / (1 - mean)), 0.0)
+        odds = np.log(single / (1 - single)) + vote[piece.track]
+        return np.asarray(1 / (1 + np.exp(-odds)))

@@ -1,0 +1,83 @@
+"""Statistics of pitch, texture and rhythm."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from segue.music import Piece
+from segue.music.reading import Reading
+from segue.music.rhythm import (
+    bar_patterns,
+    grid_deviation,
+    groove_consistency,
+    onset_profile,
+    place_onsets,
+    polyphony,
+    swing,
+    syncopation,
+)
+from segue.music.theory import scale
+from segue.v1 import analyze_pb2 as pb
+
+_VALUES: Final = np.array([1 / 8, 1 / 6, 1 / 4, 1 / 3, 3 / 8, 1 / 2, 2 / 3, 3 / 4, 1, 3 / 2, 2, 3, 4, 6, 8, 16])
+
+
+def describe_pitch(reading: Reading) -> pb.PitchAnalysis:
+    """Describe pitch and texture; drums are left out of all but the tracks."""
+    piece = reading.pitched
+    tracks = _describe_tracks(reading.piece)
+    if not len(piece):
+        return pb.PitchAnalysis(tracks=tracks)
+    shares = np.bincount(piece.pitch % 12, piece.duration, 12) / piece.duration.sum()
+    heard = shares[shares > 0]
+    in_key = np.array([[pc in scale(key) for pc in range(12)] for key in range(24)])
+    return pb.PitchAnalysis(
+        pitch_class_shares=shares.tolist(),
+        lowest=int(piece.pitch.min()),
+        highest=int(piece.pitch.max()),
+        mean=float(np.average(piece.pitch, weights=piece.duration)),
+        entropy=float(-(heard * np.log2(heard)).sum()),
+        in_scale=float(in_key[reading.key_at(piece.start), piece.pitch % 12].mean()),
+        polyphony=polyphony(piece),
+        tracks=tracks,
+    )
+
+
+def _describe_tracks(piece: Piece) -> list[pb.TrackAnalysis]:
+    described = []
+    for index, info in enumerate(piece.tracks):
+        pitch = piece.pitch[piece.track == index]
+        lowest, highest = (int(pitch.min()), int(pitch.max())) if len(pitch) else (0, 0)
+        described.append(
+            pb.TrackAnalysis(
+                name=info.name,
+                program=info.program,
+                drums=info.drums,
+                notes=len(pitch),
+                lowest=lowest,
+                highest=highest,
+            )
+        )
+    return described
+
+
+def describe_rhythm(reading: Reading) -> pb.RhythmAnalysis:
+    """Describe rhythm and groove."""
+    piece = reading.piece
+    onsets = place_onsets(reading)
+    moments = onsets.distinct
+    nearest = np.abs(piece.duration[:, None] - _VALUES).argmin(axis=1)
+    counts = np.bincount(nearest, minlength=len(_VALUES))
+    common = [index for index in np.argsort(-counts, kind="stable").tolist() if counts[index]][:8]
+    return pb.RhythmAnalysis(
+        onsets_per_beat=len(moments) / max(float(moments[-1] - moments[0]), 1.0),
+        onset_profile=onset_profile(piece).tolist(),
+        syncopation=syncopation(reading, onsets),
+        swing=swing(onsets),
+        grid_deviation=float(grid_deviation(onsets.within).mean()),
+        note_values=[
+            pb.NoteValue(duration=float(_VALUES[index]), share=float(counts[index] / len(piece))) for index in common
+        ],
+        groove_consistency=groove_consistency(bar_patterns(piece)),
+    )

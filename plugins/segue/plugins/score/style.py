@@ -1,0 +1,48 @@
+"""Style: what a piece is like once instruments, loudness, tempo and the number of tracks are taken away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.music import Piece, Tempo, TrackInfo
+from segue.music.features import FEATURES, features
+from segue.music.reading import Reading
+from segue.plugins.score.linear import LinearClassifier
+from segue.v1 import analyze_pb2 as pb
+from segue.v1 import music_pb2
+
+_TEMPO: Final = 120.0
+_VELOCITY: Final = 64
+_LISTED: Final = 5
+_HIDDEN: Final = tuple(
+    index for index, name in enumerate(FEATURES) if name.startswith(("velocity", "crescendo", "log_tempo"))
+)
+
+
+def plain(piece: Piece) -> Piece:
+    """Play all pitched notes on one piano, equally loud, at 120 quarter notes per minute."""
+    notes = piece.without_drums()
+    bare = notes.with_notes(velocity=np.full(len(notes), _VELOCITY), track=np.zeros(len(notes), np.int64))
+    return replace(bare, tracks=(TrackInfo(),), tempos=(Tempo(0.0, _TEMPO),), lyrics=(), keys=())
+
+
+def style_features(piece: Piece) -> NDArray[np.float64]:
+    """Describe the style of a piece, which must have pitched notes: its features without tempo and loudness."""
+    return np.delete(features(Reading(plain(piece))), _HIDDEN)
+
+
+def describe_style(reading: Reading, styles: LinearClassifier) -> pb.StyleAnalysis:
+    """Name the most probable styles, and embed the piece as its standardised features, of length 1."""
+    if not len(reading.pitched):
+        return pb.StyleAnalysis()
+    found = style_features(reading.original)
+    probability = styles.probabilities(found)
+    embedding = styles.standardise(found)
+    order = np.argsort(-probability)[:_LISTED].tolist()
+    return pb.StyleAnalysis(
+        styles=[music_pb2.Label(name=styles.labels[row], probability=float(probability[row])) for row in order],
+        embedding=(embedding / max(float(np.linalg.norm(embedding)), 1e-9)).tolist(),
+    )

@@ -1,0 +1,69 @@
+"""Voice leading between tracks that each hold one voice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations, pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.music import Piece
+
+_MOST_VOICES: Final = 8
+_ALONE: Final = 0.98
+_OVERLAP: Final = 0.05
+_PERFECT: Final = {0: "octaves", 7: "fifths"}
+
+Place = tuple[float, float, int, str]
+
+
+def voices(piece: Piece) -> list[int]:
+    """Return the tracks that hold one voice each, highest first; empty unless 2 to 8 tracks all do."""
+    used = np.unique(piece.track).tolist()
+    if not 2 <= len(used) <= _MOST_VOICES:
+        return []
+    for track in used:
+        own = piece.track == track
+        start, end = piece.start[own], piece.end[own]
+        if len(start) < 2 or (end[:-1] <= start[1:] + _OVERLAP).mean() < _ALONE:
+            return []
+    return sorted(used, key=lambda track: -float(np.median(piece.pitch[piece.track == track])))
+
+
+def _at(piece: Piece, track: int, moments: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Pitch of a voice at each moment, -1 in a rest."""
+    own = piece.select(piece.track == track)
+    row = np.searchsorted(own.start, moments + 1e-3, side="right") - 1
+    sounds = (row >= 0) & (own.end[np.maximum(row, 0)] > moments + 1e-3)
+    return np.where(sounds, own.pitch[np.maximum(row, 0)], -1)
+
+
+def parallels(piece: Piece) -> Iterator[Place]:
+    """Yield places where two voices go on in parallel perfect fifths or octaves."""
+    ordered = voices(piece)
+    moments = np.unique(np.round(piece.start, 3))
+    lines = {track: _at(piece, track, moments) for track in ordered}
+    for upper, lower in combinations(ordered, 2):
+        a, b = lines[upper], lines[lower]
+        heard = (a >= 0) & (b >= 0)
+        interval = (a - b) % 12
+        same_way = np.sign(np.diff(a)) * np.sign(np.diff(b)) > 0
+        kept = heard[1:] & heard[:-1] & same_way & (interval[1:] == interval[:-1]) & np.isin(interval[1:], (0, 7))
+        for row in np.flatnonzero(kept).tolist():
+            name = _PERFECT[int(interval[row])]
+            text = f"Tracks {upper + 1} and {lower + 1} move in parallel {name}."
+            yield float(moments[row]), float(moments[row + 1]), lower, text
+
+
+def crossings(piece: Piece) -> Iterator[Place]:
+    """Yield stretches where a lower voice is above the next higher one."""
+    ordered = voices(piece)
+    moments = np.unique(np.round(np.r_[piece.start, piece.end], 3))
+    for upper, lower in pairwise(ordered):
+        a, b = _at(piece, upper, moments), _at(piece, lower, moments)
+        above = (a >= 0) & (b > a)
+        edges = np.flatnonzero(np.diff(np.r_[False, above, False].astype(int)))
+        for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            text = f"Track {lower + 1} is above track {upper + 1}."
+            yield float(moments[begin]), float(moments[min(end, len(moments) - 1)]), lower, text

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+from segue.music import Piece, TrackInfo, piece_to_score
+from segue.v1 import analyze_pb2 as pb
+from segue.v1 import music_pb2
+
+SCALE = (60, 62, 64, 65, 67, 69, 71, 72)
+
+
+@pytest.fixture
+def issues(analyze):
+    def find(piece, kind):
+        found = analyze(music_pb2.Music(score=piece_to_score(piece)), pb.ASPECT_ISSUES)
+        return [issue for issue in found.issues if issue.kind == kind]
+
+    return find
+
+
+@pytest.fixture
+def clean():
+    """Scales up and down over the tonic: nothing to mend but its dynamics."""
+    start = [i / 2 for i in range(64)] + [4.0 * i for i in range(8)]
+    pitch = [*(SCALE + SCALE[::-1]) * 4, *[48] * 8]
+    velocity = [60 + i % 9 for i in range(72)]
+    tracks = (TrackInfo("melody"), TrackInfo("bass"))
+    return Piece.of(start, [0.5] * 64 + [4.0] * 8, pitch, velocity, [0] * 64 + [1] * 8, tracks=tracks)
+
+
+def test_a_clean_piece_has_no_issues(clean, analyze):
+    assert not analyze(music_pb2.Music(score=piece_to_score(clean)), pb.ASPECT_ISSUES).issues
+
+
+def changed(piece, note, **columns):
+    new = {name: getattr(piece, name).copy() for name in columns}
+    for name, value in columns.items():
+        new[name][note] = value
+    return piece.with_notes(**new)
+
+
+def added(piece, start, duration, pitch, track=0):
+    columns = {name: getattr(piece, name).tolist() for name in ("start", "duration", "pitch", "velocity", "track")}
+    for name, value in zip(columns, (start, duration, pitch, 70, track), strict=True):
+        columns[name].append(value)
+    return Piece.of(**columns, tracks=piece.tracks)
+
+
+def test_a_late_note(clean, issues):
+    (issue,) = issues(changed(clean, 20, start=clean.start[20] + 0.12), pb.ISSUE_KIND_TIMING)
+    assert issue.place.span.start == pytest.approx(clean.start[20] + 0.12)
+    assert issue.polishable
+
+
+def test_a_free_performance_has_no_timing_issues(clean, issues):
+    drift = np.random.default_rng(0).uniform(-0.12, 0.12, len(clean))
+    assert not issues(clean.with_notes(start=np.maximum(clean.start + drift, 0)), pb.ISSUE_KIND_TIMING)
+
+
+def test_a_wrong_note(clean, issues):
+    wrong = changed(clean, 30, pitch=78)
+    (issue,) = issues(wrong, pb.ISSUE_KIND_OUT_OF_KEY)
+    assert issue.place.track == wrong.track[30]
+    assert "F#" in issue.text
+    assert "F or G" in issue.suggestion
+
+
+def test_a_chromatic_passing_note_is_no_issue(clean, issues):
+    assert not issues(added(clean, 0.25, 0.25, 61), pb.ISSUE_KIND_OUT_OF_KEY)
+
+
+def test_overlap_duplicate_and_stuck(clean, issues):
+    (overlap,) = issues(added(clean, 1.0, 4.0, 48, 1), pb.ISSUE_KIND_OVERLAP)[:1]
+    assert overlap.severity == pb.SEVERITY_ERROR
+    assert len(issues(added(clean, 0.0, 0.5, 60), pb.ISSUE_KIND_DUPLICATE)) == 1
+    (stuck,) = issues(changed(clean, 3, duration=30.0), pb.ISSUE_KIND_STUCK_NOTE)
+    assert "30 beats" in stuck.text
+
+
+def test_an_empty_bar(clean, issues):
+    later = clean.with_notes(start=[s + 4 * (s >= 16) for s in clean.start.tolist()])
+    (gap,) = issues(later, pb.ISSUE_KIND_GAP)
+    assert gap.place.bar == 5
+
+
+def test_parallel_fifths_and_crossing(issues):
+    tracks = (TrackInfo("S"), TrackInfo("B"))
+    upper, lower = [67, 69, 71, 72, 72], [60, 62, 64, 60, 74]
+    start = [0, 1, 2, 3, 4]
+    piece = Piece.of(start * 2, 1, upper + lower, [60, 61, 62, 63, 64] * 2, [0] * 5 + [1] * 5, tracks=tracks)
+    fifths = issues(piece, pb.ISSUE_KIND_PARALLELS)
+    assert [issue.place.span.start for issue in fifths] == [0, 1]
+    assert "fifths" in fifths[0].text
+    (crossing,) = issues(piece, pb.ISSUE_KIND_VOICE_CROSSING)
+    assert (crossing.place.span.start, crossing.place.span.end) == (4, 5)
+
+
+def test_what_hands_and_instruments_can_not_do(issues):
+    wide = Piece.of([0, 0, 0], 1, [30, 60, 90])
+    assert "Two hands" in issues(wide, pb.ISSUE_KIND_UNPLAYABLE)[0].text
+    low = Piece.of([0], 1, [40], tracks=(TrackInfo("solo", 40),))
+    assert "violin" in issues(low, pb.ISSUE_KIND_UNPLAYABLE)[0].text
+
+
+def test_flat_dynamics(clean, issues):
+    flat = clean.with_notes(velocity=[64] * len(clean))
+    assert [issue.place.track for issue in issues(flat, pb.ISSUE_KIND_FLAT_DYNAMICS)] == [0]

@@ -1,0 +1,85 @@
+"""Which pitch was meant, and which notes are missing, by the networks' probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.music import Piece
+from segue.plugins.polish import missing
+from segue.plugins.polish.context import REACH, STEPS, Context, Queries, queries_of
+from segue.plugins.polish.network import SAME, Network, sigmoid, softmax, to_prevalence
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+EXPECTED_SLIPS, SLIP_ROWS = 0.02, 50
+"""Share of slips that is expected before a piece is seen, and for how many notes that counts."""
+EXPECTED_MISSING, MISSING_ROWS = 0.0003, 1000
+"""The same for the candidates for a missing note."""
+MOST_CANDIDATES: Final = 200_000
+
+
+@dataclass(frozen=True)
+class Slips:
+    """What was probably meant by each note.
+
+    Attributes
+    ----------
+    pitch
+        The most probable other pitch.
+    probability
+        Its probability, 0-1.
+    right
+        Probability that the note is right, 0-1.
+    echo, echo_right
+        Share of the notes at the same place of similar bars that have the other pitch, and the note's own.
+    surprise
+        Mean of minus the network's log-probability of being right, in nats a note.
+    """
+
+    pitch: Ints
+    probability: Floats
+    right: Floats
+    echo: Floats
+    echo_right: Floats
+    surprise: float
+
+
+def find_slips(piece: Piece, networks: Mapping[str, Network]) -> Slips:
+    """Judge each note of a piece without drums."""
+    if not len(piece):
+        nothing = np.zeros(0)
+        return Slips(nothing.astype(np.int64), nothing, nothing, nothing, nothing, 0.0)
+    context, queries = Context(piece), queries_of(piece, np.arange(len(piece)))
+    probability = softmax(context.judged_by(networks["slip"], queries, STEPS)).astype(np.float64)
+    surprise = float(-np.log(np.maximum(probability[:, SAME], 1e-6)).mean())
+    wrong = 1 - probability[:, SAME]
+    adjusted = to_prevalence(wrong, networks["slip"].prior, EXPECTED_SLIPS, SLIP_ROWS)
+    probability *= (adjusted / np.maximum(wrong, 1e-9))[:, None]
+    probability[:, SAME] = 1 - adjusted
+    echo = context.echo(queries)
+    pitch = piece.pitch[:, None] + np.arange(-REACH, REACH + 1)
+    other = np.where((pitch < 0) | (pitch > 127) | (np.arange(STEPS) == SAME), -1.0, probability)
+    rows, best = np.arange(len(piece)), other.argmax(axis=1)
+    return Slips(pitch[rows, best], other[rows, best], probability[:, SAME], echo[rows, best], echo[:, SAME], surprise)
+
+
+def find_missing(piece: Piece, networks: Mapping[str, Network]) -> tuple[Queries, Floats]:
+    """Return the most probable missing note of each place that may lack one, and its probability.
+
+    Of a very long piece only the first ``MOST_CANDIDATES`` candidates are judged: hours of music, minutes of noise.
+    """
+    queries, place = missing.candidates(piece)
+    order = np.argsort(queries.start, kind="stable")[:MOST_CANDIDATES]
+    queries, place = queries[order], place[order]
+    if not len(queries):
+        return queries, np.zeros(0)
+    probability = sigmoid(Context(piece).judged_by(networks["missing"], queries, 1)[:, 0]).astype(np.float64)
+    probability = to_prevalence(probability, networks["missing"].prior, EXPECTED_MISSING, MISSING_ROWS)
+    order = np.lexsort((-probability, place))
+    best = order[np.unique(place[order], return_index=True)[1]]
+    return queries[best], probability[best]

@@ -1,0 +1,107 @@
+"""Polish a piece: the model half."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from google.protobuf.message import Message
+from segue.music import Piece, music_to_piece, piece_to_midi
+from segue.plugin_api.errors import InvalidField, InvalidMusic, SegueError, Unsupported
+from segue.plugin_api.python_model import Item, MessageModel
+from segue.plugins.polish import network, plan, summary
+from segue.plugins.polish.changes import Change, apply, to_edits
+from segue.plugins.polish.network import Network
+from segue.plugins.polish.plugin import MAX_NOTES
+from segue.v1 import music_pb2 as pb
+from segue.v1 import transfer_pb2
+
+NEVER: Final = {pb.EDIT_KIND_VELOCITY: "changes of loudness"}
+
+
+class PolishModel(MessageModel[transfer_pb2.TransferRequest]):
+    """Polishes pieces."""
+
+    request_type = transfer_pb2.TransferRequest
+
+    def load(self, artifacts: Path, device: str) -> None:
+        """Read the two networks; they are small and run on the CPU."""
+        self._networks = network.load(artifacts)
+
+    def answer(self, items: Sequence[Item[transfer_pb2.TransferRequest]]) -> Sequence[Message | SegueError]:
+        """Polish each piece."""
+        return [self._answer(item) for item in items]
+
+    def _answer(self, item: Item[transfer_pb2.TransferRequest]) -> Message | SegueError:
+        try:
+            return polish(item.request, item.options, self._networks)
+        except SegueError as error:
+            return error
+
+
+def polish(
+    request: transfer_pb2.TransferRequest, options: Mapping[str, Any], networks: Mapping[str, Network]
+) -> transfer_pb2.TransferResponse:
+    """Polish one piece.
+
+    Raises
+    ------
+    Unsupported
+        If the target is another than ``polish``.
+    InvalidMusic
+        If the music can't be read, or holds no note or more than ``MAX_NOTES``.
+    InvalidField
+        If a kind of edit or the number of one does not exist.
+    """
+    if request.WhichOneof("target") != "polish":
+        raise Unsupported("The algorithm 'polish' makes a better version of a piece; its target is polish: {}.")
+    kinds = _kinds(request.polish.kinds)
+    piece, notices = music_to_piece(request.music)
+    if len(piece) > MAX_NOTES:
+        raise InvalidMusic("music", f"has {len(piece):,} notes, must have at most {MAX_NOTES:,} to be polished")
+    strength = request.strength if request.HasField("strength") else 1.0
+    proposal = plan.make(piece, networks, options, strength)
+    numbered = list(enumerate((change for change in proposal.changes if change.kind in kinds), 1))
+    if request.polish.edit_ids:
+        numbered = _chosen(numbered, request.polish.edit_ids)
+    changes = [change for _, change in numbered]
+    polished = apply(piece, changes)
+    notices.extend(
+        pb.Notice(subject="polish.kinds", text=f"The algorithm 'polish' makes no {text}.")
+        for kind, text in NEVER.items()
+        if kind in request.polish.kinds
+    )
+    return transfer_pb2.TransferResponse(
+        music=pb.Music(midi=piece_to_midi(polished)),
+        edits=to_edits(piece, changes, [number for number, _ in numbered]),
+        figures=summary.figures(piece, polished, proposal, changes, networks),
+        kept=summary.kept(piece, proposal),
+        notices=notices,
+    )
+
+
+def _kinds(asked: Sequence[int]) -> set[int]:
+    for index, kind in enumerate(asked):
+        if kind not in pb.EditKind.values() or kind == pb.EDIT_KIND_UNSPECIFIED:
+            raise InvalidField(f"polish.kinds[{index}]", f"is {kind}, must be a kind of edit, e.g. EDIT_KIND_TIMING")
+    return set(asked) or set(pb.EditKind.values())
+
+
+def _chosen(numbered: Sequence[tuple[int, Change]], ids: Sequence[int]) -> list[tuple[int, Change]]:
+    for index, number in enumerate(ids):
+        if not 1 <= number <= len(numbered):
+            there = (
+                f"1 to {len(numbered)}, the edits that this request makes" if numbered else "left out: there is no edit"
+            )
+            raise InvalidField(f"polish.edit_ids[{index}]", f"is {number}, must be {there}")
+    wanted = set(ids)
+    return [pair for pair in numbered if pair[0] in wanted]
+
+
+def polish_piece(
+    piece: Piece, networks: Mapping[str, Network], options: Mapping[str, Any], strength: float = 1.0
+) -> tuple[Piece, list[Change]]:
+    """Polish a piece with every proposal; what the measurements use."""
+    changes = plan.make(piece, networks, options, strength).changes
+    return apply(piece, changes), changes

@@ -1,0 +1,74 @@
+import json
+from io import StringIO
+
+import numpy as np
+import pytest
+from rich.console import Console
+from segue.plugin_api.errors import InvalidField
+from segue.plugin_api.training import Run
+from segue.plugins.polish import data, network
+from segue.plugins.polish.corrupt import corrupt_some
+from segue.plugins.polish.measure import measure
+from segue.plugins.polish.train import PolishSettings, PolishTrainer
+
+CADENCE = ((72, 67, 64, 48), (72, 69, 65, 53), (71, 67, 62, 55), (72, 67, 64, 48))
+
+
+@pytest.fixture
+def packs(tmp_path):
+    folder = tmp_path / "data" / "jsb_chorales"
+    folder.mkdir(parents=True)
+    pieces = [[[p + up for p in chord] for chord in CADENCE * 4 for _ in range(4)] for up in (0, 2, 5)]
+    (folder / "Jsb16thSeparated.json").write_text(
+        json.dumps({"train": pieces, "valid": pieces[:1], "test": pieces[1:]})
+    )
+    return tmp_path / "data"
+
+
+def run(packs, tmp_path, name="a"):
+    artifacts, work = tmp_path / name / "artifacts", tmp_path / "work"
+    artifacts.mkdir(parents=True)
+    work.mkdir(exist_ok=True)
+    return Run(packs, artifacts, work, 0, Console(file=StringIO()))
+
+
+def test_training_writes_weights_and_reports_and_resumes(packs, tmp_path):
+    settings = PolishSettings(rounds=1, passes=1, batch=64, hidden=(8,))
+    first = run(packs, tmp_path)
+    reports = PolishTrainer().train(first, settings)
+    assert {name for report in reports for name in report.rows} == {
+        "identity",
+        "nearest sixteenth and scale note",
+        "polish",
+    }
+    assert all(np.isfinite(value) for report in reports for row in report.rows.values() for value in row.values())
+    assert [source.name for source in first.sources] == ["jsb_chorales"]
+    again = run(packs, tmp_path, "b")
+    PolishTrainer().train(again, settings)  # nothing is left to do
+    assert (again.artifacts / network.FILE).read_bytes() == (first.artifacts / network.FILE).read_bytes()
+    assert PolishTrainer().evaluate(packs, first.artifacts, Console(file=StringIO())) == reports
+
+
+def test_the_shipped_weights_beat_the_baselines(song, networks):
+    reports = measure({"songs": [song, song.with_notes(pitch=song.pitch + 4)]}, networks, Console(file=StringIO()))
+    jittered, spoiled, clean = (report.rows for report in reports)
+    assert jittered["polish"]["onsets restored"] >= 0.95
+    assert jittered["polish"]["wrong notes righted"] > jittered["polish"]["right notes wronged"]
+    assert spoiled["polish"]["F1"] > max(0.65, spoiled["nearest sixteenth and scale note"]["F1"])
+    assert spoiled["identity"]["F1"] == 0
+    assert clean["polish"]["edits"] <= 1
+
+
+def test_parts_do_not_overlap(tmp_path):
+    parts = [data.part_of(f"pop909/{number:03}") for number in range(909)]
+    assert {part: parts.count(part) > 50 for part in data.PARTS} == dict.fromkeys(data.PARTS, True)
+    with pytest.raises(InvalidField):
+        data.read(tmp_path, "train")
+
+
+def test_spoiling_keeps_the_truth(song):
+    spoiled = corrupt_some(song, np.random.default_rng(0))
+    kept = spoiled.origin >= 0
+    changed = spoiled.piece.pitch[kept] != song.pitch[spoiled.origin[kept]]
+    assert changed.sum() == round(0.1 * len(song) / 4)
+    assert set(spoiled.origin[kept]) | set(spoiled.removed) == set(range(len(song)))

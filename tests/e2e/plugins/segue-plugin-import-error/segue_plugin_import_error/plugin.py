@@ -1,0 +1,3 @@
+"""Can't be imported."""
+
+import a_library_that_is_not_installed  # noqa: F401

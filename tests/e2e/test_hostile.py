@@ -1,0 +1,176 @@
+"""Input that nobody meant well is answered or refused with a clear error; memory stays bounded, the server goes on."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+
+import grpc
+import pytest
+from segue.v1 import analyze_pb2, generate_pb2, music_pb2, recommend_pb2, transfer_pb2
+
+from .server import failure
+
+CHORALE = (files("segue.client.demo") / "chorale.mid").read_bytes()
+FILES = {"analyze": 1000, "transfer": 200}
+
+
+def mutated(number):
+    """Return the chorale with bytes changed, cut out, repeated or cut off; the same for the same number."""
+    rng = random.Random(number)
+    data = bytearray(CHORALE)
+    for _ in range(rng.choice((1, 2, 5, 20, 100))):
+        place = rng.randrange(len(data))
+        match rng.randrange(5):
+            case 0:
+                data[place] = rng.randrange(256)
+            case 1:
+                del data[place : place + rng.randrange(1, 40)]
+            case 2:
+                data[place:place] = rng.randbytes(rng.randrange(1, 20))
+            case 3:
+                data[place] = rng.choice((0, 0x7F, 0x80, 0xFF, 0xF0, 0xF7))
+            case _:
+                data[place:place] = data[place : place + rng.randrange(1, 200)]
+        if len(data) < 20:
+            break
+    return bytes(data[: rng.randrange(len(data))] if rng.random() < 0.2 else data)
+
+
+def outcome(call, request):
+    """Return "answered", or reason and fields of an error that any caller may be shown."""
+    try:
+        call(request, timeout=60)
+    except grpc.RpcError:
+        _, reason, fields, _, text = failure(call, request, timeout=60)
+        assert "Traceback" not in text
+        return reason, *fields
+    return ("answered",)
+
+
+def resident(server):
+    return sum(process.memory_info().rss for process in server.processes())
+
+
+@pytest.mark.parametrize("kind", ["analyze", "transfer"])
+def test_mutated_midi_files(server, kind):
+    def one(number):
+        music = music_pb2.Music(midi=mutated(number))
+        if kind == "analyze":
+            aspects = [] if number % 5 == 0 else [analyze_pb2.ASPECT_KEY, analyze_pb2.ASPECT_METER]
+            return outcome(server.music.Analyze, analyze_pb2.AnalyzeRequest(music=music, aspects=aspects))
+        polish = transfer_pb2.Polish()
+        return outcome(server.music.Transfer, transfer_pb2.TransferRequest(music=music, polish=polish))
+
+    one(0)
+    before = resident(server)
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(one, range(FILES[kind])))
+    assert set(outcomes) <= {
+        ("answered",),
+        ("INVALID_MUSIC", "music.midi"),
+        ("INVALID_MUSIC", "music"),
+        ("INVALID_FIELD", "music.midi"),
+    }
+    assert outcomes.count(("answered",)) > FILES[kind] / 10
+    assert resident(server) - before < 300e6
+
+
+def tracks(count, notes):
+    return [
+        music_pb2.Track(notes=[music_pb2.Note(start=i, duration=1, pitch=i % 128) for i in range(notes)])
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("request_message", "field"),
+    [
+        (music_pb2.Music(), "music"),
+        (music_pb2.Music(midi=b"no MIDI file at all"), "music.midi"),
+        (music_pb2.Music(midi=bytes(9 << 20)), "music.midi"),
+        (music_pb2.Music(score=music_pb2.Score(tracks=tracks(65, 0))), "music.score.tracks"),
+        (
+            music_pb2.Music(score=music_pb2.Score(tracks=[music_pb2.Track(program=999)])),
+            "music.score.tracks[0].program",
+        ),
+        (
+            music_pb2.Music(
+                score=music_pb2.Score(
+                    tracks=[music_pb2.Track(notes=[music_pb2.Note(start=float("nan"), duration=1, pitch=60)])]
+                )
+            ),
+            "music.score.tracks[0].notes[0].start",
+        ),
+        (
+            music_pb2.Music(
+                score=music_pb2.Score(tracks=[music_pb2.Track(notes=[music_pb2.Note(duration=1e300, pitch=300)])])
+            ),
+            "music.score.tracks[0].notes[0].duration",
+        ),
+    ],
+)
+def test_music_that_is_none(server, request_message, field):
+    for call, request in (
+        (server.music.Analyze, analyze_pb2.AnalyzeRequest(music=request_message)),
+        (server.music.Transfer, transfer_pb2.TransferRequest(music=request_message, polish=transfer_pb2.Polish())),
+    ):
+        code, _, fields, _, text = failure(call, request)
+        assert code == "INVALID_ARGUMENT"
+        assert fields[0].startswith(field)
+        assert text
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"bars": 10_000}, "bars"),
+        ({"bars": -1}, "bars"),
+        ({"count": 1_000_000}, "count"),
+        ({"tempo": 1e9}, "tempo"),
+        ({"theme": "x" * 5000}, "theme"),
+        ({"instruments": [999]}, "instruments[0]"),
+        ({"key": music_pb2.Key(tonic=12, mode=music_pb2.MODE_MAJOR)}, "key.tonic"),
+        ({"key": music_pb2.Key(tonic=1)}, "key.mode"),
+        ({"time_signature": music_pb2.TimeSignature(numerator=0, denominator=4)}, "time_signature.numerator"),
+        ({"style": "polka"}, "style"),
+        ({"bars": 512}, "bars"),
+    ],
+)
+def test_wishes_that_cannot_be_met(server, fields, field):
+    code, _, found, _, text = failure(server.music.Generate, generate_pb2.GenerateRequest(**fields), timeout=30)
+    assert code == "INVALID_ARGUMENT"
+    assert field in found
+    assert text
+
+
+def test_recommendations_for_nobody(server):
+    item = recommend_pb2.HistoryItem
+    for request, code, field in (
+        (recommend_pb2.RecommendRequest(), "INVALID_ARGUMENT", "listener_id"),
+        (recommend_pb2.RecommendRequest(listener_id="nobody at all"), "NOT_FOUND", None),
+        (recommend_pb2.RecommendRequest(listener_id="2", count=10**9), "INVALID_ARGUMENT", "count"),
+        (recommend_pb2.RecommendRequest(listener_id="2", page_token="forged"), "INVALID_ARGUMENT", "page_token"),
+        (
+            recommend_pb2.RecommendRequest(history=[item(track_id="1", plays=float("nan"))]),
+            "INVALID_ARGUMENT",
+            "history[0].plays",
+        ),
+    ):
+        found_code, _, fields, _, _ = failure(server.music.Recommend, request)
+        assert found_code == code
+        assert fields == [field] if field else not fields
+
+
+def test_a_piece_too_long_to_polish(server):
+    """Forty thousand notes and one."""
+    music = music_pb2.Music(score=music_pb2.Score(tracks=tracks(1, 40_001)))
+    _, reason, fields, _, _ = failure(
+        server.music.Transfer, transfer_pb2.TransferRequest(music=music, polish=transfer_pb2.Polish())
+    )
+    assert (reason, fields) == ("INVALID_MUSIC", ["music"])
+
+
+def test_it_still_serves(server):
+    assert server.music.Analyze(analyze_pb2.AnalyzeRequest(music=music_pb2.Music(midi=CHORALE))).notes > 200
+    assert server.serving("score")
+    assert server.serving("polish")

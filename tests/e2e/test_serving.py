@@ -1,0 +1,113 @@
+"""Ways to serve: an address that is taken, several workers, commercial use, a client with nothing but the SDK."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from segue.v1 import admin_pb2, catalog_pb2, generate_pb2
+
+from .server import READY, Server, alive, failure
+
+ROOT = Path(__file__).parents[2]
+FEW = {"SEGUE_PLUGINS": '["drone"]'}
+
+
+def test_an_address_that_is_taken_is_named(server, tmp_path):
+    second = Server(tmp_path, **FEW)
+    command = [*second._command[:5], server.address]
+    result = subprocess.run(command, env=second._environment, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert f"can't listen at {server.address}" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("setting", [{"SEGUE_WORKERS": "0"}, {"SEGUE_ADDRESS": "nonsense"}, {"SEGUE_DEVICE": "tpu"}])
+def test_a_wrong_setting_is_named(tmp_path, setting):
+    server = Server(tmp_path)
+    command = [c for c in server._command if c not in ("--address", server.address)]
+    environment = server._environment | setting
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2
+    assert next(iter(setting)) in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_several_workers_share_one_address_and_one_triton(start):
+    server = start("--workers", "2", **FEW)
+    names = [process.name() for process in server.processes()]
+    assert names.count("tritonserver") == 1
+    with ThreadPoolExecutor(8) as pool:
+        request = generate_pb2.GenerateRequest(algorithm="drone")
+        assert all(pool.map(lambda _: server.music.Generate(request, wait_for_ready=True).pieces, range(50)))
+    below = server.processes()
+    assert server.stop() == 0
+    assert not [process for process in below if alive(process)]
+
+
+def test_a_gateway_that_is_killed_takes_its_triton_along(start):
+    server = start(**FEW)
+    below = server.processes()
+    assert len(below) > 2
+    server.process.kill()
+    server.process.wait()
+    server.process = None
+    psutil.wait_procs(below, timeout=15)
+    assert not [process for process in below if alive(process)]
+
+
+def test_a_commercial_server_refuses_non_commercial_models(start):
+    server = start("--commercial", SEGUE_PLUGINS='["drone","recommend"]')
+    ials = server.catalog.GetAlgorithm(catalog_pb2.GetAlgorithmRequest(name="ials")).algorithm
+    assert ials.state == catalog_pb2.ALGORITHM_STATE_REFUSED
+    assert "non-commercial data" in ials.cause
+    assert server.states()["drone"] == READY
+
+
+def test_reflection_lists_every_service(server):
+    stub = reflection_pb2_grpc.ServerReflectionStub(server.channel)
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    reply = next(stub.ServerReflectionInfo(iter([request])))
+    names = {service.name for service in reply.list_services_response.service}
+    assert {"segue.v1.MusicService", "segue.v1.CatalogService", "grpc.health.v1.Health"} <= names
+
+
+def test_grpcurl_calls_through_reflection(server):
+    command = [Path(sys.executable).parent / "grpcurl", "-plaintext", "-d", '{"algorithm": "drone", "bars": 2}']
+    result = subprocess.run(
+        [*command, server.address, "segue.v1.MusicService/Generate"], capture_output=True, text=True, timeout=30
+    )
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["pieces"][0]["bars"] == 2
+
+
+def test_the_light_client_alone_makes_all_four_calls(server, tmp_path):
+    """``pip install .`` into an empty environment: no torch, no tritonclient, no numpy."""
+    environment, uv = tmp_path / "light", Path(sys.executable).parent / "uv"
+    python = environment / "bin" / "python"
+    settings = os.environ | {"UV_LINK_MODE": "copy"}
+    constraints = ["--constraint", ROOT / "constraints.txt"]
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, environment], check=True, env=settings)
+    subprocess.run(
+        [uv, "pip", "install", "--quiet", "--python", python, *constraints, ROOT], check=True, env=settings, timeout=180
+    )
+    script = (Path(__file__).parent / "light_client.py").read_text()
+    result = subprocess.run(
+        [python, "-I", "-c", script, server.address], capture_output=True, text=True, timeout=60, cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ["recommend", "generate", "transfer", "analyze"]
+
+
+def test_admin_needs_its_token(start):
+    server = start(SEGUE_ADMIN_TOKEN="s3cret", **FEW)
+    request = admin_pb2.GetTrafficRequest()
+    code, reason, *_ = failure(server.admin.GetTraffic, request)
+    assert (code, reason) == ("PERMISSION_DENIED", "PERMISSION_DENIED")
+    failure(server.admin.GetTraffic, request, metadata=[("authorization", "Bearer wrong")])
+    server.admin.GetTraffic(request, metadata=[("authorization", "Bearer s3cret")])

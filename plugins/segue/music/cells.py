@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -40,19 +41,19 @@ class Cells:
     def __len__(self) -> int:
         return len(self.level)
 
-    @property
+    @cached_property
     def chroma(self) -> NDArray[np.float64]:
         """Share of the cell in which each pitch class sounds, octaves added up to 1, shape (cells, 12)."""
         padded = np.pad(self.sounding, ((0, 0), (0, 4)))  # 132 pitches are eleven octaves
         return np.asarray(np.minimum(padded.reshape(len(self), 11, 12).sum(axis=1), 1.0))
 
-    @property
+    @cached_property
     def bass(self) -> NDArray[np.int64]:
         """Lowest pitch that sounds in each cell, -1 in silence, shape (cells,)."""
         heard = self.sounding > 0
         return np.where(heard.any(axis=1), heard.argmax(axis=1), -1)
 
-    @property
+    @cached_property
     def top(self) -> NDArray[np.int64]:
         """Highest pitch that sounds in each cell, -1 in silence, shape (cells,)."""
         heard = self.sounding[:, ::-1] > 0

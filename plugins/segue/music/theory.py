@@ -7,6 +7,7 @@ Pitch classes are 0-11, 0 is C. A key is an index 0-23: C...B major, then C...B 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -106,6 +107,7 @@ def key_profile(name: str = "albrecht") -> NDArray[np.float64]:
     return rotated(rows / rows.sum(axis=1, keepdims=True))
 
 
+@cache
 def chord_in_key() -> NDArray[np.float64]:
     """Return the log probability of each chord in each key, shape (24, 133); no chord is as likely in all."""
     table = np.zeros((24, NO_CHORD + 1))
@@ -119,6 +121,7 @@ def chord_in_key() -> NDArray[np.float64]:
     return table
 
 
+@cache
 def scale(key: int) -> tuple[int, ...]:
     """Return the pitch classes of a key; minor has both forms of its sixth and seventh degrees."""
     return tuple(sorted((key + step) % 12 for step in _SCALES[key // 12]))

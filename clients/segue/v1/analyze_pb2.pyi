@@ -56,6 +56,8 @@ class _AspectEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Aspect.ValueTy
     """What an editor would mend."""
     ASPECT_TRANSCRIPTION: _Aspect.ValueType  # 13
     """The notes heard in audio."""
+    ASPECT_LOUDNESS: _Aspect.ValueType  # 14
+    """How loud audio is."""
 
 class Aspect(_Aspect, metaclass=_AspectEnumTypeWrapper):
     """A part of the analysis."""
@@ -88,6 +90,8 @@ ASPECT_ISSUES: Aspect.ValueType  # 12
 """What an editor would mend."""
 ASPECT_TRANSCRIPTION: Aspect.ValueType  # 13
 """The notes heard in audio."""
+ASPECT_LOUDNESS: Aspect.ValueType  # 14
+"""How loud audio is."""
 Global___Aspect: _TypeAlias = Aspect  # noqa: Y015
 
 class _IssueKind:
@@ -248,12 +252,16 @@ class AnalyzeResponse(_message.Message):
     TRANSCRIPTION_FIELD_NUMBER: _builtins.int
     NOTICES_FIELD_NUMBER: _builtins.int
     LINEAGE_FIELD_NUMBER: _builtins.int
+    LOUDNESS_FIELD_NUMBER: _builtins.int
+    TRANSCRIPTION_CONFIDENCE_FIELD_NUMBER: _builtins.int
     seconds: _builtins.float
     """Length in seconds."""
     beats: _builtins.float
     """Length in beats."""
     notes: _builtins.int
     """Number of notes."""
+    transcription_confidence: _builtins.float
+    """Confidence of the transcription, 0-1: what is read from its notes is no surer than this."""
     @_builtins.property
     def tempo(self) -> Global___TempoAnalysis:
         """Tempo."""
@@ -314,6 +322,10 @@ class AnalyzeResponse(_message.Message):
     def lineage(self) -> _lineage_pb2.Lineage:
         """Where the answer came from."""
 
+    @_builtins.property
+    def loudness(self) -> Global___LoudnessAnalysis:
+        """Loudness of audio."""
+
     def __init__(
         self,
         *,
@@ -335,14 +347,42 @@ class AnalyzeResponse(_message.Message):
         transcription: _music_pb2.Score | None = ...,
         notices: _abc.Iterable[_music_pb2.Notice] | None = ...,
         lineage: _lineage_pb2.Lineage | None = ...,
+        loudness: Global___LoudnessAnalysis | None = ...,
+        transcription_confidence: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["emotion", b"emotion", "key", b"key", "lineage", b"lineage", "melody", b"melody", "meter", b"meter", "originality", b"originality", "pitch", b"pitch", "rhythm", b"rhythm", "structure", b"structure", "style", b"style", "tempo", b"tempo", "transcription", b"transcription"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["emotion", b"emotion", "key", b"key", "lineage", b"lineage", "loudness", b"loudness", "melody", b"melody", "meter", b"meter", "originality", b"originality", "pitch", b"pitch", "rhythm", b"rhythm", "structure", b"structure", "style", b"style", "tempo", b"tempo", "transcription", b"transcription"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["beats", b"beats", "chords", b"chords", "emotion", b"emotion", "issues", b"issues", "key", b"key", "lineage", b"lineage", "melody", b"melody", "meter", b"meter", "notes", b"notes", "notices", b"notices", "originality", b"originality", "pitch", b"pitch", "rhythm", b"rhythm", "seconds", b"seconds", "structure", b"structure", "style", b"style", "tempo", b"tempo", "transcription", b"transcription"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beats", b"beats", "chords", b"chords", "emotion", b"emotion", "issues", b"issues", "key", b"key", "lineage", b"lineage", "loudness", b"loudness", "melody", b"melody", "meter", b"meter", "notes", b"notes", "notices", b"notices", "originality", b"originality", "pitch", b"pitch", "rhythm", b"rhythm", "seconds", b"seconds", "structure", b"structure", "style", b"style", "tempo", b"tempo", "transcription", b"transcription", "transcription_confidence", b"transcription_confidence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AnalyzeResponse: _TypeAlias = AnalyzeResponse  # noqa: Y015
+
+@_typing.final
+class LoudnessAnalysis(_message.Message):
+    """Loudness."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTEGRATED_LUFS_FIELD_NUMBER: _builtins.int
+    PEAK_DBFS_FIELD_NUMBER: _builtins.int
+    integrated_lufs: _builtins.float
+    """Gated loudness of the whole by ITU-R BS.1770-4, in LUFS; -70 where nothing passes the gate."""
+    peak_dbfs: _builtins.float
+    """Highest sample, in dB of full scale."""
+    def __init__(
+        self,
+        *,
+        integrated_lufs: _builtins.float = ...,
+        peak_dbfs: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["integrated_lufs", b"integrated_lufs", "peak_dbfs", b"peak_dbfs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LoudnessAnalysis: _TypeAlias = LoudnessAnalysis  # noqa: Y015
 
 @_typing.final
 class TempoAnalysis(_message.Message):

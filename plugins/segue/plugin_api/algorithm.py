@@ -206,9 +206,17 @@ class Transferrer(Algorithm):
 
 
 class Analyzer(Algorithm):
-    """Answers Analyze."""
+    """Answers Analyze.
+
+    Attributes
+    ----------
+    accepts
+        Forms of ``Music`` it reads: names of the fields of its ``content``. A call that names no algorithm goes to one
+        that reads its music.
+    """
 
     capability = catalog_pb2.CAPABILITY_ANALYZE
+    accepts: ClassVar[tuple[str, ...]] = ("midi", "score", "musicxml")
 
     @abstractmethod
     async def analyze(self, request: analyze_pb2.AnalyzeRequest, call: Call) -> analyze_pb2.AnalyzeResponse:

@@ -24,7 +24,7 @@ def describe(served: ServedAlgorithm, router: Router, *, full: bool) -> catalog_
         summary=algorithm.summary,
         state=served.state,
         cause=served.cause,
-        is_default=router.default(algorithm.capability) is served,
+        is_default=router.is_default(served),
         streams=isinstance(algorithm, StreamingGenerator),
         options_schema=options_schema(algorithm.Options) if full else None,
         limits=dict(algorithm.limits),

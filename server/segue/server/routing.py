@@ -7,13 +7,13 @@ import random
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from segue.plugin_api.algorithm import Transferrer
+from segue.plugin_api.algorithm import Algorithm, Analyzer, Transferrer
 from segue.plugin_api.errors import AlgorithmUnavailable, InvalidField, UnknownAlgorithm
 from segue.server.desired import DesiredFile, TrafficRule
 from segue.server.fleet import READY, VERBS, Fleet
 from segue.server.served import ServedAlgorithm
 from segue.server.settings import Settings
-from segue.v1 import catalog_pb2, transfer_pb2
+from segue.v1 import analyze_pb2, catalog_pb2, transfer_pb2
 
 Capability: TypeAlias = "catalog_pb2.Capability.ValueType"
 
@@ -65,48 +65,42 @@ class Router:
         AlgorithmUnavailable
             If it does not answer now.
         InvalidField
-            If a Transfer has no target, or one that the algorithm can't follow.
+            If a Transfer has no target, or one that the algorithm can't follow; if the algorithm can't read what an
+            Analyze holds.
         """
-        able = self._able(capability, request)
+        able = self._able(capability, _kind(request))
         rule = self._desired.state.traffic.get(VERBS[capability])
         if request.algorithm:
             route = Route(self._named(capability, request.algorithm, able), "named")
-        elif rule is not None:
-            route = self._split(rule, request)
+        elif rule is not None and (shared := [served for served in able if served.name in rule.shares]):
+            route = self._split(rule, request, shared)
         else:
-            route = Route(self.default(capability, able), "default")
+            route = Route(self._default(capability, able), "default")
         if route.served.state != READY:
             cause = f": {route.served.cause}" if route.served.cause else ""
             state = catalog_pb2.AlgorithmState.Name(route.served.state).removeprefix("ALGORITHM_STATE_").lower()
             raise AlgorithmUnavailable(f"algorithm {route.served.name} is {state}{cause}")
         return route
 
-    def default(self, capability: Capability, able: list[ServedAlgorithm] | None = None) -> ServedAlgorithm:
-        """Return the algorithm that answers calls naming none: the setting's, else the first registered.
+    def is_default(self, served: ServedAlgorithm) -> bool:
+        """Say whether an algorithm answers some of the calls that name none."""
+        able = (self._able(served.algorithm.capability, kind) for kind in _kinds(served.algorithm))
+        return any(self._default(served.algorithm.capability, others) is served for others in able)
 
-        Raises
-        ------
-        UnknownAlgorithm
-            If nobody has the capability.
-        """
-        candidates = self._able(capability, None) if able is None else able
+    def _default(self, capability: Capability, able: list[ServedAlgorithm]) -> ServedAlgorithm:
+        """Return the algorithm that answers calls naming none: the setting's, else the first registered."""
         wanted = self._settings.default_algorithms.get(VERBS[capability])  # type: ignore[call-overload]
-        for served in candidates:
+        for served in able:
             if served.name == wanted:
                 return served
-        if not candidates:
+        if not able:
             raise UnknownAlgorithm(f"this server has no algorithm that can {VERBS[capability]} so")
-        return candidates[0]
+        return able[0]
 
-    def _able(self, capability: Capability, request: Any) -> list[ServedAlgorithm]:
-        """Return the algorithms of a capability; for a Transfer, those that can follow its target."""
-        found = [s for s in self._fleet.algorithms.values() if s.algorithm.capability == capability]
-        if isinstance(request, transfer_pb2.TransferRequest):
-            target = request.WhichOneof("target")
-            if target is None:
-                raise InvalidField("target", "is required: one of style, example, attributes, polish")
-            found = [s for s in found if isinstance(s.algorithm, Transferrer) and target in s.algorithm.targets]
-        return found
+    def _able(self, capability: Capability, kind: str) -> list[ServedAlgorithm]:
+        """Return the algorithms of a capability that answer requests of a kind."""
+        found = (s for s in self._fleet.algorithms.values() if s.algorithm.capability == capability)
+        return [served for served in found if kind in _kinds(served.algorithm)]
 
     def _named(self, capability: Capability, name: str, able: list[ServedAlgorithm]) -> ServedAlgorithm:
         for served in able:
@@ -115,14 +109,16 @@ class Router:
         existing = self._fleet.algorithms.get(name)
         known = ", ".join(served.name for served in able) or "none"
         if existing is not None and existing.algorithm.capability == capability:
+            if capability == catalog_pb2.CAPABILITY_ANALYZE:
+                raise InvalidField("music", f"is of a form that algorithm {name!r} can't read; those that can: {known}")
             raise InvalidField("target", f"can't be followed by algorithm {name!r}; those that can: {known}")
         raise UnknownAlgorithm(f"no algorithm {name!r} can {VERBS[capability]}; there are: {known}")
 
-    def _split(self, rule: TrafficRule, request: Any) -> Route:
-        names = [name for name in rule.shares if name in self._fleet.algorithms]
+    def _split(self, rule: TrafficRule, request: Any, able: list[ServedAlgorithm]) -> Route:
+        names = [name for name in rule.shares if name in {served.name for served in able}]
         weights = [rule.shares[name] for name in names]
         if not sum(weights):
-            raise UnknownAlgorithm("the traffic rules name no algorithm of this server")
+            raise UnknownAlgorithm("the traffic rules give no share to an algorithm that can answer this")
         point = _stable_fraction(getattr(request, "listener_id", "") or request.request_id) * sum(weights)
         chosen = names[-1]
         for name, weight in zip(names, weights, strict=True):
@@ -133,6 +129,32 @@ class Router:
         shadow = self._fleet.algorithms.get(rule.shadow)
         variant = "default" if len(names) == 1 else "split"
         return Route(self._fleet.algorithms[chosen], variant, shadow if shadow and shadow.state == READY else None)
+
+
+def _kinds(algorithm: Algorithm) -> tuple[str, ...]:
+    """Return the kinds of request that an algorithm answers: targets of a Transfer, forms of music of an Analyze."""
+    if isinstance(algorithm, Transferrer):
+        return algorithm.targets
+    return algorithm.accepts if isinstance(algorithm, Analyzer) else ("",)
+
+
+def _kind(request: Any) -> str:
+    """Return the kind of a request.
+
+    Raises
+    ------
+    InvalidField
+        If a Transfer has no target, or an Analyze no music.
+    """
+    if isinstance(request, transfer_pb2.TransferRequest):
+        if not (target := request.WhichOneof("target")):
+            raise InvalidField("target", "is required: one of style, example, attributes, polish")
+        return target
+    if isinstance(request, analyze_pb2.AnalyzeRequest):
+        if not (form := request.music.WhichOneof("content")):
+            raise InvalidField("music", "holds nothing, must hold one of midi, score, musicxml, audio")
+        return form
+    return ""
 
 
 def _stable_fraction(key: str) -> float:

@@ -7,7 +7,7 @@ in the bytes, and says in a notice what it had to guess. symusic writes.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,6 +23,8 @@ MAX_EVENTS: Final = 1_000_000
 MAX_CHUNKS: Final = 4096
 SLOWEST, FASTEST = 5.0, 1000.0
 TICKS_PER_QUARTER: Final = 960
+_SUSTAIN: Final = 64
+_NOT_KEPT: Final = {0xA: "pressure changes", 0xB: "controllers", 0xD: "pressure changes", 0xE: "pitch bends"}
 _DATA_BYTES: Final = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 
 
@@ -37,6 +39,10 @@ class _Chunk:
     """Channel, tick, program."""
     metas: list[tuple[int, int, bytes]] = field(default_factory=list)
     """Tick, type, data."""
+    pedals: list[tuple[int, int, bool]] = field(default_factory=list)
+    """Channel, tick, whether the sustain pedal goes down; changes only."""
+    dropped: Counter[str] = field(default_factory=Counter)
+    """Kind → how many events of it have no place in a piece."""
     events: int = 0
     stuck: int = 0
     broken: str = ""
@@ -46,9 +52,10 @@ def midi_to_piece(data: bytes, field: str = "music.midi") -> tuple[Piece, list[s
     """Read a Standard MIDI File.
 
     Each channel of each track chunk that holds notes becomes a track. A note-off ends the earliest open note of its
-    pitch. What was guessed is said in the notices: a chunk that breaks off is read as far as it goes, notes without an
-    end last until the end of the piece, an impossible tempo or metre is left out, and times in SMPTE frames are
-    written at 120 quarter notes per minute.
+    pitch. The sustain pedal is kept beside the notes. What was guessed or left out is said in the notices: a chunk that
+    breaks off is read as far as it goes, notes without an end last until the end of the piece, an impossible tempo or
+    metre is left out, times in SMPTE frames are written at 120 quarter notes per minute, and controllers and pitch
+    bends are not kept.
 
     Parameters
     ----------
@@ -90,6 +97,8 @@ def midi_to_piece(data: bytes, field: str = "music.midi") -> tuple[Piece, list[s
         raise InvalidMusic(field, "is a MIDI file without a track")
     if stuck := sum(chunk.stuck for chunk in chunks):
         notices.append(f"Notes without an end: {stuck}; they last until the end of the piece.")
+    if dropped := sum((chunk.dropped for chunk in chunks), Counter()):
+        notices.append(f"Not kept: {', '.join(f'{count} {kind}' for kind, count in sorted(dropped.items()))}.")
     return _chunks_to_piece(chunks, division, field, notices), notices
 
 
@@ -141,6 +150,7 @@ def _read_chunk(data: bytes, most_events: int) -> _Chunk:
     """Walk the events of one track chunk."""
     chunk = _Chunk()
     open_notes: dict[int, deque[tuple[int, int]]] = defaultdict(deque)
+    pressed: dict[int, bool] = {}
     tick, status, position = 0, 0, 0
     notes, size = chunk.notes, len(data)
     try:
@@ -173,6 +183,12 @@ def _read_chunk(data: bytes, most_events: int) -> _Chunk:
                         notes.append((byte & 15, began, tick, first, velocity))
                 elif kind == 0xC:
                     chunk.programs.append((byte & 15, tick, first))
+                elif kind == 0xB and first == _SUSTAIN:
+                    if pressed.get(byte & 15, False) != (second >= _SUSTAIN):
+                        pressed[byte & 15] = second >= _SUSTAIN
+                        chunk.pedals.append((byte & 15, tick, second >= _SUSTAIN))
+                else:
+                    chunk.dropped[_NOT_KEPT[kind]] += 1
             elif byte in (0xFF, 0xF0, 0xF7):
                 meta = 0
                 if byte == 0xFF:
@@ -228,7 +244,12 @@ def _chunks_to_piece(chunks: Sequence[_Chunk], division: float, field: str, noti
         notices.append(f"Notes of no length: {int((~kept).sum())}; they are left out.")
     parts, track = np.unique(chunk[kept] * 16 + channel[kept], return_inverse=True)
     tracks = tuple(
-        TrackInfo(chunks[part // 16].name, _program(chunks, part, start[kept][track == row]), part % 16 == 9)
+        TrackInfo(
+            chunks[part // 16].name,
+            _program(chunks, part, start[kept][track == row]),
+            part % 16 == 9,
+            _pedals(chunks[part // 16], part % 16, last, per_beat),
+        )
         for row, part in enumerate(parts.tolist())
     )
     metas = sorted(
@@ -260,6 +281,15 @@ def _program(chunks: Sequence[_Chunk], part: int, starts: NDArray[np.int64]) -> 
             chosen = before[-1] if before else changes[0][1]
             break
     return chosen
+
+
+def _pedals(chunk: _Chunk, channel: int, last: int, per_beat: float) -> tuple[tuple[float, float], ...]:
+    """Return when the sustain pedal of a channel is down; one that is never lifted stays down until the last note."""
+    moments = [tick for at, tick, _ in chunk.pedals if at == channel and tick <= last]
+    if len(moments) % 2:
+        moments.append(last)
+    spans = zip(moments[::2], moments[1::2], strict=True)
+    return tuple((down / per_beat, up / per_beat) for down, up in spans if up > down)
 
 
 Metas = Sequence[tuple[int, int, bytes]]
@@ -330,6 +360,10 @@ def piece_to_midi(piece: Piece) -> bytes:
         track.notes = symusic.Note.from_numpy(
             begin, np.maximum(_ticks(own.end) - begin, 1), own.pitch.astype(np.int8), own.velocity.astype(np.int8)
         )
+        presses = [
+            (int(_ticks(beat)), value) for span in info.pedals for beat, value in zip(span, (127, 0), strict=True)
+        ]
+        track.controls.extend([symusic.ControlChange(tick, _SUSTAIN, value) for tick, value in presses])
         score.tracks.append(track)
     if piece.lyrics and score.tracks:
         score.tracks[0].lyrics.extend([symusic.TextMeta(int(_ticks(s.beat)), s.text) for s in piece.lyrics])

@@ -22,11 +22,15 @@ MAX_BEATS: Final = 100_000.0
 
 
 class TrackInfo(NamedTuple):
-    """One instrument or voice: its name, General MIDI program, and whether it is a drum kit."""
+    """One instrument or voice: its name, General MIDI program, whether it is a drum kit, and its sustain pedal.
+
+    ``pedals`` holds begin and end of each time the pedal is down, in beats, ascending; it lengthens no note.
+    """
 
     name: str = ""
     program: int = 0
     drums: bool = False
+    pedals: tuple[tuple[float, float], ...] = ()
 
 
 class Tempo(NamedTuple):

@@ -83,6 +83,18 @@ def test_running_status_sysex_and_realtime_bytes():
     assert not notices
 
 
+def test_the_sustain_pedal_is_kept_and_what_is_not_is_counted():
+    pedal = [(0, [0xB0, 64, value]) for value in (127, 100, 0)] + [(480, [0xB0, 64, 64])]
+    others = [(0, [0xB0, 7, 100]), (0, [0xE0, 0, 64]), (0, [0xE0, 0, 65]), (0, [0xD0, 3]), (0, [0xA0, 60, 3])]
+    data = midi(chunk((0, on(60)), *pedal, *others, (480, off(60)), (9000, [0xB0, 64, 0])))
+    piece, notices = midi_to_piece(data)
+    assert piece.tracks[0].pedals == ((1.0, 2.0),)
+    assert notices == ["Not kept: 1 controllers, 2 pitch bends, 2 pressure changes."]
+    again, notices = midi_to_piece(piece_to_midi(piece))
+    assert again.tracks == piece.tracks
+    assert not notices
+
+
 def test_a_note_without_end_lasts_until_the_end_and_is_noticed():
     piece, notices = midi_to_piece(midi(chunk((0, on(60)), (480, on(62)), (480, off(62)))))
     assert notes(piece) == [(0, 2, 60), (1, 1, 62)]

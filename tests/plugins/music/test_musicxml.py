@@ -3,7 +3,7 @@ import random
 import zipfile
 
 import pytest
-from segue.music import Meter, music_to_piece
+from segue.music import Meter, TrackInfo, music_to_piece
 from segue.music.musicxml import musicxml_to_piece
 from segue.plugin_api import InvalidMusic
 from segue.v1 import music_pb2 as pb
@@ -46,7 +46,7 @@ def test_notes_pickup_key_and_metre():
     assert piece.meters == (Meter(0, 3, 4), Meter(1, 3, 4))
     assert piece.bar_of(piece.start).tolist() == [1, 2, 2, 3]
     assert (piece.keys[0].tonic, piece.keys[0].minor) == (0, True)
-    assert piece.tracks[0] == ("Violin", 40, False)
+    assert piece.tracks[0] == TrackInfo("Violin", 40)
 
 
 def test_chords_voices_ties_grace_notes_and_lyrics():

@@ -18,6 +18,7 @@ from segue.v1 import (
     analyze_pb2,
     catalog_pb2,
     catalog_pb2_grpc,
+    errors_pb2,
     generate_pb2,
     lineage_pb2,
     listening_pb2,
@@ -68,6 +69,9 @@ class Seen:
     seconds: float
 
 
+STREAMS = ("GenerateStream", "ExportListener")
+
+
 class FakeSegue:
     """Servicer of every service. ``outcomes[method]`` is answered in order, then the canned answer for ever."""
 
@@ -89,8 +93,8 @@ class FakeSegue:
     def __getattr__(self, method):
         if method not in self.canned:
             raise AttributeError(method)
-        if method == "GenerateStream":
-            return lambda request, context: self._stream(request, context)
+        if method in STREAMS:
+            return lambda request, context: self._stream(method, request, context)
         if method == "StreamPlays":
             return lambda requests, context: (self._answer("StreamPlays", request, context) for request in requests)
         return lambda request, context: self._answer(method, request, context)
@@ -102,10 +106,10 @@ class FakeSegue:
             outcome.abort(context)
         return outcome(request, context) if inspect.isfunction(outcome) else outcome
 
-    def _stream(self, request, context):
+    def _stream(self, method, request, context):
         context.add_callback(self.cancelled.set)
         self.begun.set()
-        for message in self._answer("GenerateStream", request, context):
+        for message in self._answer(method, request, context):
             if isinstance(message, Failure):
                 message.abort(context)
             elif isinstance(message, float):
@@ -156,20 +160,30 @@ def canned_answers(midi):
     )
     play = listening_pb2.Play(event_id="e1", listener_id="alice", track_id="t1")
     play.time.FromSeconds(1_700_000_000)
+    recommended = recommend_pb2.RecommendResponse(
+        recommendations=[
+            recommend_pb2.Recommendation(
+                track_id="t9",
+                title="Blue in Green",
+                artist="Miles Davis",
+                tags=["jazz"],
+                score=1.5,
+                causes=[recommend_pb2.Cause(track_id="t1", title="So What", share=0.6)],
+                reason="Because you play So What (60 %).",
+            )
+        ],
+        lineage=lineage_pb2.Lineage(algorithm="ials", algorithm_version="1.0"),
+    )
+    failed = errors_pb2.Failure(
+        reason=errors_pb2.ERROR_REASON_INVALID_FIELD,
+        message="count: is 501",
+        violations=[errors_pb2.FieldViolation(field="count", description="is 501")],
+    )
+    outcome = recommend_pb2.RecommendOutcome
     return {
-        "Recommend": recommend_pb2.RecommendResponse(
-            recommendations=[
-                recommend_pb2.Recommendation(
-                    track_id="t9",
-                    title="Blue in Green",
-                    artist="Miles Davis",
-                    tags=["jazz"],
-                    score=1.5,
-                    causes=[recommend_pb2.Cause(track_id="t1", title="So What", share=0.6)],
-                    reason="Because you play So What (60 %).",
-                )
-            ],
-            lineage=lineage_pb2.Lineage(algorithm="ials", algorithm_version="1.0"),
+        "Recommend": recommended,
+        "BatchRecommend": recommend_pb2.BatchRecommendResponse(
+            outcomes=[outcome(response=recommended), outcome(failure=failed)]
         ),
         "Generate": generated,
         "GenerateStream": [*bars, generate_pb2.GenerateStreamResponse(complete=generated)],
@@ -208,6 +222,7 @@ def canned_answers(midi):
         "RecordPlays": lambda request, _: listening_pb2.RecordPlaysResponse(recorded=len(request.plays)),
         "StreamPlays": lambda request, _: listening_pb2.StreamPlaysResponse(recorded=len(request.plays)),
         "ListPlays": listening_pb2.ListPlaysResponse(plays=[play], next_page_token="next"),
+        "ExportListener": [listening_pb2.ExportListenerResponse(plays=[play])] * 2,
         "EraseListener": listening_pb2.EraseListenerResponse(erased=3),
         "LoadAlgorithm": admin_pb2.LoadAlgorithmResponse(algorithm=chorale),
         "UnloadAlgorithm": admin_pb2.UnloadAlgorithmResponse(algorithm=chorale),

@@ -175,6 +175,15 @@ def test_plays(segue, fake):
     assert len(fake.calls("EraseListener")) == 1
 
 
+def test_plays_export_is_what_import_reads(segue, fake, tmp_path):
+    assert "Exported 2 plays to alice.csv." in segue("plays", "export", "alice", "--out", "alice.csv").stdout
+    segue("plays", "import", "alice.csv")
+    exported = fake.canned["ExportListener"][0].plays[0]
+    sent = fake.calls("StreamPlays")[0].request.plays[0]
+    assert (sent.event_id, sent.listener_id, sent.track_id, sent.time) == ("e1", "alice", "t1", exported.time)
+    assert json.loads(segue("plays", "export", "alice", "--out", "alice.csv", "--json").stdout)["exported"] == 2
+
+
 def test_plays_import_is_repeatable(segue, fake, tmp_path):
     rows = [f"alice,t{i},2,2024-01-01T00:00:00" for i in range(1001)]
     (tmp_path / "plays.csv").write_text("\n".join(["listener_id,track_id,plays,time", *rows]))

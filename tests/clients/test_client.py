@@ -29,6 +29,7 @@ from segue.v1.catalog_pb2 import CAPABILITY_GENERATE, Algorithm, Model, Plugin
 from segue.v1.generate_pb2 import GIVEN_ROLE_MELODY
 from segue.v1.listening_pb2 import Play
 from segue.v1.music_pb2 import MODE_MINOR, Music
+from segue.v1.recommend_pb2 import RecommendRequest
 
 HERE = Path(__file__).parent
 BUSY = grpc.StatusCode.UNAVAILABLE
@@ -55,6 +56,21 @@ async def test_recommend_sends_what_is_given(client, fake):
     assert dict(request.options) == {"depth": 2, "mode": "x"}
     assert request.HasField("seed")
     assert request.request_id == ""
+
+
+async def test_a_batch_gives_answers_and_errors_in_their_order(client, fake):
+    message = RecommendRequest(listener_id="bob")
+    answer, error = await client.batch_recommend([{"listener_id": "alice", "count": 501, "tags": ["jazz"]}, message])
+    assert answer == fake.canned["Recommend"]
+    assert isinstance(error, InvalidField)
+    assert error.violations == [("count", "is 501")]
+    first, second = fake.calls("BatchRecommend")[0].request.requests
+    assert (first.count, list(first.filter.tags), second) == (501, ["jazz"], message)
+
+
+async def test_an_export_gives_every_message(client):
+    messages = [message async for message in client.export_listener("alice")]
+    assert [play.track_id for message in messages for play in message.plays] == ["t1", "t1"]
 
 
 async def test_absent_values_stay_absent(client, fake):

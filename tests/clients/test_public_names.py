@@ -12,6 +12,7 @@ METHODS = {
     **{"Recommend": "recommend", "Generate": "generate", "GenerateStream": "generate_stream", "Transfer": "transfer"},
     **{"Analyze": "analyze", "ListAlgorithms": "algorithms", "GetAlgorithm": "algorithm", "ListPlugins": "plugins"},
     **{"RecordPlays": "record_plays", "StreamPlays": "stream_plays", "ListPlays": "list_plays"},
+    **{"BatchRecommend": "batch_recommend", "ExportListener": "export_listener"},
     **{"EraseListener": "erase_listener", "LoadAlgorithm": "load", "UnloadAlgorithm": "unload"},
     **{"ReloadAlgorithm": "reload", "PromoteModel": "promote", "RollBackModel": "roll_back"},
     **{"SetTraffic": "set_traffic", "GetTraffic": "get_traffic", "Drain": "drain"},

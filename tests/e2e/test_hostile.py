@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import grpc
 import pytest
-from segue.v1 import analyze_pb2, generate_pb2, music_pb2, recommend_pb2, transfer_pb2
+from segue.v1 import analyze_pb2, errors_pb2, generate_pb2, music_pb2, recommend_pb2, transfer_pb2
 
 from .server import failure
 
@@ -141,6 +141,26 @@ def test_wishes_that_cannot_be_met(server, fields, field):
     assert code == "INVALID_ARGUMENT"
     assert field in found
     assert text
+
+
+def test_one_bad_request_of_a_batch_fails_alone(server):
+    request = recommend_pb2.RecommendRequest
+    many = [request(listener_id=str(listener), count=3) for listener in range(2, 40)]
+    bad = [request(listener_id="nobody at all"), request(listener_id="2", count=501), request(algorithm="none")]
+    outcomes = server.music.BatchRecommend(recommend_pb2.BatchRecommendRequest(requests=[*bad, *many])).outcomes
+    reasons = [errors_pb2.ErrorReason.Name(outcome.failure.reason) for outcome in outcomes[:3]]
+    assert reasons == [f"ERROR_REASON_{name}" for name in ("NOT_FOUND", "INVALID_FIELD", "UNKNOWN_ALGORITHM")]
+    assert outcomes[1].failure.violations[0].field == "count"
+    known = [outcome.response for outcome in outcomes[3:] if outcome.HasField("response")]
+    assert len(known) > 30
+    assert all(len(answer.recommendations) == 3 and answer.lineage.algorithm for answer in known)
+    alone = server.music.Recommend(many[0]).recommendations
+    assert [track.track_id for track in outcomes[3].response.recommendations] == [track.track_id for track in alone]
+    for wrong in ([], many * 6):
+        code, _, fields, _, _ = failure(
+            server.music.BatchRecommend, recommend_pb2.BatchRecommendRequest(requests=wrong)
+        )
+        assert (code, fields) == ("INVALID_ARGUMENT", ["requests"])
 
 
 def test_recommendations_for_nobody(server):

@@ -16,7 +16,14 @@ from segue.server.listening import ListeningService
 from segue.server.plays import PlayStore
 from segue.server.settings import Settings
 from segue.v1 import listening_pb2_grpc
-from segue.v1.listening_pb2 import EraseListenerRequest, ListPlaysRequest, Play, RecordPlaysRequest, StreamPlaysRequest
+from segue.v1.listening_pb2 import (
+    EraseListenerRequest,
+    ExportListenerRequest,
+    ListPlaysRequest,
+    Play,
+    RecordPlaysRequest,
+    StreamPlaysRequest,
+)
 from sqlalchemy import func, select
 
 PROCESS = Path(__file__).with_name("plays_process.py")
@@ -62,6 +69,16 @@ async def test_plays_are_recorded_listed_and_erased(service):
     assert rest.next_page_token == ""
     assert (await service.EraseListener(EraseListenerRequest(listener_id="ann"))).erased == 4
     assert not (await service.ListPlays(ListPlaysRequest(listener_id="ann"))).plays
+
+
+async def test_an_export_holds_every_play_of_the_listener_once(service, monkeypatch):
+    monkeypatch.setattr("segue.server.listening.EXPORTED_AT_ONCE", 3)
+    await service.RecordPlays(RecordPlaysRequest(plays=plays(7) + plays(2, "bob")))
+    messages = [message async for message in service.ExportListener(ExportListenerRequest(listener_id="ann"))]
+    assert [len(message.plays) for message in messages] == [3, 3, 1]
+    assert [p.event_id for message in messages for p in message.plays] == [f"e{i}" for i in reversed(range(7))]
+    assert [message async for message in service.ExportListener(ExportListenerRequest(listener_id="nobody"))] == []
+    assert await violations(service.ExportListener(ExportListenerRequest()).read()) == ["listener_id"]
 
 
 async def test_each_message_of_a_stream_is_answered_by_one(service):

@@ -42,6 +42,7 @@ class AsyncClient(BaseClient):
     """
 
     recommend = _unary(_calls.recommend)
+    batch_recommend = _unary(_calls.batch_recommend)
     generate = _unary(_calls.generate)
     generate_stream = _stream(_calls.generate_stream)
     transfer = _unary(_calls.transfer)
@@ -53,6 +54,7 @@ class AsyncClient(BaseClient):
 
     record_plays = _unary(_calls.record_plays)
     list_plays = _unary(_calls.list_plays)
+    export_listener = _stream(_calls.export_listener)
     erase_listener = _unary(_calls.erase_listener)
 
     load = _unary(_calls.load)

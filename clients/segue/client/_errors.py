@@ -32,6 +32,7 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from segue.v1.errors_pb2 import ErrorReason, Failure
 
 
 class SegueError(Exception):
@@ -269,6 +270,17 @@ def rpc_error_to_segue_error(error: grpc.RpcError, address: str, timeout_seconds
         violations=[(v.field, v.description) for v in details.bad_request.field_violations],
         retry_after=details.retry_after,
         call_id=details.info.metadata["call_id"] or details.request.request_id,
+    )
+
+
+def failure_to_segue_error(failure: Failure) -> SegueError:
+    """Turn a failure inside an answer into the error that a call of its own would have raised."""
+    reason = ErrorReason.Name(failure.reason).removeprefix("ERROR_REASON_") if failure.reason else ""
+    return _BY_REASON.get(reason, InternalError)(
+        failure.message,
+        reason=reason,
+        violations=[(violation.field, violation.description) for violation in failure.violations],
+        retry_after=failure.retry_after_seconds if failure.HasField("retry_after_seconds") else None,
     )
 
 

@@ -24,13 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15segue/v1/errors.proto\x12\x08segue.v1*\xe2\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x01\x12\x1f\n\x1b\x45RROR_REASON_INVALID_OPTION\x10\x02\x12\x1e\n\x1a\x45RROR_REASON_INVALID_MUSIC\x10\x03\x12\"\n\x1e\x45RROR_REASON_UNKNOWN_ALGORITHM\x10\x04\x12\x1a\n\x16\x45RROR_REASON_NOT_FOUND\x10\x05\x12&\n\"ERROR_REASON_ALGORITHM_UNAVAILABLE\x10\x06\x12)\n%ERROR_REASON_MODEL_SERVER_UNAVAILABLE\x10\x07\x12\x19\n\x15\x45RROR_REASON_DRAINING\x10\x08\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\t\x12\"\n\x1e\x45RROR_REASON_MESSAGE_TOO_LARGE\x10\n\x12\"\n\x1e\x45RROR_REASON_DEADLINE_EXCEEDED\x10\x0b\x12\x1a\n\x16\x45RROR_REASON_CANCELLED\x10\x0c\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\r\x12\"\n\x1e\x45RROR_REASON_PERMISSION_DENIED\x10\x0e\x12$\n ERROR_REASON_FAILED_PRECONDITION\x10\x0f\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x10\x12\x1c\n\x18\x45RROR_REASON_UNSUPPORTED\x10\x11\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15segue/v1/errors.proto\x12\x08segue.v1\"\xa9\x01\n\x07\x46\x61ilure\x12%\n\x06reason\x18\x01 \x01(\x0e\x32\x15.segue.v1.ErrorReason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12,\n\nviolations\x18\x03 \x03(\x0b\x32\x18.segue.v1.FieldViolation\x12 \n\x13retry_after_seconds\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\x16\n\x14_retry_after_seconds\"4\n\x0e\x46ieldViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t*\xe2\x04\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x01\x12\x1f\n\x1b\x45RROR_REASON_INVALID_OPTION\x10\x02\x12\x1e\n\x1a\x45RROR_REASON_INVALID_MUSIC\x10\x03\x12\"\n\x1e\x45RROR_REASON_UNKNOWN_ALGORITHM\x10\x04\x12\x1a\n\x16\x45RROR_REASON_NOT_FOUND\x10\x05\x12&\n\"ERROR_REASON_ALGORITHM_UNAVAILABLE\x10\x06\x12)\n%ERROR_REASON_MODEL_SERVER_UNAVAILABLE\x10\x07\x12\x19\n\x15\x45RROR_REASON_DRAINING\x10\x08\x12\x1b\n\x17\x45RROR_REASON_OVERLOADED\x10\t\x12\"\n\x1e\x45RROR_REASON_MESSAGE_TOO_LARGE\x10\n\x12\"\n\x1e\x45RROR_REASON_DEADLINE_EXCEEDED\x10\x0b\x12\x1a\n\x16\x45RROR_REASON_CANCELLED\x10\x0c\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\r\x12\"\n\x1e\x45RROR_REASON_PERMISSION_DENIED\x10\x0e\x12$\n ERROR_REASON_FAILED_PRECONDITION\x10\x0f\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x10\x12\x1c\n\x18\x45RROR_REASON_UNSUPPORTED\x10\x11\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'segue.v1.errors_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ERRORREASON']._serialized_start=36
-  _globals['_ERRORREASON']._serialized_end=646
+  _globals['_ERRORREASON']._serialized_start=262
+  _globals['_ERRORREASON']._serialized_end=872
+  _globals['_FAILURE']._serialized_start=36
+  _globals['_FAILURE']._serialized_end=205
+  _globals['_FIELDVIOLATION']._serialized_start=207
+  _globals['_FIELDVIOLATION']._serialized_end=259
 # @@protoc_insertion_point(module_scope)

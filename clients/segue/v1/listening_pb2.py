@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from segue.v1 import rules_pb2 as segue_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18segue/v1/listening.proto\x12\x08segue.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14segue/v1/rules.proto\"\xb0\x01\n\x04Play\x12\x1a\n\x08\x65vent_id\x18\x01 \x01(\tB\x08\xa2\xe8\"\x04 d@\x01\x12\x1e\n\x0blistener_id\x18\x02 \x01(\tB\t\xa2\xe8\"\x05 \xc8\x01@\x01\x12\x1b\n\x08track_id\x18\x03 \x01(\tB\t\xa2\xe8\"\x05 \xc8\x01@\x01\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x05plays\x18\x05 \x01(\x01\x42\x16\xa2\xe8\"\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x11\x00\x00\x00\x00\x65\xcd\xcd\x41\">\n\x12RecordPlaysRequest\x12(\n\x05plays\x18\x01 \x03(\x0b\x32\x0e.segue.v1.PlayB\t\xa2\xe8\"\x05(\x01\x30\xe8\x07\";\n\x13RecordPlaysResponse\x12\x10\n\x08recorded\x18\x01 \x01(\x05\x12\x12\n\nduplicates\x18\x02 \x01(\x05\">\n\x12StreamPlaysRequest\x12(\n\x05plays\x18\x01 \x03(\x0b\x32\x0e.segue.v1.PlayB\t\xa2\xe8\"\x05(\x01\x30\xe8\x07\";\n\x13StreamPlaysResponse\x12\x10\n\x08recorded\x18\x01 \x01(\x05\x12\x12\n\nduplicates\x18\x02 \x01(\x05\"z\n\x10ListPlaysRequest\x12\x1e\n\x0blistener_id\x18\x01 \x01(\tB\t\xa2\xe8\"\x05 \xc8\x01@\x01\x12)\n\tpage_size\x18\x02 \x01(\x05\x42\x16\xa2\xe8\"\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x11\x00\x00\x00\x00\x00@\x8f@\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xa2\xe8\"\x03 \xc8\x01\"K\n\x11ListPlaysResponse\x12\x1d\n\x05plays\x18\x01 \x03(\x0b\x32\x0e.segue.v1.Play\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x14\x45raseListenerRequest\x12\x1e\n\x0blistener_id\x18\x01 \x01(\tB\t\xa2\xe8\"\x05 \xc8\x01@\x01\"\'\n\x15\x45raseListenerResponse\x12\x0e\n\x06\x65rased\x18\x01 \x01(\x03\x32\xc6\x02\n\x10ListeningService\x12J\n\x0bRecordPlays\x12\x1c.segue.v1.RecordPlaysRequest\x1a\x1d.segue.v1.RecordPlaysResponse\x12N\n\x0bStreamPlays\x12\x1c.segue.v1.StreamPlaysRequest\x1a\x1d.segue.v1.StreamPlaysResponse(\x01\x30\x01\x12\x44\n\tListPlays\x12\x1a.segue.v1.ListPlaysRequest\x1a\x1b.segue.v1.ListPlaysResponse\x12P\n\rEraseListener\x12\x1e.segue.v1.EraseListenerRequest\x1a\x1f.segue.v1.EraseListenerResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18segue/v1/listening.proto\x12\x08segue.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14segue/v1/rules.proto\"\xb0\x01\n\x04Play\x12\x1a\n\x08\x65vent_id\x18\x01 \x01(\tB\x08\xa2\xe8\"\x04 d@\x01\x12\x1e\n\x0blistener_id\x18\x02 \x01(\tB\t\xa2\xe8\"\x05 \xc8\x01@\x01\x12\x1b\n\x08track_id\x18\x03 \x01(\tB\t\xa2\xe8\"\x05 \xc8\x01@\x01\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12%\n\x05plays\x18\x05 \x01(\x01\x42\x16\xa2\xe8\"\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x11\x00\x00\x00\x00\x65\xcd\xcd\x41\">\n\x12RecordPlaysRequest\x12(\n\x05plays\x18\x01 \x03(\x0b\x32\x0e.segue.v1.PlayB\t\xa2\xe8\"\x05(\x01\x30\xe8\x07\";\n\x13RecordPlaysResponse\x12\x10\n\x08recorded\x18\x01 \x01(\x05\x12\x12\n\nduplicates\x18\x02 \x01(\x05\">\n\x12StreamPlaysRequest\x12(\n\x05plays\x18\x01 \x03(\x0b\x32\x0e.segue.v1.PlayB\t\xa2\xe8\"\x05(\x01\x30\xe8\x07\";\n\x13StreamPlaysResponse\x12\x10\n\x08recorded\x18\x01 \x01(\x05\x12\x12\n\nduplicates\x18\x02 \x01(\x05\"z\n\x10ListPlaysRequest\x12\x1e\n\x0blistener_id\x18\x01 \x01(\tB\t\xa2\xe8\"\x05 \xc8\x01@\x01\x12)\n\tpage_size\x18\x02 \x01(\x05\x42\x16\xa2\xe8\"\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x11\x00\x00\x00\x00\x00@\x8f@\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xa2\xe8\"\x03 \xc8\x01\"K\n\x11ListPlaysResponse\x12\x1d\n\x05plays\x18\x01 \x03(\x0b\x32\x0e.segue.v1.Play\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"7\n\x15\x45xportListenerRequest\x12\x1e\n\x0blistener_id\x18\x01 \x01(\tB\t\xa2\xe8\"\x05 \xc8\x01@\x01\"7\n\x16\x45xportListenerResponse\x12\x1d\n\x05plays\x18\x01 \x03(\x0b\x32\x0e.segue.v1.Play\"6\n\x14\x45raseListenerRequest\x12\x1e\n\x0blistener_id\x18\x01 \x01(\tB\t\xa2\xe8\"\x05 \xc8\x01@\x01\"\'\n\x15\x45raseListenerResponse\x12\x0e\n\x06\x65rased\x18\x01 \x01(\x03\x32\x9d\x03\n\x10ListeningService\x12J\n\x0bRecordPlays\x12\x1c.segue.v1.RecordPlaysRequest\x1a\x1d.segue.v1.RecordPlaysResponse\x12N\n\x0bStreamPlays\x12\x1c.segue.v1.StreamPlaysRequest\x1a\x1d.segue.v1.StreamPlaysResponse(\x01\x30\x01\x12\x44\n\tListPlays\x12\x1a.segue.v1.ListPlaysRequest\x1a\x1b.segue.v1.ListPlaysResponse\x12U\n\x0e\x45xportListener\x12\x1f.segue.v1.ExportListenerRequest\x1a .segue.v1.ExportListenerResponse0\x01\x12P\n\rEraseListener\x12\x1e.segue.v1.EraseListenerRequest\x1a\x1f.segue.v1.EraseListenerResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,6 +51,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPLAYSREQUEST'].fields_by_name['page_size']._serialized_options = b'\242\350\"\022\t\000\000\000\000\000\000\000\000\021\000\000\000\000\000@\217@'
   _globals['_LISTPLAYSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTPLAYSREQUEST'].fields_by_name['page_token']._serialized_options = b'\242\350\"\003 \310\001'
+  _globals['_EXPORTLISTENERREQUEST'].fields_by_name['listener_id']._loaded_options = None
+  _globals['_EXPORTLISTENERREQUEST'].fields_by_name['listener_id']._serialized_options = b'\242\350\"\005 \310\001@\001'
   _globals['_ERASELISTENERREQUEST'].fields_by_name['listener_id']._loaded_options = None
   _globals['_ERASELISTENERREQUEST'].fields_by_name['listener_id']._serialized_options = b'\242\350\"\005 \310\001@\001'
   _globals['_PLAY']._serialized_start=94
@@ -67,10 +69,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPLAYSREQUEST']._serialized_end=644
   _globals['_LISTPLAYSRESPONSE']._serialized_start=646
   _globals['_LISTPLAYSRESPONSE']._serialized_end=721
-  _globals['_ERASELISTENERREQUEST']._serialized_start=723
-  _globals['_ERASELISTENERREQUEST']._serialized_end=777
-  _globals['_ERASELISTENERRESPONSE']._serialized_start=779
-  _globals['_ERASELISTENERRESPONSE']._serialized_end=818
-  _globals['_LISTENINGSERVICE']._serialized_start=821
-  _globals['_LISTENINGSERVICE']._serialized_end=1147
+  _globals['_EXPORTLISTENERREQUEST']._serialized_start=723
+  _globals['_EXPORTLISTENERREQUEST']._serialized_end=778
+  _globals['_EXPORTLISTENERRESPONSE']._serialized_start=780
+  _globals['_EXPORTLISTENERRESPONSE']._serialized_end=835
+  _globals['_ERASELISTENERREQUEST']._serialized_start=837
+  _globals['_ERASELISTENERREQUEST']._serialized_end=891
+  _globals['_ERASELISTENERRESPONSE']._serialized_start=893
+  _globals['_ERASELISTENERRESPONSE']._serialized_end=932
+  _globals['_LISTENINGSERVICE']._serialized_start=935
+  _globals['_LISTENINGSERVICE']._serialized_end=1348
 # @@protoc_insertion_point(module_scope)

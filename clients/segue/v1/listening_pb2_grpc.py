@@ -50,6 +50,11 @@ class ListeningServiceStub:
                 request_serializer=segue_dot_v1_dot_listening__pb2.ListPlaysRequest.SerializeToString,
                 response_deserializer=segue_dot_v1_dot_listening__pb2.ListPlaysResponse.FromString,
                 _registered_method=True)
+        self.ExportListener = channel.unary_stream(
+                '/segue.v1.ListeningService/ExportListener',
+                request_serializer=segue_dot_v1_dot_listening__pb2.ExportListenerRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_listening__pb2.ExportListenerResponse.FromString,
+                _registered_method=True)
         self.EraseListener = channel.unary_unary(
                 '/segue.v1.ListeningService/EraseListener',
                 request_serializer=segue_dot_v1_dot_listening__pb2.EraseListenerRequest.SerializeToString,
@@ -82,6 +87,13 @@ class ListeningServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportListener(self, request, context):
+        """Exports a listener: everything that is kept, latest play first, in messages of at most 1,000 plays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def EraseListener(self, request, context):
         """Erases a listener: the plays, and every answer kept for them.
         """
@@ -106,6 +118,11 @@ def add_ListeningServiceServicer_to_server(servicer, server):
                     servicer.ListPlays,
                     request_deserializer=segue_dot_v1_dot_listening__pb2.ListPlaysRequest.FromString,
                     response_serializer=segue_dot_v1_dot_listening__pb2.ListPlaysResponse.SerializeToString,
+            ),
+            'ExportListener': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportListener,
+                    request_deserializer=segue_dot_v1_dot_listening__pb2.ExportListenerRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_listening__pb2.ExportListenerResponse.SerializeToString,
             ),
             'EraseListener': grpc.unary_unary_rpc_method_handler(
                     servicer.EraseListener,
@@ -195,6 +212,33 @@ class ListeningService:
             '/segue.v1.ListeningService/ListPlays',
             segue_dot_v1_dot_listening__pb2.ListPlaysRequest.SerializeToString,
             segue_dot_v1_dot_listening__pb2.ListPlaysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportListener(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/segue.v1.ListeningService/ExportListener',
+            segue_dot_v1_dot_listening__pb2.ExportListenerRequest.SerializeToString,
+            segue_dot_v1_dot_listening__pb2.ExportListenerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,11 @@ class MusicServiceStub:
                 request_serializer=segue_dot_v1_dot_recommend__pb2.RecommendRequest.SerializeToString,
                 response_deserializer=segue_dot_v1_dot_recommend__pb2.RecommendResponse.FromString,
                 _registered_method=True)
+        self.BatchRecommend = channel.unary_unary(
+                '/segue.v1.MusicService/BatchRecommend',
+                request_serializer=segue_dot_v1_dot_recommend__pb2.BatchRecommendRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_recommend__pb2.BatchRecommendResponse.FromString,
+                _registered_method=True)
         self.Generate = channel.unary_unary(
                 '/segue.v1.MusicService/Generate',
                 request_serializer=segue_dot_v1_dot_generate__pb2.GenerateRequest.SerializeToString,
@@ -71,6 +76,13 @@ class MusicServiceServicer:
 
     def Recommend(self, request, context):
         """Recommends tracks, with reasons.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchRecommend(self, request, context):
+        """Answers many Recommend requests in one call, each by itself: one that fails spares the others.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,6 +123,11 @@ def add_MusicServiceServicer_to_server(servicer, server):
                     servicer.Recommend,
                     request_deserializer=segue_dot_v1_dot_recommend__pb2.RecommendRequest.FromString,
                     response_serializer=segue_dot_v1_dot_recommend__pb2.RecommendResponse.SerializeToString,
+            ),
+            'BatchRecommend': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchRecommend,
+                    request_deserializer=segue_dot_v1_dot_recommend__pb2.BatchRecommendRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_recommend__pb2.BatchRecommendResponse.SerializeToString,
             ),
             'Generate': grpc.unary_unary_rpc_method_handler(
                     servicer.Generate,
@@ -161,6 +178,33 @@ class MusicService:
             '/segue.v1.MusicService/Recommend',
             segue_dot_v1_dot_recommend__pb2.RecommendRequest.SerializeToString,
             segue_dot_v1_dot_recommend__pb2.RecommendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchRecommend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/segue.v1.MusicService/BatchRecommend',
+            segue_dot_v1_dot_recommend__pb2.BatchRecommendRequest.SerializeToString,
+            segue_dot_v1_dot_recommend__pb2.BatchRecommendResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,8 @@ class MusicServiceStub:
     def __new__(cls, channel: _aio.Channel) -> MusicServiceAsyncStub: ...
     Recommend: _grpc.UnaryUnaryMultiCallable[_recommend_pb2.RecommendRequest, _recommend_pb2.RecommendResponse]
     """Recommends tracks, with reasons."""
+    BatchRecommend: _grpc.UnaryUnaryMultiCallable[_recommend_pb2.BatchRecommendRequest, _recommend_pb2.BatchRecommendResponse]
+    """Answers many Recommend requests in one call, each by itself: one that fails spares the others."""
     Generate: _grpc.UnaryUnaryMultiCallable[_generate_pb2.GenerateRequest, _generate_pb2.GenerateResponse]
     """Composes pieces."""
     GenerateStream: _grpc.UnaryStreamMultiCallable[_generate_pb2.GenerateStreamRequest, _generate_pb2.GenerateStreamResponse]
@@ -54,6 +56,8 @@ class MusicServiceAsyncStub(MusicServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Recommend: _aio.UnaryUnaryMultiCallable[_recommend_pb2.RecommendRequest, _recommend_pb2.RecommendResponse]  # type: ignore[assignment]
     """Recommends tracks, with reasons."""
+    BatchRecommend: _aio.UnaryUnaryMultiCallable[_recommend_pb2.BatchRecommendRequest, _recommend_pb2.BatchRecommendResponse]  # type: ignore[assignment]
+    """Answers many Recommend requests in one call, each by itself: one that fails spares the others."""
     Generate: _aio.UnaryUnaryMultiCallable[_generate_pb2.GenerateRequest, _generate_pb2.GenerateResponse]  # type: ignore[assignment]
     """Composes pieces."""
     GenerateStream: _aio.UnaryStreamMultiCallable[_generate_pb2.GenerateStreamRequest, _generate_pb2.GenerateStreamResponse]  # type: ignore[assignment]
@@ -73,6 +77,14 @@ class MusicServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_recommend_pb2.RecommendResponse, _abc.Awaitable[_recommend_pb2.RecommendResponse]]:
         """Recommends tracks, with reasons."""
+
+    @_abc_1.abstractmethod
+    def BatchRecommend(
+        self,
+        request: _recommend_pb2.BatchRecommendRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_recommend_pb2.BatchRecommendResponse, _abc.Awaitable[_recommend_pb2.BatchRecommendResponse]]:
+        """Answers many Recommend requests in one call, each by itself: one that fails spares the others."""
 
     @_abc_1.abstractmethod
     def Generate(

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14segue/v1/rules.proto\x12\x08segue.v1\x1a google/protobuf/descriptor.proto\"\xac\x01\n\x05Rules\x12\x10\n\x03min\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\nmin_length\x18\x03 \x01(\r\x12\x12\n\nmax_length\x18\x04 \x01(\r\x12\x11\n\tmin_items\x18\x05 \x01(\r\x12\x11\n\tmax_items\x18\x06 \x01(\r\x12\x0f\n\x07pattern\x18\x07 \x01(\t\x12\x10\n\x08required\x18\x08 \x01(\x08\x42\x06\n\x04_minB\x06\n\x04_max:?\n\x05rules\x12\x1d.google.protobuf.FieldOptions\x18\x84\xad\x04 \x01(\x0b\x32\x0f.segue.v1.Rulesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14segue/v1/rules.proto\x12\x08segue.v1\x1a google/protobuf/descriptor.proto\"\xc0\x01\n\x05Rules\x12\x10\n\x03min\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03max\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\nmin_length\x18\x03 \x01(\r\x12\x12\n\nmax_length\x18\x04 \x01(\r\x12\x11\n\tmin_items\x18\x05 \x01(\r\x12\x11\n\tmax_items\x18\x06 \x01(\r\x12\x0f\n\x07pattern\x18\x07 \x01(\t\x12\x10\n\x08required\x18\x08 \x01(\x08\x12\x12\n\none_by_one\x18\t \x01(\x08\x42\x06\n\x04_minB\x06\n\x04_max:?\n\x05rules\x12\x1d.google.protobuf.FieldOptions\x18\x84\xad\x04 \x01(\x0b\x32\x0f.segue.v1.Rulesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'segue.v1.rules_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RULES']._serialized_start=69
-  _globals['_RULES']._serialized_end=241
+  _globals['_RULES']._serialized_end=261
 # @@protoc_insertion_point(module_scope)

@@ -34,6 +34,7 @@ class Rules(_message.Message):
     MAX_ITEMS_FIELD_NUMBER: _builtins.int
     PATTERN_FIELD_NUMBER: _builtins.int
     REQUIRED_FIELD_NUMBER: _builtins.int
+    ONE_BY_ONE_FIELD_NUMBER: _builtins.int
     min: _builtins.float
     """Smallest number allowed, inclusive."""
     max: _builtins.float
@@ -52,6 +53,8 @@ class Rules(_message.Message):
     """The field must be set: a message present, a string not empty, an enum not UNSPECIFIED. On a repeated field this
     holds for each element; on a member of a oneof, once that member is chosen.
     """
+    one_by_one: _builtins.bool
+    """The elements are not checked with the message they are in, but one by one when they are run: a bad one fails alone."""
     def __init__(
         self,
         *,
@@ -63,10 +66,11 @@ class Rules(_message.Message):
         max_items: _builtins.int = ...,
         pattern: _builtins.str = ...,
         required: _builtins.bool = ...,
+        one_by_one: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_min", b"_min", "max", b"max", "min", b"min"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_min", b"_min", "max", b"max", "max_items", b"max_items", "max_length", b"max_length", "min", b"min", "min_items", b"min_items", "min_length", b"min_length", "pattern", b"pattern", "required", b"required"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max", b"_max", "_min", b"_min", "max", b"max", "max_items", b"max_items", "max_length", b"max_length", "min", b"min", "min_items", b"min_items", "min_length", b"min_length", "one_by_one", b"one_by_one", "pattern", b"pattern", "required", b"required"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max: _TypeAlias = _typing.Literal["max"]  # noqa: Y015
     _WhichOneofArgType__max: _TypeAlias = _typing.Literal["_max", b"_max"]  # noqa: Y015

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from google.protobuf.message import Message
 from segue.plugin_api.algorithm import Call, Plays, StreamingGenerator
-from segue.plugin_api.errors import InternalError, InvalidField, SegueError, Unavailable, Unsupported
+from segue.plugin_api.errors import DeadlineExceeded, InternalError, InvalidField, SegueError, Unavailable, Unsupported
 from segue.server.answers import Answers
 from segue.server.envelope import current_call
+from segue.server.errors import failure_of
 from segue.server.fleet import VERBS, Fleet
 from segue.server.metrics import SHADOW_CALLS
 from segue.server.options import options_digest, parse_options
 from segue.server.routing import Capability, Route, Router
+from segue.server.rules import check
 from segue.server.served import CallModels, ServedAlgorithm
 from segue.v1 import analyze_pb2, catalog_pb2, generate_pb2, lineage_pb2, recommend_pb2, transfer_pb2
+
+log = logging.getLogger("segue.calls")
 
 RESPONSES: Final[Mapping[Capability, Any]] = {
     catalog_pb2.CAPABILITY_RECOMMEND: recommend_pb2.RecommendResponse,
@@ -29,6 +34,8 @@ RESPONSES: Final[Mapping[Capability, Any]] = {
     catalog_pb2.CAPABILITY_ANALYZE: analyze_pb2.AnalyzeResponse,
 }
 _MOST_SHADOWS: Final = 16
+_BATCH_AT_ONCE: Final = 33
+"""Requests of one batch that run at once: one under way and two full batches of a model, so that others get a turn."""
 
 
 class Calls:
@@ -63,6 +70,29 @@ class Calls:
             listener_id=getattr(request, "listener_id", ""),
         )
         return RESPONSES[capability].FromString(data)
+
+    async def recommend_all(
+        self, requests: Sequence[recommend_pb2.RecommendRequest]
+    ) -> list[recommend_pb2.RecommendOutcome]:
+        """Answer each request of a batch as if it had come alone; some at a time, which reach the model together."""
+        turns = asyncio.Semaphore(_BATCH_AT_ONCE)
+
+        async def answer(request: recommend_pb2.RecommendRequest) -> recommend_pb2.RecommendOutcome:
+            async with turns:
+                return await self._outcome(request)
+
+        return await asyncio.gather(*map(answer, requests))
+
+    async def _outcome(self, request: recommend_pb2.RecommendRequest) -> recommend_pb2.RecommendOutcome:
+        try:
+            check(request)
+            response = await self.answer(catalog_pb2.CAPABILITY_RECOMMEND, request)
+        except (SegueError, TimeoutError) as raised:
+            error = raised if isinstance(raised, SegueError) else DeadlineExceeded(f"the model took too long: {raised}")
+            if isinstance(error, InternalError):
+                log.error("one of a batch failed", exc_info=error, extra={"call_id": current_call.get().id})
+            return recommend_pb2.RecommendOutcome(failure=failure_of(error, current_call.get().id))
+        return recommend_pb2.RecommendOutcome(response=response)
 
     async def stream(self, request: generate_pb2.GenerateRequest) -> AsyncIterator[generate_pb2.GenerateStreamResponse]:
         """Answer a streamed Generate; the lineage comes with the last message."""

@@ -11,6 +11,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from segue.plugin_api.errors import InternalError, InvalidRequest, SegueError
+from segue.v1 import errors_pb2
 
 DOMAIN: Final = "segue.v1"
 DETAILS_KEY: Final = "grpc-status-details-bin"
@@ -47,6 +48,25 @@ def without_folders(text: str) -> str:
     return _FOLDERS.sub("", text)
 
 
+def failure_of(error: SegueError, call_id: str) -> errors_pb2.Failure:
+    """Return an error as a message, for an answer of many parts of which only some failed."""
+    failure = errors_pb2.Failure(
+        reason=errors_pb2.ErrorReason.Value(f"ERROR_REASON_{error.reason}"),
+        message=_public_message(error, call_id),
+        retry_after_seconds=error.retry_after,
+    )
+    if isinstance(error, InvalidRequest):
+        for field, text in error.violations:
+            failure.violations.add(field=field, description=text)
+    return failure
+
+
+def _public_message(error: SegueError, call_id: str) -> str:
+    if isinstance(error, InternalError):
+        return f"Internal error; the server's log knows it as {call_id}."
+    return error.message
+
+
 def status_of(error: SegueError, call_id: str) -> tuple[grpc.StatusCode, str, tuple[tuple[str, Any], ...]]:
     """Return code, message and trailing metadata of an error.
 
@@ -58,9 +78,7 @@ def status_of(error: SegueError, call_id: str) -> tuple[grpc.StatusCode, str, tu
         Identifier under which the log knows the call.
     """
     code = STATUS[error.reason]
-    message = error.message
-    if isinstance(error, InternalError):
-        message = f"Internal error; the server's log knows it as {call_id}."
+    message = _public_message(error, call_id)
     details: list[Message] = [
         error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata={"call_id": call_id})
     ]

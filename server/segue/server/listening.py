@@ -1,14 +1,17 @@
-"""ListeningService: plays are recorded, read back and erased."""
+"""ListeningService: plays are recorded, read back, exported and erased."""
 
 # ruff: noqa: N802 - gRPC names the methods
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Final
 
 from segue.server.plays import PlayStore
 from segue.v1 import listening_pb2, listening_pb2_grpc
+
+EXPORTED_AT_ONCE: Final = 1000
+"""Plays in one message of an export."""
 
 
 class ListeningService(listening_pb2_grpc.ListeningServiceServicer):
@@ -42,6 +45,18 @@ class ListeningService(listening_pb2_grpc.ListeningServiceServicer):
         """Read plays back."""
         page, token = await self._plays.list_plays(request.listener_id, request.page_size, request.page_token)
         return listening_pb2.ListPlaysResponse(plays=page, next_page_token=token)
+
+    async def ExportListener(
+        self, request: listening_pb2.ExportListenerRequest, context: Any
+    ) -> AsyncIterator[listening_pb2.ExportListenerResponse]:
+        """Export a listener. The next page is read once this one is sent, so a slow receiver holds nothing up."""
+        token = ""
+        while True:
+            page, token = await self._plays.list_plays(request.listener_id, EXPORTED_AT_ONCE, token)
+            if page:
+                yield listening_pb2.ExportListenerResponse(plays=page)
+            if not token:
+                return
 
     async def EraseListener(
         self, request: listening_pb2.EraseListenerRequest, context: Any

@@ -75,7 +75,8 @@ def _messages(field: FieldDescriptor, value: Any, path: str) -> Iterator[tuple[s
         return
     too_many = list(_count(field, value, path))
     yield from too_many
-    if not too_many:
+    rules = _rules(field)
+    if not too_many and not (rules is not None and rules.one_by_one):
         for index, element in enumerate(value):
             yield from _violations(element, f"{path}{field.name}[{index}].")
 

@@ -33,6 +33,11 @@ class MusicServicer(music_service_pb2_grpc.MusicServiceServicer):
     ) -> recommend_pb2.RecommendResponse:
         return await self._calls.answer(catalog_pb2.CAPABILITY_RECOMMEND, request)  # type: ignore[no-any-return]
 
+    async def BatchRecommend(  # noqa: N802, D102
+        self, request: recommend_pb2.BatchRecommendRequest, context: Any
+    ) -> recommend_pb2.BatchRecommendResponse:
+        return recommend_pb2.BatchRecommendResponse(outcomes=await self._calls.recommend_all(request.requests))
+
     async def Generate(  # noqa: N802, D102
         self, request: generate_pb2.GenerateRequest, context: Any
     ) -> generate_pb2.GenerateResponse:

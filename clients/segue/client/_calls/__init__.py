@@ -5,8 +5,8 @@ from segue.client._calls._analyze import analyze
 from segue.client._calls._call import Call
 from segue.client._calls._catalog import algorithm, algorithms, plugins
 from segue.client._calls._generate import generate, generate_stream
-from segue.client._calls._listening import Batches, erase_listener, list_plays, record_plays
-from segue.client._calls._recommend import recommend
+from segue.client._calls._listening import Batches, erase_listener, export_listener, list_plays, record_plays
+from segue.client._calls._recommend import batch_recommend, recommend
 from segue.client._calls._transfer import transfer
 
 __all__ = [
@@ -15,8 +15,10 @@ __all__ = [
     "algorithm",
     "algorithms",
     "analyze",
+    "batch_recommend",
     "drain",
     "erase_listener",
+    "export_listener",
     "generate",
     "generate_stream",
     "get_traffic",

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from segue.client._calls._call import Call, as_it_is, build
 from segue.v1.listening_pb2 import (
     EraseListenerRequest,
+    ExportListenerRequest,
+    ExportListenerResponse,
     ListPlaysRequest,
     ListPlaysResponse,
     Play,
@@ -75,6 +77,15 @@ def list_plays(
     """
     request = build(ListPlaysRequest, listener_id=listener_id, page_size=page_size, page_token=page_token)
     return Call(ListeningServiceStub, "ListPlays", request, as_it_is, timeout, 30.0)
+
+
+def export_listener(listener_id: str, *, timeout: float | None = None) -> Call[ExportListenerResponse]:
+    """Export a listener: everything that is kept, in messages of at most 1,000 plays, latest play first.
+
+    The timeout, 300 s by default, is that of the whole stream.
+    """
+    request = build(ExportListenerRequest, listener_id=listener_id)
+    return Call(ListeningServiceStub, "ExportListener", request, as_it_is, timeout, 300.0)
 
 
 def erase_listener(listener_id: str, *, timeout: float | None = None) -> Call[int]:

@@ -1,12 +1,21 @@
-"""The call Recommend."""
+"""The calls Recommend and BatchRecommend."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from segue.client._calls._call import Call, Options, as_it_is, build, to_struct
+from segue.client._errors import SegueError, failure_to_segue_error
 from segue.v1.music_service_pb2_grpc import MusicServiceStub
-from segue.v1.recommend_pb2 import HistoryItem, RecommendFilter, RecommendRequest, RecommendResponse
+from segue.v1.recommend_pb2 import (
+    BatchRecommendRequest,
+    BatchRecommendResponse,
+    HistoryItem,
+    RecommendFilter,
+    RecommendRequest,
+    RecommendResponse,
+)
 
 
 def recommend(
@@ -96,3 +105,27 @@ def recommend(
         language=language,
     )
     return Call(MusicServiceStub, "Recommend", request, as_it_is, timeout, 10.0)
+
+
+def batch_recommend(
+    requests: Iterable[Mapping[str, Any] | RecommendRequest], *, timeout: float | None = None
+) -> Call[list[RecommendResponse | SegueError]]:
+    """Answer many requests in one call, each by itself: the answer, or the error that it alone got, in their order.
+
+    Parameters
+    ----------
+    requests
+        1-200 requests: keywords of `recommend`, e.g. ``{"listener_id": "2", "count": 5}``, or messages.
+    timeout
+        Seconds for the call with all its retries; by default the client's, or 30.
+    """
+    messages = [one if isinstance(one, RecommendRequest) else recommend(**one).request for one in requests]
+    request = build(BatchRecommendRequest, requests=messages)
+    return Call(MusicServiceStub, "BatchRecommend", request, _outcomes, timeout, 30.0)
+
+
+def _outcomes(response: BatchRecommendResponse) -> list[RecommendResponse | SegueError]:
+    return [
+        outcome.response if outcome.HasField("response") else failure_to_segue_error(outcome.failure)
+        for outcome in response.outcomes
+    ]

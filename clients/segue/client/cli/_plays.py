@@ -1,4 +1,4 @@
-"""``segue plays``: what listeners play, recorded, listed, erased."""
+"""``segue plays``: what listeners play, recorded, listed, exported, erased."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ _BATCH = 1000
 
 def add_to(app: typer.Typer) -> None:
     """Add the group to an app."""
-    group = typer.Typer(help="Record, list and erase what listeners play.", no_args_is_help=True)
+    group = typer.Typer(help="Record, list, export and erase what listeners play.", no_args_is_help=True)
     command(group, example="segue plays record alice 1234 5678=3")(record)
     command(group, name="import", example="segue plays import plays.csv")(import_file)
     command(group, name="list", example="segue plays list alice")(list_plays)
+    command(group, example="segue plays export alice --out alice.csv")(export)
     command(group, example="segue plays erase alice --yes")(erase)
     app.add_typer(group, name="plays")
 
@@ -83,6 +84,27 @@ def list_plays(
     session.out.print(table)
     if response.next_page_token:
         session.out.print(f"[dim]more: --page {escape(response.next_page_token)}[/dim]")
+
+
+def export(
+    session: Session,
+    listener_id: Annotated[str, typer.Argument(metavar="LISTENER", help="Who.")],
+    out: Annotated[Path, typer.Option(help="CSV file to write; 'segue plays import' reads it back.")],
+) -> None:
+    """Export everything that is kept of a listener, latest play first."""
+    count = 0
+    with out.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("listener_id", "track_id", "plays", "time", "event_id"))
+        for message in session.client.export_listener(listener_id):
+            for play in message.plays:
+                time = f"{play.time.ToJsonString()}"
+                rows.writerow((play.listener_id, play.track_id, f"{play.plays or 1:.15g}", time, play.event_id))
+            count += len(message.plays)
+    if session.json:
+        session.out.print_json(data={"exported": count, "file": str(out)})
+    else:
+        session.out.print(f"Exported {count:,} plays to {escape(str(out))}.")
 
 
 def erase(

@@ -373,6 +373,7 @@ class Piece(_message.Message):
     ORIGINALITY_FIELD_NUMBER: _builtins.int
     LOG_LIKELIHOOD_FIELD_NUMBER: _builtins.int
     MUSICXML_FIELD_NUMBER: _builtins.int
+    VERSE_FIELD_NUMBER: _builtins.int
     tempo: _builtins.float
     """Its tempo in quarter notes per minute."""
     bars: _builtins.int
@@ -381,6 +382,8 @@ class Piece(_message.Message):
     """Mean log-likelihood of its notes under the model, in nats; 0 where the model states none."""
     musicxml: _builtins.bytes
     """The notation as MusicXML, where the algorithm writes it."""
+    verse: _builtins.str
+    """The words as verse, a line of text for each line, where words were composed or set."""
     @_builtins.property
     def music(self) -> _music_pb2.Music:
         """The piece, as MIDI."""
@@ -433,10 +436,11 @@ class Piece(_message.Message):
         originality: _music_pb2.Originality | None = ...,
         log_likelihood: _builtins.float = ...,
         musicxml: _builtins.bytes = ...,
+        verse: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["emotion", b"emotion", "key", b"key", "music", b"music", "originality", b"originality", "time_signature", b"time_signature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars", "chords", b"chords", "edits", b"edits", "emotion", b"emotion", "key", b"key", "log_likelihood", b"log_likelihood", "lyrics", b"lyrics", "music", b"music", "musicxml", b"musicxml", "originality", b"originality", "styles", b"styles", "tempo", b"tempo", "time_signature", b"time_signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bars", b"bars", "chords", b"chords", "edits", b"edits", "emotion", b"emotion", "key", b"key", "log_likelihood", b"log_likelihood", "lyrics", b"lyrics", "music", b"music", "musicxml", b"musicxml", "originality", b"originality", "styles", b"styles", "tempo", b"tempo", "time_signature", b"time_signature", "verse", b"verse"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

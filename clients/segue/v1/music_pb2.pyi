@@ -827,9 +827,9 @@ class Originality(_message.Message):
     HUMAN_PERCENTILE_FIELD_NUMBER: _builtins.int
     SOURCES_FIELD_NUMBER: _builtins.int
     copied_fraction: _builtins.float
-    """Share of the piece's notes that stand in runs copied from one source, 0-1."""
+    """Share of the piece's notes (words, where the algorithm writes words alone) that stand in copied runs, 0-1."""
     longest_run: _builtins.int
-    """Longest copied run, in notes."""
+    """Longest copied run, in notes; in words where the algorithm writes words alone."""
     human_percentile: _builtins.float
     """Share of human-made pieces that copy less than this one, 0-1."""
     @_builtins.property

@@ -193,7 +193,7 @@ def _facts(piece: Piece) -> Table:
         ("chords", _chords(piece)),
         ("emotion", emotion_text(piece.emotion) if piece.HasField("emotion") else ""),
         ("style", labels_text(piece.styles)),
-        ("words", " ".join(lyric.text for lyric in piece.lyrics).replace("- ", "")),
+        ("words", piece.verse or " ".join(lyric.text for lyric in piece.lyrics).replace("- ", "")),
         ("finish", f"{len(piece.edits)} notes corrected" if piece.edits else ""),
         ("originality", originality_text(piece.originality) if piece.HasField("originality") else ""),
         ("likelihood", f"{piece.log_likelihood:.3f} nats a note" if piece.log_likelihood else ""),

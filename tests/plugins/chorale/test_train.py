@@ -51,6 +51,7 @@ def run(tmp_path):
 def few_samples(monkeypatch):
     monkeypatch.setattr(likeness, "SAMPLES", 2)
     monkeypatch.setattr(likeness, "BARS", 2)
+    monkeypatch.setattr(likeness, "IN_EACH_MODE", 2)
 
 
 SETTINGS = ChoraleSettings(steps=6, batch=4, evaluate_every=3, network=TINY)
@@ -58,9 +59,10 @@ SETTINGS = ChoraleSettings(steps=6, batch=4, evaluate_every=3, network=TINY)
 
 def test_training_writes_a_version_that_composes_and_is_measured(run):
     write_json(run.data)
-    report, samples = ChoraleTrainer().train(run, SETTINGS)
+    report, samples, keys = ChoraleTrainer().train(run, SETTINGS)
     assert {"chorale", "repeat or unigram", "unigram"} <= set(report.rows)
     assert set(samples.rows) == {"composed", "real"}
+    assert set(keys.rows) == {"major", "minor"}
     assert [source.licence for source in run.sources] == ["public domain"]
     again = ChoraleTrainer().evaluate(run.data, run.artifacts, run.console)[0]
     assert again.rows["chorale"]["nats_per_note"] == pytest.approx(report.rows["chorale"]["nats_per_note"], abs=0.01)

@@ -25,15 +25,9 @@ from segue.plugins.chorale.features import (
     voice_anchors,
     voice_features,
 )
-from segue.plugins.chorale.frames import NO_NOTE, ORDER, PER_BEAT, START
+from segue.plugins.chorale.frames import MINOR, NO_NOTE, ORDER, PER_BEAT, START
 from segue.plugins.chorale.network import FeatureSum, Network, combine
-from segue.plugins.chorale.voice_leading import (
-    AGAINST_PARALLELS,
-    Before,
-    draw_tokens,
-    parallel_tokens,
-    permitted_tokens,
-)
+from segue.plugins.chorale.voice_leading import Before, draw_tokens, permitted_tokens, reluctance
 from torch import Tensor
 
 ROWS: Final = 8
@@ -218,6 +212,7 @@ class _Batch:
         self.upper[: self.rows] = torch.stack([state.upper for state in states])
         self.log_likelihood = np.array([state.log_likelihood for state in states])
         self.composed = np.array([state.composed for state in states])
+        self.minor = np.array([plan.mode == MINOR for plan in self.plans])
         self.temperature = np.array([[plan.temperature] for plan in self.plans])
         self.top_p = np.array([[plan.top_p] for plan in self.plans])
 
@@ -245,7 +240,7 @@ class _Batch:
             return
         before = Before(self.last, chosen, ~self.free)
         permitted = permitted_tokens(voice, before, self.allowed[:, voice], self.held, self.moving)
-        weighed = scores - AGAINST_PARALLELS * parallel_tokens(voice, before)
+        weighed = scores - reluctance(voice, before, self.now % PER_BEAT == 0, self.minor)
         picked = draw_tokens(weighed, permitted, self.temperature, self.top_p, self.draws[:, voice])
         chosen[free, voice] = picked[free]
         top = scores.max(1)

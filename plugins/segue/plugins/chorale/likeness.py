@@ -1,4 +1,4 @@
-"""How like Bach's the composed chorales are: five figures, each beside those of real chorales nobody trained on."""
+"""How like Bach's the composed chorales are, beside real ones nobody trained on, and whether they keep to their key."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from segue.music import Piece
+from segue.music.cells import cut
+from segue.music.chords import find_chords
+from segue.music.grid import find_grid
+from segue.music.keys import find_keys
 from segue.plugin_api.training import Report
-from segue.plugins.chorale.commission import read_request
+from segue.plugins.chorale.commission import Commission, read_request
 from segue.plugins.chorale.composer import Composer, State
 from segue.plugins.chorale.frames import PER_BEAT, REST, Frames, to_frames
 from segue.plugins.chorale.network import Network
 from segue.plugins.chorale.plugin import ChoraleOptions
-from segue.v1 import generate_pb2
+from segue.plugins.chorale.present import to_piece
+from segue.v1 import generate_pb2, music_pb2
 
-SAMPLES, BARS = 64, 12
+SAMPLES, BARS = 256, 12
+IN_EACH_MODE = 96
 PROTOCOL: Final = (
     f"{SAMPLES} pieces of {BARS} bars composed with the default options, and the real ones of the test part. Entropy "
     "of a piece's pitch classes in bits; share of beats on which a voice stays; share of beats that sound a triad or "
@@ -76,18 +83,40 @@ def _parallels(piece: Frames) -> int:
 
 def samples(network: Network, counts: Sequence[Sequence[int]], number: int) -> list[Frames]:
     """Compose pieces, seeds 0 to ``number - 1``, with the default options."""
-    composer = Composer(network)
-    request = generate_pb2.GenerateRequest(bars=BARS)
-    commissions = [read_request(request, ChoraleOptions().model_dump(), seed, counts) for seed in range(number)]
+    requests = [generate_pb2.GenerateRequest(bars=BARS)] * number
+    return [to_frames(state.tokens, state.plan.shift) for _, state in _compose(network, counts, requests)]
+
+
+def _compose(
+    network: Network, counts: Sequence[Sequence[int]], requests: Sequence[generate_pb2.GenerateRequest]
+) -> list[tuple[Commission, State]]:
+    composer, options = Composer(network), ChoraleOptions().model_dump()
+    commissions = [read_request(request, options, seed, counts) for seed, request in enumerate(requests)]
     states = [composer.begin(commission.plan) for commission in commissions]
-    finished: list[State] = []
-    while states:
-        states = composer.advance(states)
-        finished += [state for state in states if state.done]
-        states = [state for state in states if not state.done]
-    return [to_frames(state.tokens, state.plan.shift) for state in finished]
+    while under_way := [number for number, state in enumerate(states) if not state.done]:
+        for number, state in zip(under_way, composer.advance([states[i] for i in under_way]), strict=True):
+            states[number] = state
+    return list(zip(commissions, states, strict=True))
 
 
 def compare(network: Network, counts: Sequence[Sequence[int]], real: Sequence[Frames]) -> Report:
     """Report composed pieces beside real ones."""
     return Report(PROTOCOL, {"composed": statistics(samples(network, counts, SAMPLES)), "real": statistics(real)})
+
+
+def keys(network: Network, counts: Sequence[Sequence[int]]) -> Report:
+    """Report how often ``segue.music`` hears the key that was asked for."""
+    modes = {"major": music_pb2.MODE_MAJOR, "minor": music_pb2.MODE_MINOR}
+    rows = {}
+    for name, mode in modes.items():
+        wishes = [music_pb2.Key(tonic=number % 12, mode=mode) for number in range(IN_EACH_MODE)]
+        pieces = _compose(network, counts, [generate_pb2.GenerateRequest(bars=8, key=wish) for wish in wishes])
+        heard = [_heard(to_piece(commission, state)) for commission, state in pieces]
+        right = [key == wish.tonic + 12 * (name == "minor") for key, wish in zip(heard, wishes, strict=True)]
+        rows[name] = {"key_heard": float(np.mean(right)), "pieces": float(len(right))}
+    return Report("Pieces of 8 bars in all keys; share of which the key finder hears the key that was asked for.", rows)
+
+
+def _heard(piece: Piece) -> int:
+    cells = cut(piece, find_grid(piece))
+    return find_keys(cells, find_chords(cells)).best

@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
 from segue.plugins.chorale.artifacts import load, reference_counts, save
 from segue.plugins.chorale.data import Chorale, collate, draw, read_chorales
-from segue.plugins.chorale.likeness import compare
+from segue.plugins.chorale.likeness import compare, keys
 from segue.plugins.chorale.measure import measure, nats, nats_per_note
 from segue.plugins.chorale.network import Network, NetworkSettings
 from torch import distributed, nn
@@ -85,7 +85,8 @@ class ChoraleTrainer(Trainer):
 
 
 def _reports(network: Network, data: dict[str, list[Chorale]], counts: list[list[int]]) -> list[Report]:
-    return [measure(network, data, counts), compare(network, counts, [piece.frames for piece in data["test"]])]
+    real = [piece.frames for piece in data["test"]]
+    return [measure(network, data, counts), compare(network, counts, real), keys(network, counts)]
 
 
 class _Processes:

@@ -6,12 +6,23 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from segue.plugins.chorale.features import pitch_class
 from segue.plugins.chorale.frames import BASS, NO_NOTE, PITCHES
 from segue.plugins.chorale.network import CLASSES
 
-AGAINST_PARALLELS: Final = 3.0
+AGAINST_PARALLELS: Final = 4.0
 """Nats by which a parallel fifth or octave is made less likely: the network alone writes ten times as many as Bach."""
+AGAINST_STAYING: Final = 0.4
+"""Nats by which the note that a voice has is made less likely on a beat: the network alone holds a tenth too many."""
+AGAINST_FOREIGN: Final = (
+    {1: 0.7, 3: 0.7, 6: 0.7, 8: 0.7, 10: 0.7},
+    {1: 0.7, 4: 1.0, 6: 0.7, 10: 0.4},
+)
+"""Nats by which semitones above the tonic that lead out of the key are made less likely, in major and in minor."""
 _PITCH: Final = np.arange(CLASSES)
+_FOREIGN: Final = np.array(
+    [[nats.get(degree, 0.0) for degree in pitch_class(_PITCH).tolist()] for nats in AGAINST_FOREIGN]
+)  # (2, CLASSES)
 
 
 class Before(NamedTuple):
@@ -51,6 +62,20 @@ def permitted_tokens(
         permitted &= ~(last & moving[:, None])
     same = last & held[:, None]
     return np.where(same.any(1, keepdims=True), same, permitted)
+
+
+def reluctance(voice: int, before: Before, on_beat: NDArray[np.bool_], minor: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Nats by which each token is made less likely, shape (pieces, CLASSES).
+
+    The weights were chosen so that composed pieces are like those of the train and validation parts in the figures of
+    ``likeness``.
+    """
+    staying = on_beat[:, None] & (before.last[:, voice, None] == _PITCH)
+    return np.asarray(
+        AGAINST_PARALLELS * parallel_tokens(voice, before)
+        + AGAINST_STAYING * staying
+        + _FOREIGN[minor.astype(np.int64)]
+    )
 
 
 def parallel_tokens(voice: int, before: Before) -> NDArray[np.bool_]:

@@ -137,7 +137,6 @@ OPENING, MELODY, INFILL = (
     generate_pb2.GIVEN_ROLE_INFILL,
 )
 REFUSED = {
-    "theme": {"theme": "a storm"},
     "style": {"style": "jazz"},
     "emotion": {"emotion": music_pb2.Emotion(quadrant=music_pb2.EMOTION_QUADRANT_SAD)},
     "lyrics": {"lyrics": generate_pb2.LyricsWish(text="la")},
@@ -186,6 +185,27 @@ def test_a_wish_that_is_not_obeyed_is_refused_by_name(model, field):
 def test_what_is_wrong_is_said(model, fields, text):
     with pytest.raises((InvalidField, InvalidMusic), match=text):
         model.start(item(**fields))
+
+
+def test_a_theme_in_words_sets_what_the_request_leaves_open(model):
+    wish = {"theme": "a slow, mournful hymn for organ, with drums of snow", "bars": 2}
+    complete = compose(model, [item(**wish)])[0][-1].complete
+    piece = complete.pieces[0]
+    assert (piece.tempo, piece.key.mode) == (60, music_pb2.MODE_MINOR)
+    assert any("emotion sad" in text for text in complete.understood)
+    assert any(notice.subject == "theme" for notice in complete.notices)
+    major = music_pb2.Key(tonic=0, mode=music_pb2.MODE_MAJOR)
+    stated = compose_piece(model, item(**wish, tempo=100, key=major))
+    assert (stated.tempo, stated.key) == (100, major)
+    organ = read(compose_piece(model, item(theme="一首欢快的管风琴众赞歌", bars=1)))
+    assert [track.program for track in organ.tracks] == [19] * 4
+    assert not organ.keys[0].minor
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_mood_of_a_theme_chooses_the_mode(model, seed):
+    for theme, mode in [("happy", music_pb2.MODE_MAJOR), ("grief", music_pb2.MODE_MINOR)]:
+        assert compose_piece(model, item(seed, theme=theme, bars=1)).key.mode == mode
 
 
 def test_voices_take_the_instruments_that_are_asked_for(model):

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import KeySignature, Meter, Tempo, TrackInfo
+from segue.music.theme import Theme, fill
 from segue.plugin_api import InvalidField
 from segue.plugins.chorale.composer import Plan
 from segue.plugins.chorale.features import pitch_class
@@ -43,8 +44,8 @@ _BEATS_OF_BAR: Final = {(4, 4): BAR_FRAMES[0], (3, 4): BAR_FRAMES[1]}
 _WHOLE_BAR_CLOSE: Final = 0.3
 _PICARDY: Final = 0.87
 """Shares of the training pieces in 4/4 that end on a chord of a whole bar, and of those in minor on a major chord."""
+_FOLLOWS: Final = frozenset({"style", "emotion", "tempo", "key", "instruments"})
 _REFUSED: Final[Mapping[str, str]] = {
-    "theme": "this algorithm reads no words",
     "emotion": "this algorithm follows no emotion",
     "attributes": "this algorithm has no sliders",
     "chords": "this algorithm chooses its own chords",
@@ -73,6 +74,8 @@ class Commission:
         As asked, or as found.
     given
         Notes that were given and are kept as they are.
+    understood, notices
+        What the theme was understood to ask for, and what of it was not.
     """
 
     plan: Plan
@@ -84,6 +87,8 @@ class Commission:
     tempo: float
     programs: tuple[int, int, int, int]
     given: Given = field(default_factory=Given)
+    understood: Sequence[str] = ()
+    notices: Sequence[music_pb2.Notice] = ()
 
     @property
     def bars(self) -> int:
@@ -120,6 +125,7 @@ def read_request(
     InvalidField, InvalidMusic
         Naming every wish that is not obeyed, or what is wrong with the given music.
     """
+    request, theme, understood, notices = _read_theme(request)
     _refuse(request)
     bar_frames = _bar_frames(request)
     given = read_given(request)
@@ -129,7 +135,7 @@ def read_request(
     if not given.is_whole and len(given.lines) >= frames:
         raise InvalidField("bars", f"is {bars}, must be more than the opening that is given")
     rng = np.random.default_rng(seed)
-    tonic, minor = _key(request, given, reference_counts, rng)
+    tonic, minor = _key(request, given, theme.likely_minor, reference_counts, rng)
     plan = _plan(given, frames, bar_frames, tonic, minor, rng)
     return Commission(
         plan=replace(plan, temperature=float(options["temperature"]), top_p=float(options["top_p"])),
@@ -138,10 +144,34 @@ def read_request(
         bar_frames=bar_frames,
         tonic=tonic,
         minor=minor,
-        tempo=request.tempo if request.HasField("tempo") else given.tempo or DEFAULT_TEMPO,
+        tempo=request.tempo if request.HasField("tempo") else given.tempo or theme.likely_tempo(DEFAULT_TEMPO),
         programs=_programs(request),
         given=given,
+        understood=understood,
+        notices=notices,
     )
+
+
+def _read_theme(
+    request: generate_pb2.GenerateRequest,
+) -> tuple[generate_pb2.GenerateRequest, Theme, list[str], list[music_pb2.Notice]]:
+    """Turn a theme into tempo, key and instruments; its emotion sets mode and tempo where it states none."""
+    filled, theme, understood, notices = fill(request, _FOLLOWS, ("hymn",))
+    if not request.style:
+        filled.ClearField("style")
+    if not request.HasField("emotion"):
+        filled.ClearField("emotion")
+    if not request.instruments and not _can_sing(filled.instruments):
+        filled.ClearField("instruments")
+        understood = [text for text in understood if not text.startswith("theme: instruments")]
+        notices.append(
+            music_pb2.Notice(subject="theme", text="It names neither one instrument nor four; a choir sings.")
+        )
+    return filled, theme, understood, notices
+
+
+def _can_sing(programs: Sequence[int]) -> bool:
+    return len(programs) in (0, 1, 4) and all(0 <= program <= 127 for program in programs)
 
 
 def _refuse(request: generate_pb2.GenerateRequest) -> None:
@@ -150,7 +180,7 @@ def _refuse(request: generate_pb2.GenerateRequest) -> None:
     wrong = [(name, f"{why}; leave it out") for name, why in _REFUSED.items() if name in set_fields]
     if request.style not in ("", "chorale"):
         wrong.append(("style", f"is {request.style!r}, this algorithm knows 'chorale' alone"))
-    if len(request.instruments) not in (0, 1, 4) or any(not 0 <= p <= 127 for p in request.instruments):
+    if not _can_sing(request.instruments):
         wrong.append(("instruments", "must be one program for all voices or four, soprano first, each 0-127"))
     if request.key.mode == music_pb2.MODE_UNSPECIFIED and request.HasField("key"):
         wrong.append(("key.mode", "is not stated, must be major or minor"))
@@ -188,6 +218,7 @@ def _programs(request: generate_pb2.GenerateRequest) -> tuple[int, int, int, int
 def _key(
     request: generate_pb2.GenerateRequest,
     given: Given,
+    likely_minor: bool | None,
     reference_counts: Sequence[Sequence[int]],
     rng: np.random.Generator,
 ) -> tuple[int, bool]:
@@ -195,7 +226,10 @@ def _key(
         return request.key.tonic, request.key.mode == music_pb2.MODE_MINOR
     if given.key is not None:
         return given.key % 12, given.key >= 12
-    counts = np.array(reference_counts[:2], float).reshape(-1) + 0.5
+    counts = np.array(reference_counts[:2], float) + 0.5
+    if likely_minor is not None:
+        counts[int(not likely_minor)] = 0
+    counts = counts.reshape(-1)
     drawn = int(rng.choice(24, p=counts / counts.sum()))
     return drawn % 12, drawn >= 12
 

@@ -64,7 +64,11 @@ def complete_message(commission: Commission, piece: Piece, state: State) -> gene
     )
     key = key_name(commission.tonic + 12 * commission.minor)
     understood = f"{commission.bars} bars of {beats}/4 in {key} at {commission.tempo:g} quarter notes per minute"
-    response = generate_pb2.GenerateResponse(pieces=[answer], understood=[understood], notices=commission.given.notices)
+    response = generate_pb2.GenerateResponse(
+        pieces=[answer],
+        understood=[*commission.understood, understood],
+        notices=[*commission.notices, *commission.given.notices],
+    )
     return generate_pb2.GenerateStreamResponse(complete=response)
 
 

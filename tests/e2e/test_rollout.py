@@ -50,8 +50,8 @@ def test_promote_and_roll_back_lose_nothing(movable):
 
 def test_unload_and_load(movable):
     movable.admin.UnloadAlgorithm(admin_pb2.UnloadAlgorithmRequest(name="drone"))
-    code, reason, *_, text = failure(movable.music.Generate, drone())
-    assert (code, reason) == ("UNAVAILABLE", "ALGORITHM_UNAVAILABLE")
+    code, reason, _, retry, text = failure(movable.music.Generate, drone())
+    assert (code, reason, retry) == ("FAILED_PRECONDITION", "FAILED_PRECONDITION", 0)
     assert "unloaded by an operator" in text
     assert not movable.serving("drone")
     described = movable.admin.LoadAlgorithm(admin_pb2.LoadAlgorithmRequest(name="drone")).algorithm

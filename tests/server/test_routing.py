@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 from segue.plugin_api import Analyzer, InvalidField
-from segue.plugin_api.errors import UnknownAlgorithm
+from segue.plugin_api.errors import AlgorithmUnavailable, FailedPrecondition, UnknownAlgorithm
 from segue.server.desired import TrafficRule
-from segue.server.fleet import READY
+from segue.server.fleet import FAILING, READY, REFUSED, UNLOADED
 from segue.server.routing import Router
 from segue.server.settings import Settings
 from segue.v1 import analyze_pb2, catalog_pb2, music_pb2
@@ -68,3 +68,13 @@ def test_who_can_not_is_told_by_name():
         choose(both)
     with pytest.raises(UnknownAlgorithm):
         choose(router(analyzer("eye")), **AUDIO)
+
+
+@pytest.mark.parametrize(
+    ("state", "error"), [(FAILING, AlgorithmUnavailable), (UNLOADED, FailedPrecondition), (REFUSED, FailedPrecondition)]
+)
+def test_only_what_may_come_back_is_worth_a_retry(state, error):
+    eye = analyzer("eye")
+    eye.state, eye.cause = state, "for a reason"
+    with pytest.raises(error, match=r"algorithm eye is \w+: for a reason"):
+        choose(router(eye), **SCORE)

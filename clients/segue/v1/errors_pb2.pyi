@@ -58,7 +58,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 14
     """PERMISSION_DENIED: the call needs a token that was not given, or is forbidden by the server's settings."""
     ERROR_REASON_FAILED_PRECONDITION: _ErrorReason.ValueType  # 15
-    """FAILED_PRECONDITION: the state of the server does not allow it, e.g. rolling back a model with one version."""
+    """FAILED_PRECONDITION: the state of the server does not allow it, e.g. rolling back a model with one version, calling an algorithm that
+    an operator unloaded.
+    """
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 16
     """INTERNAL: the algorithm or the server failed; the message carries an id to look up in the server's log."""
     ERROR_REASON_UNSUPPORTED: _ErrorReason.ValueType  # 17
@@ -98,7 +100,9 @@ ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 13
 ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 14
 """PERMISSION_DENIED: the call needs a token that was not given, or is forbidden by the server's settings."""
 ERROR_REASON_FAILED_PRECONDITION: ErrorReason.ValueType  # 15
-"""FAILED_PRECONDITION: the state of the server does not allow it, e.g. rolling back a model with one version."""
+"""FAILED_PRECONDITION: the state of the server does not allow it, e.g. rolling back a model with one version, calling an algorithm that
+an operator unloaded.
+"""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 16
 """INTERNAL: the algorithm or the server failed; the message carries an id to look up in the server's log."""
 ERROR_REASON_UNSUPPORTED: ErrorReason.ValueType  # 17

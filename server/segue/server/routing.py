@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from segue.plugin_api.algorithm import Algorithm, Analyzer, Transferrer
-from segue.plugin_api.errors import AlgorithmUnavailable, InvalidField, UnknownAlgorithm
+from segue.plugin_api.errors import AlgorithmUnavailable, FailedPrecondition, InvalidField, UnknownAlgorithm
 from segue.server.desired import DesiredFile, TrafficRule
-from segue.server.fleet import READY, VERBS, Fleet
+from segue.server.fleet import READY, REFUSED, UNLOADED, VERBS, Fleet
 from segue.server.served import ServedAlgorithm
 from segue.server.settings import Settings
 from segue.v1 import analyze_pb2, catalog_pb2, transfer_pb2
@@ -64,6 +64,8 @@ class Router:
             If the one named does not exist, or nobody has the capability.
         AlgorithmUnavailable
             If it does not answer now.
+        FailedPrecondition
+            If an operator unloaded it, or a setting refuses it.
         InvalidField
             If a Transfer has no target, or one that the algorithm can't follow; if the algorithm can't read what an
             Analyze holds.
@@ -79,7 +81,9 @@ class Router:
         if route.served.state != READY:
             cause = f": {route.served.cause}" if route.served.cause else ""
             state = catalog_pb2.AlgorithmState.Name(route.served.state).removeprefix("ALGORITHM_STATE_").lower()
-            raise AlgorithmUnavailable(f"algorithm {route.served.name} is {state}{cause}")
+            # Waiting helps where it loads or fails, not where somebody decided.
+            error = FailedPrecondition if route.served.state in (UNLOADED, REFUSED) else AlgorithmUnavailable
+            raise error(f"algorithm {route.served.name} is {state}{cause}")
         return route
 
     def is_default(self, served: ServedAlgorithm) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music.cells import CELL_BEATS, Cells
 from segue.music.chords import Chords
+from segue.music.piece import Piece
 from segue.music.theory import chord_in_key, key_profile
 
 _NOTE_WEIGHT: Final = 0.7
@@ -19,6 +20,7 @@ _LONGEST: Final = 2.0
 _STAY: Final = 0.975
 _PROFILE_FLOOR: Final = 0.003
 _END: Final = 8
+_TOGETHER: Final = 0.05
 # Fitted on the development third of the When in Rome pieces and 220 training songs of POP909, and rounded.
 _TIME, _HISTOGRAM, _FIRST_BASS, _LAST_BASS, _LAST_EIGHTH, _FIRST_EIGHTH = 0.1, 10.0, 0.5, 0.7, 0.1, 0.1
 
@@ -55,6 +57,14 @@ class Keys:
 
 
 @cache
+def _shapes(profile: str) -> NDArray[np.float64]:
+    """Return the 24 keys' profiles with mean 0 and length 1, shape (24, 12)."""
+    profiles = key_profile(profile)
+    profiles = profiles - profiles.mean(axis=1, keepdims=True)
+    return np.asarray(profiles / np.linalg.norm(profiles, axis=1, keepdims=True))
+
+
+@cache
 def _change() -> NDArray[np.float64]:
     """Probability of one local key after another, shape (24, 24): near ones on the circle of fifths are likelier."""
     keys = np.arange(24)
@@ -87,12 +97,30 @@ def histogram_scores(weights: NDArray[np.float64], profile: str = "albrecht") ->
     ----------
     C. L. Krumhansl, *Cognitive Foundations of Musical Pitch*, 1990, ch. 4.
     """
-    profiles = key_profile(profile)
-    profiles = profiles - profiles.mean(axis=1, keepdims=True)
-    profiles /= np.linalg.norm(profiles, axis=1, keepdims=True)
     centred = weights - weights.mean()
-    size = np.linalg.norm(centred)
-    return profiles @ (centred / size) if size > 1e-9 else np.zeros(24)
+    size = np.sqrt(centred @ centred)
+    return _shapes(profile) @ (centred / size) if size > 1e-9 else np.zeros(24)
+
+
+def guess_key(piece: Piece) -> int:
+    """Guess the key of a piece by its histogram and its first and last bass notes: no chords, no local keys.
+
+    It takes some hundredths of a millisecond and is right about as often as ``find_keys``.
+
+    Returns
+    -------
+    int
+        0-11 major, 12-23 minor; 0 without pitched notes.
+    """
+    notes = piece.without_drums()
+    if not len(notes):
+        return 0
+    weights = np.asarray(np.bincount(notes.pitch % 12, notes.duration, 12), np.float64)
+    score = _HISTOGRAM * histogram_scores(weights)
+    end = notes.end
+    score[int(notes.pitch[notes.start <= notes.start[0] + _TOGETHER].min()) % 12 :: 12] += _FIRST_BASS
+    score[int(notes.pitch[end >= end.max() - _TOGETHER].min()) % 12 :: 12] += _LAST_BASS
+    return int(score.argmax())
 
 
 def find_keys(cells: Cells, chords: Chords) -> Keys:

@@ -15,6 +15,7 @@ from segue.music.keys import Keys, find_keys
 from segue.music.melody import skyline
 from segue.music.piece import Piece
 from segue.music.roman import settle_diminished
+from segue.music.theory import chord_in_key
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Reading:
         What gives the log likelihood of each chord in each cell: templates, or a trained model.
     change_cost
         Cost of a change of chord by metrical level that goes with that evidence (``segue.music.chords.decode``).
+    key_weight
+        How much the local keys that a first reading suggests say which chords are likely; 0 reads once.
     choose_melody
         What gives the probability that each note of ``pitched`` is of the melody: a trained model; the skyline if None.
     """
@@ -36,6 +39,7 @@ class Reading:
     original: Piece
     evidence: Callable[[Cells], NDArray[np.float64]] = template_evidence
     change_cost: tuple[float, float, float, float] = CHANGE_COST
+    key_weight: float = 0.0
     choose_melody: Callable[[Reading], NDArray[np.float64]] | None = None
 
     @cached_property
@@ -66,8 +70,14 @@ class Reading:
     @cached_property
     def _draft(self) -> tuple[Chords, Keys]:
         """Chords as decoded, and the keys that they suggest."""
-        found = decode(self.cells, self.evidence(self.cells), self.change_cost)
-        return found, find_keys(self.cells, found)
+        evidence = self.evidence(self.cells)
+        found = decode(self.cells, evidence, self.change_cost)
+        keys = find_keys(self.cells, found)
+        if self.key_weight:
+            likely = self.key_weight * chord_in_key()[keys.per_cell()]
+            found = decode(self.cells, evidence + likely, self.change_cost)
+            keys = find_keys(self.cells, found)
+        return found, keys
 
     @cached_property
     def chords(self) -> Chords:

@@ -3,7 +3,7 @@ import pytest
 from segue.music import Meter, Piece
 from segue.music.features import FEATURES, features
 from segue.music.grid import find_grid
-from segue.music.keys import histogram_scores
+from segue.music.keys import guess_key, histogram_scores
 from segue.music.reading import Reading
 from segue.music.rhythm import place_onsets, swing
 from segue.music.roman import roman_numerals, settle_diminished
@@ -105,3 +105,15 @@ def test_features_do_not_mind_transposition():
     register = ("pitch_mean", "bass_pitch", "top_pitch", "low_share", "high_share", "melody_pitch")
     kept = np.array([name not in register for name in FEATURES])
     assert np.allclose(a[kept], b[kept], atol=1e-6)
+
+
+@pytest.mark.parametrize("up", range(12))
+def test_a_key_is_guessed_from_histogram_and_ends(up):
+    scale = [0, 2, 4, 5, 7, 9, 11, 12]
+    assert guess_key(Piece.of(range(8), 1, [48 + up + step for step in scale])) == up
+    minor = [9, 11, 12, 14, 16, 17, 20, 21]
+    assert guess_key(Piece.of(range(8), 1, [48 + up + step for step in minor])) == 12 + (9 + up) % 12
+
+
+def test_a_key_is_guessed_without_pitched_notes():
+    assert guess_key(Piece.of([], [], [])) == 0

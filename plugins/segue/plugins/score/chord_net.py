@@ -22,6 +22,9 @@ HIGHEST: Final = 6
 """The channel of the highest note."""
 REGISTERS: Final = (0, 52, 66, 132)
 _TEMPLATES: Final = 0.15
+_SUSPENDED: Final = 1.0
+KEY_WEIGHT: Final = 0.2
+"""How much the local key says which chords are likely. This and ``_SUSPENDED`` were chosen on validation songs."""
 CHANGE_COST: Final = (0.5, 0.8, 1.2, 2.5)
 """Cost of a change at a downbeat, a strong beat, a beat and between beats, that goes with the network."""
 
@@ -90,5 +93,8 @@ def chord_evidence(net: ChordNet, cells: Cells) -> NDArray[np.float64]:
     """Return the evidence for each chord in each cell, shape (cells, 133): the network's and a little of templates."""
     logits = net(torch.from_numpy(cell_features(cells))[None])[0]
     evidence = torch.log_softmax(logits, dim=1).double().numpy()
+    for quality in ("sus4", "sus2"):  # rare labels, which smoothing makes likelier than they are
+        first = 12 * QUALITY_NAMES.index(quality)
+        evidence[:, first : first + 12] -= _SUSPENDED
     evidence[cells.bass < 0, :NO_CHORD] -= 2.0  # a silent cell may lie inside a chord, but does not speak for it
     return np.asarray(evidence + _TEMPLATES * template_evidence(cells))

@@ -12,7 +12,7 @@ from safetensors.torch import load_model, save
 from segue.music import Piece
 from segue.music.originality import OriginalityIndex
 from segue.music.reading import Reading
-from segue.plugins.score.chord_net import CHANGE_COST, ChordNet, chord_evidence
+from segue.plugins.score.chord_net import CHANGE_COST, KEY_WEIGHT, ChordNet, chord_evidence
 from segue.plugins.score.linear import LinearClassifier
 from segue.plugins.score.melody_net import MelodyNet, class_probabilities
 
@@ -54,7 +54,7 @@ class Networks:
 
     def read(self, piece: Piece) -> Reading:
         """Read a piece with the networks."""
-        return Reading(piece, lambda cells: chord_evidence(self.chords, cells), CHANGE_COST, self._melody)
+        return Reading(piece, lambda cells: chord_evidence(self.chords, cells), CHANGE_COST, KEY_WEIGHT, self._melody)
 
     def _melody(self, reading: Reading) -> NDArray[np.float64]:
         """Let the notes of a track vote: a melody mostly stays in one, though the network does not see tracks."""

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from segue.v1 import generate_pb2
 
+from ..benchmarks import recommend
 from .server import failure
 
 
@@ -42,3 +43,10 @@ def failure_code(server, seconds):
     with pytest.raises(Exception) as caught:
         server.music.Generate(request("late"), timeout=seconds)
     return caught.value.code().name
+
+
+def test_the_benchmark_of_recommend_measures(server):
+    found = recommend.measure(server, calls=4, batch=2)
+    assert found["failed"] == 0
+    assert found["single p50 / bare"] > 0
+    assert found["batched CPU ms a request"] > 0

@@ -31,7 +31,7 @@ def ease_matrix(data: Dataset) -> NDArray[np.float64]:
 def cosine_matrix(data: Dataset) -> NDArray[np.float64]:
     weights = weights_of(data, 0.0)
     length = np.sqrt((weights**2).sum(axis=0))
-    matrix = weights.T @ weights / (np.outer(length, length) + 2.0)
+    matrix = (weights.T @ weights / (np.outer(length, length) + 2.0)) ** 0.7
     np.fill_diagonal(matrix, 0)
     return matrix
 
@@ -39,7 +39,7 @@ def cosine_matrix(data: Dataset) -> NDArray[np.float64]:
 CASES: dict[str, tuple[Any, float, dict[str, Any]]] = {
     "ease dual": (ease_matrix, 0.2, {"regularisation": 300.0, "max_listeners": 10000}),
     "ease primal": (ease_matrix, 0.2, {"regularisation": 300.0, "max_listeners": 10000}),
-    "item-knn": (cosine_matrix, 0.0, {"shrinkage": 2.0, "log_plays": 0.0}),
+    "item-knn": (cosine_matrix, 0.0, {"shrinkage": 2.0, "power": 0.7, "log_plays": 0.0}),
 }
 
 

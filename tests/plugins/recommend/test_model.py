@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from segue.plugin_api import InvalidField, NotFound
 from segue.plugin_api.python_model import Item
+from segue.plugins.recommend import ranking
 from segue.plugins.recommend.algorithms import find_scorer
 from segue.plugins.recommend.dataset import Dataset
 from segue.plugins.recommend.model import RecommendModel, save_scorer
@@ -211,3 +212,15 @@ def test_load_reads_nothing_but_its_folder(model: RecommendModel, data: Dataset,
     assert (loaded.plays != data.plays).nnz == 0
     np.testing.assert_array_equal(loaded.times, data.times)
     np.testing.assert_array_equal(loaded.catalogue.features, data.catalogue.features)
+
+
+@pytest.mark.parametrize("size", [5, 600, 60_000])
+@pytest.mark.parametrize("count", [1, 11, 500])
+def test_the_best_of_a_catalogue_are_those_of_sorting_it(size: int, count: int) -> None:
+    rng = np.random.default_rng(size)
+    audience = rng.integers(0, 50, size)
+    plain = rng.normal(size=size).astype(np.float32)
+    few = np.where(rng.random(size) < 0.01, plain, -np.inf).astype(np.float32)
+    for scores in (plain, np.round(plain, 1), few):
+        expected = np.lexsort((np.arange(size), -audience, -scores))[:count]
+        np.testing.assert_array_equal(ranking._best(scores, audience, count), expected)

@@ -123,3 +123,28 @@ def test_update_from_nowhere_is_refused(data_folder: Path, tmp_path: Path) -> No
 def test_data_without_the_named_column_is_refused(data_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="no column nobody"):
         fit(train.IalsTrainer(), run_in(tmp_path, data_folder), listener_column="nobody")
+
+
+def test_a_search_index_is_written_measured_and_used(data_folder: Path, tmp_path: Path) -> None:
+    run = run_in(tmp_path, data_folder)
+    trainer = train.IalsTrainer()
+    report = trainer.train(run, trainer.Settings(factors=8, tune=False, index=True))[1]
+    assert report.rows["ials"]["recall@50"] > 0.98
+    model = RecommendModel()
+    model.load(run.artifacts, "cpu")
+    assert model.search is not None
+    for request in (
+        RecommendRequest(listener_id="listener-1", count=5),
+        RecommendRequest(listener_id="listener-1", count=5, diversity=0.5),
+        RecommendRequest(seed_tracks=["t3"], count=5),
+        RecommendRequest(listener_id="listener-1", count=5, filter={"tags": ["jazz"]}),
+    ):
+        items = [Item(request, {"causes": 2, "search": how}, 0) for how in ("auto", "exact", "auto")]
+        found, exact, again = model.answer(items)
+        assert found == again
+        assert found == exact  # so small a catalogue is searched whole
+
+
+def test_a_method_without_factors_has_no_search_index(data_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="index"):
+        fit(train.PopularityTrainer(), run_in(tmp_path, data_folder), index=True)

@@ -78,11 +78,17 @@ class Catalogue:
         length = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
         return sp.csr_matrix(sp.diags_array(1 / np.maximum(length, 1e-9)) @ weighted, dtype=np.float32)
 
+    @cached_property
+    def tag_order(self) -> NDArray[np.int32]:
+        """The columns of ``tags``, those of each row in order of use, most used first."""
+        rows = np.repeat(np.arange(len(self)), np.diff(self.tags.indptr))
+        order: NDArray[np.int32] = self.tags.indices[np.lexsort((self.tags.indices, -self.tags.data, rows))]
+        return order
+
     def tags_of(self, row: int, most: int = 5) -> list[str]:
         """Return the tags of a track, most used first."""
         start, end = self.tags.indptr[row], self.tags.indptr[row + 1]
-        order = np.argsort(-self.tags.data[start:end], kind="stable")[:most]
-        return [self.tag_names[column] for column in self.tags.indices[start:end][order]]
+        return [self.tag_names[column] for column in self.tag_order[start : min(start + most, end)].tolist()]
 
     def similarity(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         """Return how alike tracks are, shape (rows, rows), 0-1: cosine of their tags, 1 for the same artist."""

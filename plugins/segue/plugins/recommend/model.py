@@ -7,7 +7,7 @@ method learnt.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,10 +19,11 @@ from segue.plugin_api import InvalidField, NotFound, SegueError
 from segue.plugin_api.python_model import Item, MessageModel
 from segue.plugins.recommend import ranking
 from segue.plugins.recommend.algorithms import find_scorer
-from segue.plugins.recommend.algorithms.base import Scorer
+from segue.plugins.recommend.algorithms.base import FactorScorer, Scorer
 from segue.plugins.recommend.dataset import Dataset, History
 from segue.plugins.recommend.plugin import MOST_PLAYED
 from segue.plugins.recommend.reasons import find_causes, write_reason
+from segue.plugins.recommend.search import MOST, TrackSearch
 from segue.v1 import recommend_pb2
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -62,6 +63,8 @@ class Query:
         The page.
     allowed
         Which tracks may be recommended.
+    candidates
+        How many of the best tracks are enough to fill the page, 0 if that is not known beforehand.
     unknown
         Ids of tracks that the catalogue does not have.
     notices
@@ -72,6 +75,7 @@ class Query:
     start: int
     count: int
     allowed: NDArray[np.bool_]
+    candidates: int
     unknown: Sequence[str]
     notices: Sequence[str]
 
@@ -87,6 +91,8 @@ class RecommendModel(MessageModel[recommend_pb2.RecommendRequest]):
         threadpool_limits(1)
         self.data = Dataset.load(artifacts)
         self.scorer = load_scorer(artifacts, self.data, device)
+        factors = self.scorer.tracks if isinstance(self.scorer, FactorScorer) else None
+        self.search = None if factors is None else TrackSearch.load(artifacts, factors)
         self.index = {MOST_PLAYED: int(self.data.audience.argmax())} | self.data.catalogue.index
 
     def answer(
@@ -94,12 +100,25 @@ class RecommendModel(MessageModel[recommend_pb2.RecommendRequest]):
     ) -> list[recommend_pb2.RecommendResponse | SegueError]:
         """Score all listeners of the batch at once, then write each answer."""
         queries = [self._query(item.request) for item in items]
-        good = [query for query in queries if isinstance(query, Query)]
-        scores = iter(self.scorer.scores([query.history for query in good]) if good else ())
+        asked = [(q, item.options) for q, item in zip(queries, items, strict=True) if isinstance(q, Query)]
+        scores = iter(self._scores(asked))
         return [
             self._respond(item, query, next(scores)) if isinstance(query, Query) else query
             for item, query in zip(items, queries, strict=True)
         ]
+
+    def _scores(self, asked: Sequence[tuple[Query, Mapping[str, Any]]]) -> Sequence[NDArray[np.float32]]:
+        """Score for each query all tracks, or those that a search finds; the former in one product."""
+        search, scorer = self.search, self.scorer
+        found: dict[int, NDArray[np.float32]] = {}
+        if search is not None and isinstance(scorer, FactorScorer):
+            for place, (query, options) in enumerate(asked):
+                if options.get("search") != "exact" and 0 < query.candidates <= MOST:
+                    found[place] = search.scores(scorer.fold_in([query.history])[0], query.candidates)
+        rest = [place for place in range(len(asked)) if place not in found]
+        if rest:
+            found |= zip(rest, scorer.scores([asked[place][0].history for place in rest]), strict=True)
+        return [found[place] for place in range(len(asked))]
 
     def _query(self, request: recommend_pb2.RecommendRequest) -> Query | SegueError:
         try:
@@ -119,15 +138,20 @@ class RecommendModel(MessageModel[recommend_pb2.RecommendRequest]):
         if ranking.leaves_out_known(request):
             allowed[history.tracks] = False
         allowed[seeds] = False
+        left_out = len(history) + len(seeds)
+        start = ranking.page_start(request)
+        count = min(request.count, MAX_COUNT) if request.count > 0 else DEFAULT_COUNT
+        reranked = ranking.POOL if request.diversity or request.novelty else 0
         if len(seeds):
             history = History.merge(seeds, np.ones(len(seeds)), np.zeros(len(seeds)))
         if self.scorer.needs_history and not len(history):
             raise _nothing_known(request, unknown)
         return Query(
             history=history,
-            start=ranking.page_start(request),
-            count=min(request.count, MAX_COUNT) if request.count > 0 else DEFAULT_COUNT,
+            start=start,
+            count=count,
             allowed=allowed,
+            candidates=0 if request.HasField("filter") else left_out + max(start + count + 1, reranked),
             unknown=list(dict.fromkeys(unknown)),
             notices=notices + unmet,
         )
@@ -155,7 +179,8 @@ class RecommendModel(MessageModel[recommend_pb2.RecommendRequest]):
     ) -> recommend_pb2.RecommendResponse:
         request, catalogue, exact = item.request, self.data.catalogue, self.scorer.exact
         end = query.start + query.count
-        ranked = ranking.rank(scores, query.allowed, self.data, end + 1, request.diversity, request.novelty)
+        allowed = query.allowed & (scores > -np.inf)
+        ranked = ranking.rank(scores, allowed, self.data, end + 1, request.diversity, request.novelty)
         page = ranked[query.start : end].astype(np.int32)
         response = recommend_pb2.RecommendResponse(
             next_page_token=ranking.page_token(request, end) if len(ranked) > end else "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 from segue.plugin_api import Algorithm, Call, ModelSpec, Options, Recommender, hookimpl, message_model
@@ -23,6 +23,9 @@ class RecommendOptions(Options):
     """Options of every method of this family."""
 
     causes: int = Field(5, ge=0, le=10000, description="How many causes to list for each recommended track.")
+    search: Literal["auto", "exact"] = Field(
+        "auto", description="Use the version's search index if it has one and nothing is filtered, or score all tracks."
+    )
 
 
 def _model(name: str) -> ModelSpec:

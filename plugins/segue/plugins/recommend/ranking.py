@@ -29,6 +29,9 @@ from segue.v1 import recommend_pb2
 POOL = 1000
 """Tracks that novelty and diversity choose from; their pages end there."""
 
+BLOCK = 512
+"""Scores whose largest stands for them in the search for the best of a large catalogue."""
+
 Rows = NDArray[np.int32]
 
 
@@ -82,10 +85,26 @@ def rank(
 
 def _best(scores: NDArray[np.float32], audience: NDArray[np.int64], count: int) -> Rows:
     count = min(count, len(scores))
-    threshold = scores[np.argpartition(-scores, count - 1)[count - 1]]
-    rows = np.flatnonzero(scores >= threshold).astype(np.int32)
+    rows = _where_the_best_are(scores, count)
+    threshold = np.partition(scores[rows], len(rows) - count)[len(rows) - count]
+    rows = rows[scores[rows] >= threshold]
     best: Rows = rows[np.lexsort((rows, -audience[rows], -scores[rows]))][:count]
     return best
+
+
+def _where_the_best_are(scores: NDArray[np.float32], count: int) -> Rows:
+    """Return rows among which the ``count`` best are, and all that equal the last of them; all rows if they are few.
+
+    The largest scores of ``count`` blocks are ``count`` scores, so no block whose largest is below all of them has one
+    of the best.
+    """
+    whole = len(scores) - len(scores) % BLOCK
+    if whole < 4 * BLOCK * count:
+        return np.arange(len(scores), dtype=np.int32)
+    largest = scores[:whole].reshape(-1, BLOCK).max(axis=1)
+    blocks = np.flatnonzero(largest >= np.partition(largest, len(largest) - count)[len(largest) - count])
+    rows = (blocks[:, None] * BLOCK + np.arange(BLOCK)).ravel()
+    return np.append(rows, np.arange(whole, len(scores))).astype(np.int32)
 
 
 def _maximal_marginal_relevance(

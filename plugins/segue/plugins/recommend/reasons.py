@@ -68,14 +68,14 @@ def find_causes(
     order = np.argsort(-contributions, kind="stable")[:most]
     return [
         recommend_pb2.Cause(
-            track_id=catalogue.ids[history.tracks[j]],
-            title=catalogue.titles[history.tracks[j]],
-            artist=catalogue.artists[history.tracks[j]],
-            share=max(float(contributions[j]), 0.0) / total if total > 0 else 0.0,
-            contribution=float(contributions[j]),
+            track_id=catalogue.ids[row],
+            title=catalogue.titles[row],
+            artist=catalogue.artists[row],
+            share=max(part, 0.0) / total if total > 0 else 0.0,
+            contribution=part,
         )
-        for j in order
-        if contributions[j] != 0
+        for row, part in zip(history.tracks[order].tolist(), contributions[order].tolist(), strict=True)
+        if part != 0
     ]
 
 

@@ -107,3 +107,26 @@ class Scorer(ABC):
     def restore(self, weights: Mapping[str, NDArray[Any]], data: Dataset) -> None:
         """Take what ``weights`` returned; ``data`` is what the method was fitted on. By default it is fitted again."""
         self.fit(data, seed=0)
+
+
+class FactorScorer(Scorer):
+    """A method whose score is a product: factors of the listener . factors of the track.
+
+    Attributes
+    ----------
+    tracks : ndarray, shape (tracks, factors)
+        Factors of the tracks.
+    product
+        Multiplies factors of listeners with those of all tracks.
+    """
+
+    tracks: NDArray[np.float32]
+    product: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+    @abstractmethod
+    def fold_in(self, histories: Sequence[History]) -> NDArray[np.float32]:
+        """Return the factors of listeners, whether or not they were there in training, shape (histories, factors)."""
+
+    def scores(self, histories: Sequence[History]) -> NDArray[np.float32]:
+        """Multiply the listeners' factors with those of all tracks."""
+        return self.product(self.fold_in(histories))

@@ -35,6 +35,9 @@ Group = tuple[NDArray[np.int64], NDArray[np.int32], Floats]
 CHUNK = 1 << 18
 """Numbers gathered at once in a thread: what bounds the memory of a step beside the factors, and fits the cache."""
 
+UPDATE_EPOCHS = 2
+"""Turns of an update: one leaves the old tracks without a say of the new ones."""
+
 TOLERANCE, MAX_STEPS, TINY = 1e-4, 100, 1e-30
 """When conjugate gradients stop: the largest residual of equations whose right side is 1, and the most steps."""
 
@@ -49,7 +52,7 @@ class IalsSettings(base.Settings):
     log_plays: float = Field(default=0.1, ge=0, description="How much more many plays weigh than one.")
 
 
-class Ials(base.Scorer):
+class Ials(base.FactorScorer):
     """Score = listener factors . track factors."""
 
     name = "ials"
@@ -71,13 +74,13 @@ class Ials(base.Scorer):
         self.prepare()
 
     def update(self, data: Dataset, seed: int, weights: Mapping[str, NDArray[Any]], tracks: Sequence[str]) -> None:
-        """Solve all listeners given the known tracks, then all tracks, new ones among them, given the listeners."""
+        """Solve all listeners given the known tracks, then all tracks, new ones among them; then both once more."""
         self.tracks = np.zeros((len(data.catalogue), self.settings.factors), dtype=np.float32)
         index = data.catalogue.index
         known = [(index[track], row) for row, track in enumerate(tracks) if track in index]
         here, there = np.array(known, dtype=np.int64).reshape(-1, 2).T
         self.tracks[here] = weights["tracks"][there]
-        self.alternate(data.plays, 1)
+        self.alternate(data.plays, UPDATE_EPOCHS)
         self.prepare()
 
     def alternate(self, plays: sp.csr_matrix, epochs: int) -> None:
@@ -146,15 +149,11 @@ class Ials(base.Scorer):
         return weighted.T @ played + self.gram + ridge * np.eye(played.shape[1], dtype=np.float32), weighted
 
     def fold_in(self, histories: Sequence[History]) -> Floats:
-        """Return the factors of listeners, whether or not they were there in training, shape (histories, factors)."""
+        """Solve the normal equations of each history."""
         equations = [self.normal_equations(history) for history in histories]
         systems = np.stack([matrix for matrix, _ in equations])
         targets = np.stack([weighted.sum(axis=0) for _, weighted in equations])
         return np.linalg.solve(systems, targets[:, :, None])[:, :, 0]
-
-    def scores(self, histories: Sequence[History]) -> Floats:
-        """Return fold-in factors times track factors."""
-        return self.product(self.fold_in(histories))
 
     def contributions(self, history: History, tracks: NDArray[np.int32]) -> Floats:
         """Return ``y_i' A^-1 w_j y_j`` for each track i and each played j: the score is their sum over j."""

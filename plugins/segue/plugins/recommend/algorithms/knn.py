@@ -6,7 +6,8 @@ Both compare rows or columns of the same matrix X, whose entries are ``1 + log_p
     euclidean   n / (n + shrinkage) / (1 + |a - b|), n being the number of entries in common
 
 between pairs with something in common, and keep the ``neighbours`` most similar. There is nothing else to learn: a
-new play is a new entry of X.
+new play is a new entry of X. Similarities of tracks are raised to ``power``: below 1, many weak neighbours weigh more
+beside a few strong ones.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ class ItemSettings(base.Settings):
     """Settings of item-knn."""
 
     metric: Literal["cosine", "euclidean"] = Field(default="cosine", description="How tracks are compared.")
-    shrinkage: float = Field(default=2.0, ge=0, description="Doubt about pairs with few common listeners.")
+    shrinkage: float = Field(default=5.0, ge=0, description="Doubt about pairs with few common listeners.")
+    power: float = Field(default=0.7, gt=0, le=4, description="Exponent of the similarities.")
     neighbours: int = Field(default=2000, ge=1, description="Most similar tracks kept for each track.")
-    log_plays: float = Field(default=0.0, ge=0, description="How much more many plays weigh than one.")
+    log_plays: float = Field(default=0.2, ge=0, description="How much more many plays weigh than one.")
 
 
 class UserSettings(base.Settings):
@@ -67,15 +69,16 @@ def keep_largest(matrix: sp.csr_matrix, count: int) -> sp.csr_matrix:
 
 
 class ItemKnn(base.Scorer):
-    """Score of track i = sum over played tracks j of x_j * similarity(i, j)."""
+    """Score of track i = sum over played tracks j of x_j * similarity(i, j) ** power."""
 
     name = "item-knn"
     Settings = ItemSettings
     grid: ClassVar = [
-        {"metric": metric, "shrinkage": shrinkage, "log_plays": log_plays}
+        {"metric": metric, "shrinkage": shrinkage, "power": power, "log_plays": log_plays}
         for metric in ("cosine", "euclidean")
-        for shrinkage in (1.0, 2.0, 5.0)
-        for log_plays in (0.0, 0.1)
+        for shrinkage in (2.0, 5.0)
+        for power in (0.5, 0.7, 1.0)
+        for log_plays in (0.1, 0.2)
     ]
     settings: ItemSettings
 
@@ -87,6 +90,7 @@ class ItemKnn(base.Scorer):
         for start in range(0, columns.shape[0], BLOCK):
             block = compare(columns[start : start + BLOCK], columns, s.metric, s.shrinkage)
             own = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr)) + start == block.indices
+            block.data **= s.power
             block.data[own] = 0
             block.eliminate_zeros()
             blocks.append(keep_largest(block, s.neighbours))

@@ -26,7 +26,7 @@ class SvdSettings(base.Settings):
     log_plays: float = Field(default=0.0, ge=0, description="How much more many plays weigh than one.")
 
 
-class Svd(base.Scorer):
+class Svd(base.FactorScorer):
     """Score = history . V V', V being the right singular vectors."""
 
     name = "svd"
@@ -48,10 +48,10 @@ class Svd(base.Scorer):
         self.tracks = tracks
         self.product = base.product_with(tracks, self.device)
 
-    def scores(self, histories: Sequence[History]) -> NDArray[np.float32]:
-        """Project the histories and back."""
+    def fold_in(self, histories: Sequence[History]) -> NDArray[np.float32]:
+        """Project the histories on the singular vectors."""
         played = base.weigh_all(histories_to_matrix(histories, len(self.tracks)), self.settings.log_plays)
-        return self.product(np.asarray(played @ self.tracks, dtype=np.float32))
+        return np.asarray(played @ self.tracks, dtype=np.float32)
 
     def contributions(self, history: History, tracks: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return ``v_i . v_j w_j``."""

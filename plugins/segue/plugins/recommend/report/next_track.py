@@ -6,9 +6,11 @@ from pathlib import Path
 
 from rich.console import Console
 from segue.plugin_api.training import Report
+from segue.plugins.recommend.algorithms import find_scorer
 from segue.plugins.recommend.evaluation import evaluate_next, split
 from segue.plugins.recommend.reading import read_dataset
 from segue.plugins.recommend.report.accuracy import fitted, shipped_settings
+from segue.plugins.recommend.train import SequenceTrainer
 
 METHODS = ("popularity", "markov", "item-knn", "ials", "caser", "gru4rec", "sasrec")
 
@@ -19,7 +21,9 @@ def next_track(folder: Path, console: Console) -> Report:
     rest, held_out = split(data, 0.2, "temporal", 0)
     rows = {}
     for name in METHODS:
-        rows[name] = evaluate_next(fitted(name, shipped_settings(name), rest), rest, held_out)
+        baseline = SequenceTrainer.baselines.get(name)
+        settings = shipped_settings(name) if baseline is None else find_scorer(name).Settings(**baseline)
+        rows[name] = evaluate_next(fitted(name, settings, rest), rest, held_out)
         console.print(f"{name}: HR@10 {rows[name]['hr@10']:.4f}")
     return Report(
         "HetRec tag events in order of month (equal months shuffled), the last fifth of each listener's artists "

@@ -16,13 +16,17 @@ from segue.plugins.recommend.algorithms.base import Scorer, Settings
 from segue.plugins.recommend.algorithms.ials import Ials, IalsSettings
 from segue.plugins.recommend.dataset import Catalogue, Dataset, History, histories_to_matrix
 from segue.plugins.recommend.evaluation import evaluate, split
-from segue.plugins.recommend.model import RecommendModel
+from segue.plugins.recommend.model import RecommendModel, save_scorer
 from segue.plugins.recommend.reading import read_dataset
+from segue.plugins.recommend.search import TrackSearch
 from segue.v1 import recommend_pb2
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 REPEATS = 5
 CALLS = 200
+TASTES = 500
+ASKED = 200
+"""Listeners of the synthetic catalogue whose answers are compared."""
 
 
 class _Implicit(Scorer):
@@ -91,30 +95,32 @@ def answers(version: Path, history: int = 50) -> Report:
     model = RecommendModel()
     model.load(version, "cpu")
     rng = np.random.default_rng(0)
+    weights = model.data.audience / model.data.audience.sum()
+    histories = [rng.choice(len(weights), history, replace=False, p=weights) for _ in range(16)]
     return Report(
         f"model half of {version.parent.name}, history of {history}, {len(model.data.catalogue):,} tracks, ten wanted, "
         "one core; milliseconds an answer",
-        {f"batch of {size}": _answer_times(model, history, size, rng) for size in (1, 16)},
+        {f"batch of {size}": _answer_times(model, histories[:size], 10) for size in (1, 16)},
     )
 
 
-def _answer_times(model: RecommendModel, history: int, size: int, rng: np.random.Generator) -> dict[str, float]:
-    ids = model.data.catalogue.ids
-    weights = model.data.audience / model.data.audience.sum()
-    chosen = [rng.choice(len(ids), history, replace=False, p=weights) for _ in range(size)]
+def _answer_times(
+    model: RecommendModel, histories: Sequence[NDArray[Any]], count: int, search: str = "exact"
+) -> dict[str, float]:
+    ids, size = model.data.catalogue.ids, len(histories)
     items = [
         Item(
             recommend_pb2.RecommendRequest(
-                history=[recommend_pb2.HistoryItem(track_id=ids[row], plays=3) for row in rows], count=10
+                history=[recommend_pb2.HistoryItem(track_id=ids[row], plays=3) for row in rows], count=count
             ),
-            {"causes": 5},
+            {"causes": 5, "search": search},
             0,
         )
-        for rows in chosen
+        for rows in histories
     ]
     ours = _milliseconds(lambda: model.answer(items), CALLS // size) / size
     with threadpool_limits(1):
-        bare = _milliseconds(lambda: _bare(model.scorer, chosen), CALLS // size) / size
+        bare = _milliseconds(lambda: bare_answer(model.scorer, histories, count), CALLS // size) / size
     return {
         "p50": float(np.median(ours)),
         "p95": float(np.percentile(ours, 95)),
@@ -124,32 +130,56 @@ def _answer_times(model: RecommendModel, history: int, size: int, rng: np.random
     }
 
 
-def _bare(scorer: Any, chosen: Sequence[NDArray[np.int64]]) -> None:
-    played = scorer.tracks[np.stack(chosen)]
+def bare_answer(scorer: Any, histories: Sequence[NDArray[Any]], count: int) -> None:
+    """Do the arithmetic of some answers and nothing else."""
+    played = scorer.tracks[np.stack(histories)]
     systems = played.transpose(0, 2, 1) @ played + scorer.gram + np.eye(played.shape[2], dtype=np.float32)
     found = np.linalg.solve(systems, played.sum(axis=1)[:, :, None])[:, :, 0] @ scorer.tracks.T
-    np.argpartition(-found, 10, axis=1)
+    np.argpartition(-found, count, axis=1)
 
 
-def large_catalogue(folder: Path, tracks: int = 1_000_000, factors: int = 64) -> Report:
-    """Time exact answers on a synthetic catalogue: the version is made in ``folder`` and served like any other."""
-    from segue.plugins.recommend.model import save_scorer
+def large_catalogue(folder: Path, tracks: int = 1_000_000, factors: int = 64, threads: int = 0) -> Report:
+    """Time answers on a synthetic catalogue, exact and by the search index: a version made in ``folder``.
 
-    rng = np.random.default_rng(0)
-    ids = [f"t{row}" for row in range(tracks)]
-    nothing = sp.csr_matrix((tracks, 0), dtype=np.float32)
-    catalogue = Catalogue(ids, ids, ids, [], nothing, np.zeros((tracks, 0), np.float32))
-    columns = rng.integers(0, tracks, 2 * tracks).astype(np.int32)
-    plays = sp.csr_matrix(
-        (np.ones(2 * tracks, np.float32), columns, np.arange(0, 2 * tracks + 1, 50)), (tracks // 25, tracks)
-    )
-    data = Dataset(catalogue, [], plays, np.zeros(2 * tracks), np.zeros((0, 3), np.int32))
-    scorer = Ials(IalsSettings(factors=factors))
-    scorer.tracks = rng.normal(0, 0.1, (tracks, factors)).astype(np.float32)
+    Its tracks lie around ``TASTES`` centres; a listener plays tracks of three of them.
+    """
+    data, scorer = _synthetic(tracks, factors, np.random.default_rng(0))
     save_scorer(scorer, data, folder)
+    start = time.perf_counter()
+    TrackSearch.build(scorer.tracks, threads).save(folder)
+    built = time.perf_counter() - start
     model = RecommendModel()
     start = time.perf_counter()
     model.load(folder, "cpu")
-    seconds = time.perf_counter() - start
-    found = {f"batch of {size}": _answer_times(model, 50, size, rng) for size in (1, 16)}
-    return Report(f"synthetic catalogue of {tracks:,} x {factors}, exact; loaded in {seconds:.0f} s", found)
+    loaded = time.perf_counter() - start
+    histories = [data.history(row) for row in range(ASKED)]
+    shortest = min(map(len, histories[:16]))  # bare numpy wants them of one length
+    played = [history.tracks[:shortest] for history in histories[:16]]
+    rows = {
+        f"{search}, batch of {size}": _answer_times(model, played[:size], 50, search)
+        for search in ("exact", "auto")
+        for size in (1, 16)
+    }
+    if model.search is not None:
+        recall = model.search.recall(model.scorer.fold_in(histories))  # type: ignore[attr-defined]
+        rows["auto, batch of 1"]["recall@50"] = recall
+    what = f"synthetic catalogue of {tracks:,} x {factors}, fifty wanted; index built in {built:.0f} s, "
+    return Report(f"{what}version loaded in {loaded:.0f} s", rows)
+
+
+def _synthetic(tracks: int, factors: int, rng: np.random.Generator) -> tuple[Dataset, Ials]:
+    ids = [f"t{row}" for row in range(tracks)]
+    nothing = sp.csr_matrix((tracks, 0), dtype=np.float32)
+    catalogue = Catalogue(ids, ids, ids, [], nothing, np.zeros((tracks, 0), np.float32))
+    taste = np.sort(rng.integers(0, TASTES, tracks))
+    first = np.searchsorted(taste, np.arange(TASTES + 1))
+    centres = rng.normal(0, 0.1, (TASTES, factors))
+    scorer = Ials(IalsSettings(factors=factors))
+    scorer.tracks = (centres[taste] + rng.normal(0, 0.06, (tracks, factors))).astype(np.float32)
+    of_listener = rng.choice(np.flatnonzero(np.diff(first)), (tracks // 25, 3))
+    chosen = np.take_along_axis(of_listener, rng.integers(0, 3, (len(of_listener), 50)), axis=1)
+    columns = rng.integers(first[chosen], first[chosen + 1]).astype(np.int32)
+    ones = np.ones(columns.size, np.float32)
+    plays = sp.csr_matrix((ones, columns.ravel(), np.arange(0, columns.size + 1, 50)), (len(columns), tracks))
+    plays.sum_duplicates()
+    return Dataset(catalogue, [], plays, np.zeros(plays.nnz), np.zeros((0, 3), np.int32)), scorer

@@ -146,6 +146,21 @@ def test_analyze(segue, fake, piece, tmp_path):
     assert (tmp_path / "song.png").exists()
 
 
+def test_an_analysis_is_drawn_whole(segue, piece, tmp_path):
+    result = segue("analyze", piece, "--picture", "new/all.svg")
+    assert "new/all.svg" in result.stdout
+    assert (tmp_path / "new" / "all.svg").read_text().startswith("<?xml")
+    result = segue("analyze", piece, "--picture", "all.gif", code=1)
+    assert "all.gif must end with .png or .svg" in result.stderr
+
+
+def test_the_loudness_of_audio_is_told(segue, fake, tmp_path):
+    (tmp_path / "a.wav").write_bytes(b"RIFF\x00\x00\x00\x00WAVEfmt ")
+    response = type(fake.canned["Analyze"])(loudness={"integrated_lufs": -14.04, "peak_dbfs": -1})
+    fake.outcomes["Analyze"].append(response)
+    assert "-14.0 LUFS, peak -1.0 dB of full scale" in segue("analyze", "a.wav").stdout
+
+
 def test_a_transcription_is_saved(segue, fake, tmp_path, score):
     (tmp_path / "a.wav").write_bytes(b"RIFF\x00\x00\x00\x00WAVEfmt ")
     fake.outcomes["Analyze"].append(type(fake.canned["Analyze"])(transcription=score))

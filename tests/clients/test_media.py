@@ -7,7 +7,9 @@ import pytest
 import soundfile
 from PIL import Image
 from segue.client import InvalidMusic, MissingExtra, media, parse_chords, parse_key, score_to_midi
-from segue.v1.music_pb2 import Note, Score, Track
+from segue.client.media._notes import read_roll, with_analysis
+from segue.v1.analyze_pb2 import AnalyzeResponse
+from segue.v1.music_pb2 import Note, Score, Span, Track
 
 WHITE = np.array([255, 255, 255])
 
@@ -69,11 +71,82 @@ def test_what_a_change_took_and_brought_is_outlined(tmp_path):
     assert share_of(everything, red) < 0.1
 
 
+def analysis(sections=((0, 32), (32, 64)), tempos=(100, 140), emotion=True):
+    response = AnalyzeResponse()
+    for number, (start, end) in enumerate(sections):
+        response.structure.sections.add(span=Span(start=start, end=end), label="AB"[number])
+    response.tempo.quarters_per_minute = 120
+    for number, tempo in enumerate(tempos):
+        response.tempo.changes.add(beat=32 * number, quarters_per_minute=tempo)
+    if emotion:
+        for number in range(8):
+            point = response.emotion.curve.add(span=Span(start=8 * number, end=8 * number + 8))
+            point.emotion.valence, point.emotion.arousal = 0.8 - number / 5, 0.1
+    return response
+
+
+def low_blue(image):
+    """Share of dark blue in the lower left, where what is alike is drawn."""
+    return share_of(image[-480:-40, 90:520], (0x08, 0x30, 0x6B), 60)
+
+
+def test_an_analysis_has_panels_for_what_it_holds(tmp_path):
+    music = Score(tracks=[line([60, 62, 64, 65] * 16)])
+    plain = pixels(media.analysis_picture(music, AnalyzeResponse(), tmp_path / "a.png"))
+    whole = pixels(media.analysis_picture(music, analysis(), tmp_path / "b.png", title="All"))
+    assert whole.shape[0] == plain.shape[0] + 484
+    assert share_of(whole[-480:, 600:], (0x2A, 0x9D, 0x76), 30) > 0.5  # valence
+    without = pixels(media.analysis_picture(music, analysis(emotion=False), tmp_path / "c.png"))
+    assert share_of(without[-480:, 600:], (0x2A, 0x9D, 0x76), 30) == 0
+
+
+def test_what_comes_back_is_a_stripe(tmp_path):
+    again = Score(tracks=[line([60, 64, 67, 70, 62, 65, 69, 72] * 8)])
+    never = Score(tracks=[line([60 + (number * number) % 31 for number in range(64)])])
+    repeated = pixels(media.analysis_picture(again, analysis(), tmp_path / "a.png"))
+    fresh = pixels(media.analysis_picture(never, analysis(), tmp_path / "b.png"))
+    assert low_blue(repeated) > 2 * low_blue(fresh) > 0
+
+
+def test_a_tempo_goes_up_and_emotion_down(tmp_path):
+    music = Score(tracks=[line([60] * 64)])
+    image = pixels(media.analysis_picture(music, analysis(), tmp_path / "a.png"))[-484:, 600:]
+
+    def slope(colour):
+        rows, columns = np.nonzero(np.abs(image - np.array(colour)).max(axis=2) < 30)
+        keep = rows > 70 if colour[0] == 0x2A else rows > 0  # the legend
+        return np.polyfit(columns[keep], rows[keep], 1)[0]
+
+    assert slope((0x33, 0x66, 0xAA)) < 0 < slope((0x2A, 0x9D, 0x76))
+
+
+def test_an_analysis_found_bars_and_tempo_of_its_own(tmp_path, monkeypatch):
+    response = analysis()
+    change = response.meter.time_signatures.add()
+    change.time_signature.numerator, change.time_signature.denominator = 3, 4
+    response.meter.pickup = 1
+    roll = with_analysis(read_roll(score_to_midi(Score(tracks=[line([60] * 9)]))), response)
+    assert (roll.signature, roll.tempo) == ("3/4", 120)
+    assert roll.bar_starts == [0, 1, 4, 7, 10]
+
+
+def test_an_analysis_is_svg_too_but_nothing_else(tmp_path):
+    music = Score(tracks=[line([60, 62])])
+    path = media.analysis_picture(music, analysis(), tmp_path / "x.SVG")
+    assert path.read_text().startswith("<?xml")
+    with pytest.raises(InvalidMusic, match=r"path: .*x\.pdf is no picture that can be written: \.png, \.svg"):
+        media.analysis_picture(music, analysis(), tmp_path / "x.pdf")
+    with pytest.raises(InvalidMusic):
+        media.analysis_picture(Score(), analysis(), tmp_path / "y.png")
+
+
 @pytest.mark.parametrize("bars", [1, 30, 2000])
 def test_any_length_fits(tmp_path, bars):
     track = Track(notes=[Note(start=4 * bar, duration=4, pitch=60 + bar % 12, velocity=80) for bar in range(bars)])
     image = pixels(media.piano_roll_png(Score(tracks=[track]), tmp_path / "x.png", title="标题 🎵"))
     assert image.shape[0] < 4000
+    image = pixels(media.analysis_picture(Score(tracks=[track]), analysis(), tmp_path / "y.png"))
+    assert image.shape[0] < 4500
 
 
 def test_drums_alone_and_changing_metre(tmp_path):
@@ -82,6 +155,7 @@ def test_drums_alone_and_changing_metre(tmp_path):
         change = score.time_signatures.add(beat=beat)
         change.time_signature.numerator, change.time_signature.denominator = numerator, 8
     assert media.piano_roll_png(score, tmp_path / "x.png").exists()
+    assert media.analysis_picture(score, analysis(), tmp_path / "x.png").exists()
     del score.tracks[1]
     assert media.piano_roll_png(score, tmp_path / "x.png").exists()
 

@@ -24,6 +24,9 @@ def facts(response: AnalyzeResponse) -> Iterator[tuple[str, str]]:
     """Yield a name and a text for each part of the analysis that is there."""
     minutes, seconds = divmod(round(response.seconds), 60)
     yield "length", f"{minutes}:{seconds:02d} min, {number_text(response.beats)} beats, {response.notes:,} notes"
+    if response.HasField("loudness"):
+        loudness = response.loudness
+        yield "loudness", f"{loudness.integrated_lufs:.1f} LUFS, peak {loudness.peak_dbfs:.1f} dB of full scale"
     if response.HasField("tempo"):
         tempo = response.tempo
         changes = f", {len(tempo.changes)} changes" if len(tempo.changes) > 1 else ""

@@ -26,7 +26,7 @@ _COLOURS = {1: "dim", 2: "yellow", 3: "red"}
 
 def add_to(app: typer.Typer) -> None:
     """Add the command to an app."""
-    command(app, example="segue analyze song.mid --aspect key --aspect chords --png")(analyze)
+    command(app, example="segue analyze song.mid --aspect key --aspect chords --picture song.svg")(analyze)
 
 
 def analyze(
@@ -47,11 +47,22 @@ def analyze(
     png: Annotated[
         bool, typer.Option("--png", help="Draw it with its chords and key.", rich_help_panel=_SAVING)
     ] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw all of it, to this .png or .svg: notes, chords, key, sections, tempo, emotion.",
+            dir_okay=False,
+            rich_help_panel=_SAVING,
+        ),
+    ] = None,
 ) -> None:
     """Say what a piece is made of: tempo, metre, key, chords, melody, structure, emotion, issues."""
     piece = read_music(music)
-    if png:
+    if png or picture:
         media.require_pictures()
+    if picture and picture.suffix.lower() not in media.PICTURES:
+        raise InvalidMusic.at("picture", f"{picture} must end with {' or '.join(media.PICTURES)}")
     with session.working("Analysing"):
         response = session.client.analyze(
             piece, aspects=aspects, algorithm=algorithm, options=parse_options(options) or None, seed=seed
@@ -65,19 +76,25 @@ def analyze(
     else:
         notes = piece
     if png:
-        _draw(session, notes, response, folder / f"{music.stem}.png")
+        _draw(session, notes, response, folder / f"{music.stem}.png", music.stem, whole=False)
+    if picture:
+        _draw(session, notes, response, picture, music.stem, whole=True)
     if session.json:
         session.answer(response)
     else:
         _show(session, response, all_issues=all_issues)
 
 
-def _draw(session: Session, notes: Music, response: AnalyzeResponse, path: Path) -> None:
+def _draw(session: Session, notes: Music, response: AnalyzeResponse, path: Path, title: str, *, whole: bool) -> None:
     if not readable_notes(notes):
         raise InvalidMusic.at("music", "holds no notes that can be drawn; give a MIDI file, or ask for a transcription")
     path.parent.mkdir(parents=True, exist_ok=True)
     key = response.key.key if response.HasField("key") else None
-    media.piano_roll_png(notes, path, chords=response.chords, key=key, title=path.stem)
+    with session.working("Drawing"):
+        if whole:
+            media.analysis_picture(notes, response, path, title=title)
+        else:
+            media.piano_roll_png(notes, path, chords=response.chords, key=key, title=title)
     session.note(f"saved [bold]{escape(str(path))}[/bold]")
 
 

@@ -1,4 +1,4 @@
-"""Pictures and sound of music: piano rolls (PNG) and renderings (WAV).
+"""Pictures and sound of music: piano rolls, analyses (PNG, SVG) and renderings (WAV).
 
 Needs the extra ``media``; without it the functions raise `MissingExtra`. Nothing heavy is imported before a call.
 """
@@ -9,11 +9,15 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from segue.client._errors import MissingExtra
+from segue.client._errors import InvalidMusic, MissingExtra
 from segue.client._music import MusicLike, music_to_midi
+from segue.v1.analyze_pb2 import AnalyzeResponse
 from segue.v1.music_pb2 import Chord, Key
 
-__all__ = ["piano_roll_png", "render_wav", "require_pictures", "require_sound"]
+__all__ = ["analysis_picture", "piano_roll_png", "render_wav", "require_pictures", "require_sound"]
+
+PICTURES = (".png", ".svg")
+"""Extensions of the pictures of an analysis."""
 
 
 def piano_roll_png(
@@ -64,6 +68,44 @@ def piano_roll_png(
         key=key,
         title=title,
         before=None if before is None else music_to_midi(before),
+    )
+
+
+def analysis_picture(music: MusicLike, response: AnalyzeResponse, path: str | Path, *, title: str = "") -> Path:
+    """Draw an analysis: piano roll with chords and key; below it which bars are alike, tempo, and emotion over time.
+
+    Parameters
+    ----------
+    music
+        What was analysed, as MIDI or a score; of audio, ``response.transcription``. At most 100,000 notes.
+    response
+        The answer of Analyze. What it does not hold is not drawn.
+    path
+        The file to write: .png or .svg.
+    title
+        The heading.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    MissingExtra
+        If symusic or matplotlib is not installed.
+    InvalidMusic
+        If the music can't be read, or has no notes, or too many; or if the extension is another.
+    """
+    require_pictures()
+    from segue.client.media import _picture
+
+    path = Path(path)
+    if path.suffix.lower() not in PICTURES:
+        raise InvalidMusic.at("path", f"{path} is no picture that can be written: {', '.join(PICTURES)}")
+    key = response.key.key if response.HasField("key") else None
+    return _picture.draw(
+        music_to_midi(music), path, chords=response.chords, key=key, title=title, before=None, analysis=response
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import symusic
 from numpy.typing import NDArray
 from segue.client._errors import InvalidMusic
 from segue.client._general_midi import PROGRAM_NAMES
+from segue.v1.analyze_pb2 import AnalyzeResponse
 
 MAX_NOTES = 100_000
 
@@ -99,6 +100,24 @@ def read_roll(midi: bytes) -> Roll:
         signature=f"{first.numerator}/{first.denominator}" if first else "4/4",
         tempo=float(score.tempos[0].qpm) if score.tempos else 120.0,
     )
+
+
+def with_analysis(roll: Roll, analysis: AnalyzeResponse) -> Roll:
+    """Return a piece with the bars and the tempo that an analysis found, where it found any."""
+    found, pickup = analysis.meter.time_signatures, analysis.meter.pickup
+    if found:
+        signatures = [
+            (c.beat, c.time_signature.numerator, 4.0 * c.time_signature.numerator / c.time_signature.denominator)
+            for c in found
+        ]
+        if pickup and signatures[0][0] < pickup:
+            signatures[0] = (pickup, *signatures[0][1:])
+            signatures.insert(0, (0.0, 1, pickup))
+        first = found[0].time_signature
+        starts = _bar_starts(signatures, max(float((p.notes[:, 0] + p.notes[:, 1]).max()) for p in roll.parts))
+        roll = replace(roll, bar_starts=starts, signature=f"{first.numerator}/{first.denominator}")
+    tempo = analysis.tempo.quarters_per_minute
+    return replace(roll, tempo=tempo) if tempo else roll
 
 
 def _part(track: Any) -> Part:

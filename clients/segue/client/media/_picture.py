@@ -16,8 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from segue.client._parse import key_to_text
-from segue.client.media._notes import Roll, read_roll
+from segue.client.media._notes import Roll, read_roll, with_analysis
+from segue.client.media._panels import HEIGHT, draw_panels, has_panels
 from segue.client.media._staff import COLOURS, Outline, Rows, draw_panel
+from segue.v1.analyze_pb2 import AnalyzeResponse
 from segue.v1.music_pb2 import Chord, Key
 
 _WIDTH = 15.0  # inches
@@ -37,9 +39,10 @@ def draw(
     key: Key | None,
     title: str,
     before: bytes | None,
+    analysis: AnalyzeResponse | None = None,
 ) -> Path:
-    """Draw a piano roll; see `segue.client.media.piano_roll_png`."""
-    roll = read_roll(midi)
+    """Draw a piano roll; see `segue.client.media.piano_roll_png` and `segue.client.media.analysis_picture`."""
+    roll = read_roll(midi) if analysis is None else with_analysis(read_roll(midi), analysis)
     old = None if before is None else read_roll(before)
     pieces = [roll] if old is None else [old, roll]
     rows = Rows([part for piece in pieces for part in piece.parts])
@@ -50,6 +53,8 @@ def draw(
     gap = 0.58 if chords else 0.42
     between = 0.12
     top, bottom = 0.6 + gap, 0.3
+    panels = analysis is not None and has_panels(analysis)
+    bottom += HEIGHT * panels
     height = top + bottom + sum(heights) + gap * (len(systems) - 1) + between * len(systems) * (len(pieces) - 1)
     figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
@@ -67,10 +72,15 @@ def draw(
             y -= panel_height + between
         y -= gap - between
     _write_heading(figure, height, roll, key, title)
+    if panels and analysis is not None:
+        draw_panels(figure, _WIDTH, height, roll, analysis)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, format="png")
+        if path.suffix.lower() == ".svg":
+            figure.savefig(path, format="svg", metadata={"Date": None})
+        else:
+            figure.savefig(path, format="png")
     return path
 
 

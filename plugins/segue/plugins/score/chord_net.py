@@ -21,6 +21,9 @@ CHANNELS: Final = 9
 HIGHEST: Final = 6
 """The channel of the highest note."""
 REGISTERS: Final = (0, 52, 66, 132)
+_STRETCH: Final = 1024
+_SEEN: Final = 30
+"""Cells before and after one that the network sees."""
 _TEMPLATES: Final = 0.15
 _SUSPENDED: Final = 1.0
 KEY_WEIGHT: Final = 0.2
@@ -91,7 +94,14 @@ class ChordNet(nn.Module):
 @torch.inference_mode()
 def chord_evidence(net: ChordNet, cells: Cells) -> NDArray[np.float64]:
     """Return the evidence for each chord in each cell, shape (cells, 133): the network's and a little of templates."""
-    logits = net(torch.from_numpy(cell_features(cells))[None])[0]
+    inputs = torch.from_numpy(cell_features(cells))[None]
+    # Stretches, each with all that the network sees around them, need a bounded memory.
+    parts = []
+    for start in range(0, len(cells), _STRETCH):
+        before = min(start, _SEEN)
+        logits = net(inputs[:, :, start - before : start + _STRETCH + _SEEN])[0]
+        parts.append(logits[before : before + _STRETCH])
+    logits = torch.cat(parts)
     evidence = torch.log_softmax(logits, dim=1).double().numpy()
     for quality in ("sus4", "sus2"):  # rare labels, which smoothing makes likelier than they are
         first = 12 * QUALITY_NAMES.index(quality)

@@ -20,7 +20,7 @@ _TOGETHER: Final = 0.05
 _FAR: Final = 24
 _AROUND: Final = 8
 FEATURES: Final = 20
-_STRETCH, _CONTEXT = 256, 64
+_STRETCH, _CONTEXT, _AT_ONCE = 256, 64, 64
 
 
 def note_features(reading: Reading) -> NDArray[np.float32]:
@@ -116,5 +116,6 @@ def class_probabilities(net: MelodyNet, reading: Reading) -> NDArray[np.float64]
     # Stretches side by side take a fraction of the time of one long sequence; each sees its neighbours' edges.
     firsts = torch.arange(0, count, _STRETCH)
     rows = firsts[:, None] + torch.arange(-_CONTEXT, _STRETCH + _CONTEXT)
-    logits = net(notes[rows.clamp(0, count - 1)])[:, _CONTEXT:-_CONTEXT].flatten(0, 1)[:count]
+    parts = [net(notes[part])[:, _CONTEXT:-_CONTEXT] for part in torch.split(rows.clamp(0, count - 1), _AT_ONCE)]
+    logits = torch.cat(parts).flatten(0, 1)[:count]
     return np.asarray(torch.softmax(logits, dim=1).double().numpy())

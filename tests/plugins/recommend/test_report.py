@@ -36,7 +36,7 @@ def hetrec(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     parts = folder / "split_lightgcnpp"
     parts.mkdir()
     ids = sorted({listener for listener, _, _ in plays}, key=int)
-    write_table(parts / "user_map.csv", "user id", [(row, user) for row, user in enumerate(ids)], ",")
+    write_table(parts / "user_map.csv", "user id", [(row, user) for row, user in enumerate(ids)][:-2], ",")
     write_table(parts / "item_map.csv", "item id x name", [(i, i, 0, f"Artist {i}") for i in range(60)], ",")
     lines: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
     for row, user in enumerate(ids):

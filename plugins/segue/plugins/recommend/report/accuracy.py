@@ -88,7 +88,10 @@ def lightgcn(folder: Path, work: Path, console: Console) -> list[Report]:
 
 
 def read_lightgcn(folder: Path) -> tuple[Dataset, NDArray[np.str_]]:
-    """Return the plays of the split, each 1, and the part ("train", "valid", "test") of every stored play."""
+    """Return the plays of the split, each 1, and the part ("train", "valid", "test") of every stored play.
+
+    A few listeners and artists of the split could not be matched with HetRec's: they have no name and no tags.
+    """
     maps = {}
     for kind in ("user", "item"):
         with (folder / "split_lightgcnpp" / f"{kind}_map.csv").open(encoding="utf-8") as file:
@@ -99,7 +102,8 @@ def read_lightgcn(folder: Path) -> tuple[Dataset, NDArray[np.str_]]:
     for name in ("train", "valid", "test"):
         for line in (folder / "split_lightgcnpp" / f"{name}.txt").read_text().splitlines():
             listener, *items = line.split()
-            part |= {(maps["user"][listener], maps["item"][item]): name for item in items}
+            who = maps["user"].get(listener, f"unnamed {listener}")
+            part |= {(who, maps["item"].get(item, f"unnamed {item}")): name for item in items}
     columns = {"listener": [listener for listener, _ in part], "track": [track for _, track in part]}
     data = build_dataset(columns, hetrec_tracks(folder), Cleaning())
     rows = np.repeat(np.arange(data.plays.shape[0]), np.diff(data.plays.indptr))

@@ -94,6 +94,17 @@ def test_several_pieces_go_into_a_folder(segue, fake, tmp_path):
     assert sorted(path.name for path in (tmp_path / "pieces.d").iterdir()) == ["piece-0-1.mid", "piece-0-2.mid"]
 
 
+def test_words_are_shown_as_verse(segue, fake):
+    piece = generate_pb2.Piece()
+    piece.CopyFrom(fake.canned["Generate"].pieces[0])
+    piece.verse = "The night is long\nand so my song"
+    fake.outcomes["Generate"].append(generate_pb2.GenerateResponse(pieces=[piece]))
+    result = segue("generate", "a lonely sea", "--algorithm", "lyrics", "--rhyme", "AA", "--count", "2")
+    assert fake.calls("Generate")[0].request.lyrics.rhyme_scheme == "AA"
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    assert lines.index("and so my song") == 1 + next(i for i, line in enumerate(lines) if "The night is long" in line)
+
+
 def test_generate_json_saves_only_what_is_asked(segue, tmp_path):
     result = segue("generate", "--json")
     assert json_format.Parse(result.stdout, generate_pb2.GenerateResponse()).pieces

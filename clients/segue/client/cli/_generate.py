@@ -15,7 +15,7 @@ from segue.client._parse import enum_number, key_to_text
 from segue.client.cli._saving import Target
 from segue.client.cli._session import SLIDERS, UNSET, Session, command, parse_options
 from segue.client.cli._text import emotion_text, labels_text, lineage_line, notice_lines, originality_text
-from segue.v1.generate_pb2 import GenerateResponse, GivenMusic, GivenRole, Piece
+from segue.v1.generate_pb2 import GenerateResponse, GivenMusic, GivenRole, LyricsWish, Piece
 from segue.v1.music_pb2 import Span
 
 _GIVEN = "Music to start from"
@@ -49,6 +49,7 @@ def generate(
     form: Annotated[str, typer.Option(help="Sections in order, e.g. 'intro A A B outro'.")] = "",
     lyrics: Annotated[bool, typer.Option("--lyrics", help="Write words to sing.")] = False,
     words: Annotated[str, typer.Option(help="Words to set to music.")] = "",
+    rhyme: Annotated[str, typer.Option(metavar="AABB", help="Write words of this rhyme scheme.")] = "",
     opening: Annotated[Path | None, typer.Option(help="Begin with this file.", rich_help_panel=_GIVEN)] = None,
     melody: Annotated[Path | None, typer.Option(help="Harmonise this melody.", rich_help_panel=_GIVEN)] = None,
     infill: Annotated[Path | None, typer.Option(help="Compose this piece anew.", rich_help_panel=_GIVEN)] = None,
@@ -89,7 +90,7 @@ def generate(
         "form": form.split(),
         "given": _given(session, files, given_track, span),
         "image": image,
-        "lyrics": words or lyrics,
+        "lyrics": LyricsWish(text=words, rhyme_scheme=rhyme) if words or rhyme else lyrics,
         "count": count,
         "algorithm": algorithm,
         "options": parse_options(options) or None,
@@ -195,13 +196,20 @@ def _facts(piece: Piece) -> Table:
         ("style", labels_text(piece.styles)),
         ("words", piece.verse or " ".join(lyric.text for lyric in piece.lyrics).replace("- ", "")),
         ("finish", f"{len(piece.edits)} notes corrected" if piece.edits else ""),
-        ("originality", originality_text(piece.originality) if piece.HasField("originality") else ""),
+        ("originality", _originality(piece)),
         ("likelihood", f"{piece.log_likelihood:.3f} nats a note" if piece.log_likelihood else ""),
     ]
     for name, text in facts:
         if text:
             table.add_row(name, escape(text))
     return table
+
+
+def _originality(piece: Piece) -> str:
+    """Write how far a piece copies; of words alone where its notes were given."""
+    if not piece.HasField("originality"):
+        return ""
+    return originality_text(piece.originality, "words" if piece.verse else "notes")
 
 
 def _chords(piece: Piece, most: int = 24) -> str:

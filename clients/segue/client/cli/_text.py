@@ -64,9 +64,9 @@ def labels_text(labels: Iterable[Label], most: int = 3) -> str:
     return ", ".join(f"{label.name} {percent(label.probability)}" for label in list(labels)[:most])
 
 
-def originality_text(originality: Originality) -> str:
+def originality_text(originality: Originality, unit: str = "notes") -> str:
     """Write how far a piece copies."""
-    text = f"{percent(originality.copied_fraction)} of the notes copied, longest run {originality.longest_run}"
+    text = f"{percent(originality.copied_fraction)} of the {unit} copied, longest run {originality.longest_run}"
     if originality.sources:
         text += f", nearest to {originality.sources[0].title}"
     return text

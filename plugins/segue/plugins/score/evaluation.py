@@ -1,4 +1,4 @@
-"""How good ``score`` is: keys, chords and Roman numerals on pieces that no choice was made on."""
+"""How good ``score`` is, on pieces that no choice was made on, simple baselines beside it."""
 
 from __future__ import annotations
 
@@ -15,34 +15,41 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from segue.music import Piece
-from segue.music.keys import histogram_scores
+from segue.music.keys import guess_key, histogram_scores
 from segue.music.melody import skyline
 from segue.music.reading import Reading
 from segue.music.roman import roman_numerals
 from segue.music.theory import NO_CHORD, chord_symbol, spell
 from segue.plugin_api.training import Report
-from segue.plugins.score.corpus import known_melodies, styled_pieces
+from segue.plugins.score.corpus import styled_pieces
 from segue.plugins.score.data import Analysed, Song, analysed_pieces, songs
 from segue.plugins.score.examples import song_notes
 from segue.plugins.score.genres import measure_genres
 from segue.plugins.score.melody_net import CLASSES, class_probabilities
+from segue.plugins.score.meters import measure_meters
 from segue.plugins.score.networks import Networks
+from segue.plugins.score.originals import measure_originality
 from segue.plugins.score.style import style_features
 
 KeyFinder = Callable[[Piece], int]
 
 
-def evaluate(data: Path, networks: Networks, console: Console) -> list[Report]:
-    """Measure keys, Roman numerals, chords and melody.
+def evaluate(data: Path, networks: Networks, console: Console) -> dict[str, Report]:
+    """Measure all that ``score`` says and labels are at hand for.
 
     Parameters
     ----------
     data
-        Folder that holds the packs ``when_in_rome`` and ``pop909``.
+        Folder that holds the packs ``when_in_rome``, ``pop909``, those that are trained on, and ``genre_midi``.
     networks
         The networks of the version that is measured.
     console
         Where progress is shown.
+
+    Returns
+    -------
+    dict
+        Name → report.
     """
     read = networks.read
     held_out = [piece for piece in analysed_pieces(data) if not piece.development]
@@ -51,45 +58,46 @@ def evaluate(data: Path, networks: Networks, console: Console) -> list[Report]:
     finders: dict[str, KeyFinder] = {
         "krumhansl": lambda piece: _histogram_key(piece, "krumhansl"),
         "temperley": lambda piece: _histogram_key(piece, "temperley"),
+        "histogram and ends": guess_key,
         "score": lambda piece: read(piece).keys.best,
     }
     split = (
         "two thirds of the aligned When in Rome pieces, held out by the hash of their path; notes only, no key given"
     )
-    reports = [
-        Report(f"Key of {len(chorales)} Bach chorales: {split}.", _keys(chorales, finders, console)),
-        Report(f"Key of {len(held_out)} pieces: {split}.", _keys(held_out, finders, console)),
-        Report(
+    reports = {
+        "chorales": Report(f"Key of {len(chorales)} Bach chorales: {split}.", _keys(chorales, finders, console)),
+        "keys": Report(f"Key of {len(held_out)} pieces: {split}.", _keys(held_out, finders, console)),
+        "numerals": Report(
             f"Local key, root and Roman numeral on the same {len(held_out)} pieces, weighted by duration, mean over "
-            "pieces; a numeral is right if key and figure are (case and sus aside). AugmentedNet's published row, on "
-            "its own test set and with pitch spelling given: key .829, root .830, numeral .464.",
+            "pieces; a numeral is right if key and figure are (case and sus aside). AugmentedNet's published row is of "
+            "its own test set, learnt from When in Rome itself, with pitch spelling given and each moment weighed "
+            "alike over all pieces: key .829, root .830, numeral .464. score learnt no human analysis.",
             _numerals(held_out, read, console),
         ),
-        Report(
+        "chords": Report(
             f"Chords of {len(tests)} POP909 songs held out by the hash of their number; mir_eval, weighted by "
             "duration, mean over songs; the labels are machine-made.",
             _chords(tests, read, console),
         ),
-        Report(f"Key of the same {len(tests)} songs, against their main key.", _song_keys(tests, finders, console)),
-        Report(
+        "song keys": Report(
+            f"Key of the same {len(tests)} songs, against their main key.", _song_keys(tests, finders, console)
+        ),
+        "melody": Report(
             f"Part of each note (melody, bridge, accompaniment) of the same {len(tests)} songs; track, instrument and "
             "velocity hidden; accuracy over notes, mean over songs. The skyline takes the rest for accompaniment. "
             "Published for three classes, other split: MidiBERT .964, RNN .887.",
             _melodies(tests, networks, console),
         ),
-        Report(
+        "styles": Report(
             "Style of held-out chorales, songs and charts, by name; 16 of the 18 styles are synthetic. Instruments, "
             "loudness, tempo, drums and tracks are taken away.",
             _styles(data, networks, console),
         ),
-        Report(
-            "Originality of 300 pieces of the index, transposed at random and with a tenth of the pitches changed: the "
-            "share that is found as its own nearest source.",
-            _originality(data, networks),
-        ),
-    ]
+        **measure_originality(data, networks.originality, console),
+    }
     if (data / "genre_midi" / "manifest.csv").is_file():
-        reports.append(measure_genres(data, console))
+        reports["genres"] = measure_genres(data, console)
+        reports |= measure_meters(data, console)
     return reports
 
 
@@ -201,21 +209,6 @@ def _styles(data: Path, networks: Networks, console: Console) -> dict[str, dict[
         "largest class": {"accuracy": float(counts.max() / counts.sum()), "mean recall": 1 / len(names)},
         "score": {"accuracy": float((guess == truth).mean()), "mean recall": float(np.mean(recalls))},
     }
-
-
-def _originality(data: Path, networks: Networks) -> dict[str, dict[str, float]]:
-    known = [piece for _, piece in known_melodies(data)]
-    rng = np.random.default_rng(0)
-    found, milliseconds = [], []
-    for number in rng.choice(len(known), min(300, len(known)), replace=False).tolist():
-        piece = known[number]
-        wrong = np.where(rng.random(len(piece)) < 0.1, rng.choice([-4, -3, -2, -1, 1, 2, 3, 4], len(piece)), 0)
-        changed = piece.with_notes(pitch=np.clip(piece.pitch + wrong + rng.integers(-5, 7), 0, 127))
-        began = time.perf_counter()
-        likeness = networks.originality.compare(changed)
-        milliseconds.append(1e3 * (time.perf_counter() - began))
-        found.append(bool(likeness.sources) and likeness.sources[0][0] == number)
-    return {"score": {"found": float(np.mean(found)), "milliseconds": float(np.mean(milliseconds))}}
 
 
 def compare_chords(song: Song, reading: Reading) -> dict[str, float]:

@@ -82,7 +82,7 @@ class ScoreTrainer(Trainer):
 
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
         """Measure keys, numerals, chords and melody beside profiles, templates and the skyline."""
-        return evaluate(data, Networks.load(artifacts), console)
+        return list(evaluate(data, Networks.load(artifacts), console).values())
 
 
 def _part(examples: Sequence[Example], part: str) -> list[Example]:

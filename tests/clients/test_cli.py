@@ -36,12 +36,25 @@ def piece(tmp_path, midi):
 
 
 def test_recommend(segue, fake):
-    result = segue("recommend", "--listener", "alice", "--history", "a=b=3", "--history", "t2", "--option", "causes=7")
+    result = segue(
+        "recommend",
+        "--listener",
+        "alice",
+        "--history",
+        "a=b=3",
+        "--history",
+        "t2",
+        "--option",
+        "causes=7",
+        "--like-artist",
+        "Nina",
+    )
     assert "Miles Davis - Blue in Green" in result.stdout
     assert "Because you play So What (60 %)." in result.stdout
     request = fake.calls("Recommend")[0].request
     assert {item.track_id: item.plays for item in request.history} == {"a=b": 3, "t2": 1}
     assert dict(request.options) == {"causes": 7}
+    assert list(request.seed_artists) == ["Nina"]
 
 
 def test_json_is_the_message_and_nothing_else(segue, fake):

@@ -23,8 +23,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class RecommendRequest(_message.Message):
-    """What to recommend from, and what to leave out. At least one of listener_id, history and seed_tracks is needed, except
-    by an algorithm that recommends the same to everybody.
+    """What to recommend from, and what to leave out. At least one of listener_id, history and seeds is needed, except by an
+    algorithm that recommends the same to everybody.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -43,6 +43,7 @@ class RecommendRequest(_message.Message):
     DIVERSITY_FIELD_NUMBER: _builtins.int
     NOVELTY_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
+    SEED_ARTISTS_FIELD_NUMBER: _builtins.int
     algorithm: _builtins.str
     """Algorithm by name; empty means the default one."""
     request_id: _builtins.str
@@ -79,6 +80,10 @@ class RecommendRequest(_message.Message):
     def filter(self) -> Global___RecommendFilter:
         """What may be recommended."""
 
+    @_builtins.property
+    def seed_artists(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Similar artists: artists by name. Their most played tracks are seeds, and none of theirs is recommended."""
+
     def __init__(
         self,
         *,
@@ -96,10 +101,11 @@ class RecommendRequest(_message.Message):
         diversity: _builtins.float = ...,
         novelty: _builtins.float = ...,
         language: _builtins.str = ...,
+        seed_artists: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_exclude_known", b"_exclude_known", "_seed", b"_seed", "exclude_known", b"exclude_known", "filter", b"filter", "options", b"options", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exclude_known", b"_exclude_known", "_seed", b"_seed", "algorithm", b"algorithm", "count", b"count", "diversity", b"diversity", "exclude_known", b"exclude_known", "filter", b"filter", "history", b"history", "language", b"language", "listener_id", b"listener_id", "novelty", b"novelty", "options", b"options", "page_token", b"page_token", "request_id", b"request_id", "seed", b"seed", "seed_tracks", b"seed_tracks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_exclude_known", b"_exclude_known", "_seed", b"_seed", "algorithm", b"algorithm", "count", b"count", "diversity", b"diversity", "exclude_known", b"exclude_known", "filter", b"filter", "history", b"history", "language", b"language", "listener_id", b"listener_id", "novelty", b"novelty", "options", b"options", "page_token", b"page_token", "request_id", b"request_id", "seed", b"seed", "seed_artists", b"seed_artists", "seed_tracks", b"seed_tracks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__exclude_known: _TypeAlias = _typing.Literal["exclude_known"]  # noqa: Y015
     _WhichOneofArgType__exclude_known: _TypeAlias = _typing.Literal["_exclude_known", b"_exclude_known"]  # noqa: Y015

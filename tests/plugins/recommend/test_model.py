@@ -214,6 +214,19 @@ def test_load_reads_nothing_but_its_folder(model: RecommendModel, data: Dataset,
     np.testing.assert_array_equal(loaded.catalogue.features, data.catalogue.features)
 
 
+def test_similar_artists_are_found_without_their_own_tracks(model: RecommendModel) -> None:
+    answer = ask(model, listener_id="listener-0", seed_artists=["ARTIST 10", "nobody"], count=5)
+    assert not any(map(is_rock, answer.recommendations))  # listener-0 plays rock, but artist 10 plays jazz
+    assert {track.artist for track in answer.recommendations}.isdisjoint({"Artist 10"})
+    assert all("Artist 10" in track.reason for track in answer.recommendations)
+    assert list(answer.notices) == ["seed_artists: the catalogue has no artist 'nobody'"]
+
+
+def test_seeds_that_are_not_known_are_no_reason(model: RecommendModel) -> None:
+    answer = ask(model, listener_id="listener-0", seed_tracks=["no"], count=3)
+    assert all(track.reason.startswith("Because you play") for track in answer.recommendations)
+
+
 @pytest.mark.parametrize("size", [5, 600, 60_000])
 @pytest.mark.parametrize("count", [1, 11, 500])
 def test_the_best_of_a_catalogue_are_those_of_sorting_it(size: int, count: int) -> None:

@@ -23,6 +23,7 @@ def recommend(
     listener_id: str = "",
     history: Iterable[HistoryItem | str] | Mapping[str, float] = (),
     seed_tracks: Iterable[str] = (),
+    seed_artists: Iterable[str] = (),
     count: int = 0,
     page_token: str = "",
     tags: Iterable[str] = (),
@@ -40,7 +41,7 @@ def recommend(
     request_id: str = "",
     timeout: float | None = None,
 ) -> Call[RecommendResponse]:
-    """Recommend tracks, with reasons. At least one of listener_id, history and seed_tracks is needed.
+    """Recommend tracks, with reasons. At least one of listener_id, history and seeds is needed.
 
     Parameters
     ----------
@@ -50,6 +51,8 @@ def recommend(
         Plays to recommend from: track ids, ``{track id: plays}``, or messages.
     seed_tracks
         "More like these": track ids.
+    seed_artists
+        Similar artists: artists by name, whose most played tracks are seeds.
     count
         How many tracks, 1-500; 0 means 10.
     page_token
@@ -96,6 +99,7 @@ def recommend(
         listener_id=listener_id,
         history=items,
         seed_tracks=seed_tracks,
+        seed_artists=seed_artists,
         count=count,
         page_token=page_token,
         filter=allowed if allowed.ByteSize() else None,

@@ -26,6 +26,9 @@ def recommend(
     seed_tracks: Annotated[
         list[str], typer.Option("--like", metavar="TRACK", help="More like this track. May be repeated.")
     ] = UNSET,
+    seed_artists: Annotated[
+        list[str], typer.Option("--like-artist", metavar="ARTIST", help="Like this artist. May be repeated.")
+    ] = UNSET,
     count: Annotated[int, typer.Option(help="How many tracks, 1-500.")] = 10,
     tags: Annotated[list[str], typer.Option("--tag", help="Only with this tag. May be repeated.")] = UNSET,
     excluded_tags: Annotated[list[str], typer.Option("--no-tag", help="Not with this tag.")] = UNSET,
@@ -45,6 +48,7 @@ def recommend(
         listener_id=listener_id,
         history=_plays(history),
         seed_tracks=seed_tracks,
+        seed_artists=seed_artists,
         count=count,
         page_token=page_token,
         tags=tags,

@@ -69,6 +69,8 @@ class Query:
         Ids of tracks that the catalogue does not have.
     notices
         What else could not be obeyed.
+    from_seeds
+        Whether the history is made of seeds.
     """
 
     history: History
@@ -78,6 +80,7 @@ class Query:
     candidates: int
     unknown: Sequence[str]
     notices: Sequence[str]
+    from_seeds: bool
 
 
 class RecommendModel(MessageModel[recommend_pb2.RecommendRequest]):
@@ -132,13 +135,15 @@ class RecommendModel(MessageModel[recommend_pb2.RecommendRequest]):
                 raise InvalidField(name, f"is {getattr(request, name)}, must be 0-1")
         history, unknown, notices = self._history(request)
         index = self.index
-        seeds = np.array([index[track] for track in request.seed_tracks if track in index], dtype=np.int32)
+        of_artists, by_artists, no_artists = ranking.tracks_by(self.data, request.seed_artists)
+        named = [index[track] for track in request.seed_tracks if track in index]
+        seeds = np.union1d(np.array(named, dtype=np.int32), of_artists).astype(np.int32)
         unknown += [track for track in request.seed_tracks if track not in index]
         allowed, unmet = ranking.allowed_tracks(self.data.catalogue, request.filter)
         if ranking.leaves_out_known(request):
             allowed[history.tracks] = False
-        allowed[seeds] = False
-        left_out = len(history) + len(seeds)
+        allowed[seeds] = allowed[by_artists] = False
+        left_out = len(history) + len(seeds) + len(by_artists)
         start = ranking.page_start(request)
         count = min(request.count, MAX_COUNT) if request.count > 0 else DEFAULT_COUNT
         reranked = ranking.POOL if request.diversity or request.novelty else 0
@@ -153,7 +158,8 @@ class RecommendModel(MessageModel[recommend_pb2.RecommendRequest]):
             allowed=allowed,
             candidates=0 if request.HasField("filter") else left_out + max(start + count + 1, reranked),
             unknown=list(dict.fromkeys(unknown)),
-            notices=notices + unmet,
+            notices=notices + no_artists + unmet,
+            from_seeds=len(seeds) > 0,
         )
 
     def _history(self, request: recommend_pb2.RecommendRequest) -> tuple[History, list[str], list[str]]:
@@ -207,7 +213,7 @@ class RecommendModel(MessageModel[recommend_pb2.RecommendRequest]):
                     row,
                     named,
                     exact=exact,
-                    from_seeds=bool(request.seed_tracks),
+                    from_seeds=query.from_seeds,
                     language=request.language,
                 ),
             )
@@ -222,4 +228,4 @@ def _nothing_known(request: recommend_pb2.RecommendRequest, unknown: Sequence[st
         return NotFound(
             f"listener {request.listener_id!r} is not known: no plays were recorded and the model was trained without"
         )
-    return InvalidField("listener_id", "is empty: give a listener_id, a history or seed_tracks to recommend from")
+    return InvalidField("listener_id", "is empty: give a listener_id, a history or seeds to recommend from")

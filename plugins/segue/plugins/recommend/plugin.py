@@ -38,7 +38,7 @@ class HistoryRecommender(Recommender):
 
     version = "1.0.0"
     Options = RecommendOptions
-    limits: ClassVar = {"count": 500, "history": 10000, "seed_tracks": 1000}
+    limits: ClassVar = {"count": 500, "history": 10000, "seed_tracks": 1000, "seed_artists": 100}
 
     async def recommend(self, request: recommend_pb2.RecommendRequest, call: Call) -> recommend_pb2.RecommendResponse:
         """Add the listener's recorded plays, the oldest first, and let the model answer."""

@@ -32,6 +32,9 @@ POOL = 1000
 BLOCK = 512
 """Scores whose largest stands for them in the search for the best of a large catalogue."""
 
+TRACKS_AN_ARTIST = 50
+"""Tracks of a seed artist that are seeds: those with most listeners."""
+
 Rows = NDArray[np.int32]
 
 
@@ -58,6 +61,18 @@ def allowed_tracks(catalogue: Catalogue, asked: recommend_pb2.RecommendFilter) -
     # A track that is not in the catalogue can't be recommended anyway: no notice.
     allowed[[catalogue.index[track] for track in asked.excluded_tracks if track in catalogue.index]] = False
     return allowed, notices
+
+
+def tracks_by(data: Dataset, artists: Iterable[str]) -> tuple[Rows, Rows, list[str]]:
+    """Return the most played tracks of each artist, all their tracks, and a notice for each artist not known."""
+    most_played, every, notices = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)], []
+    for name in artists:
+        if (rows := data.catalogue.artist_index.get(name.casefold())) is None:
+            notices.append(f"seed_artists: the catalogue has no artist {name!r}")
+        else:
+            every.append(rows)
+            most_played.append(rows[np.argsort(-data.audience[rows], kind="stable")[:TRACKS_AN_ARTIST]])
+    return np.concatenate(most_played), np.concatenate(every), notices
 
 
 def rank(
@@ -150,6 +165,7 @@ def _fingerprint(request: recommend_pb2.RecommendRequest) -> int:
     asked = recommend_pb2.RecommendRequest(
         listener_id=request.listener_id,
         seed_tracks=request.seed_tracks,
+        seed_artists=request.seed_artists,
         filter=request.filter,
         diversity=request.diversity,
         novelty=request.novelty,

@@ -120,6 +120,14 @@ def test_music_that_is_none(server, request_message, field):
         assert text
 
 
+@pytest.mark.parametrize("data", [b"RIFF", b"fLaC" + bytes(5000), b"ID3" + bytes(100), b"OggS" + bytes(range(256)) * 9])
+def test_audio_that_is_none(server, data):
+    music = music_pb2.Music(audio=music_pb2.Audio(data=data))
+    code, reason, fields, *_ = failure(server.music.Analyze, analyze_pb2.AnalyzeRequest(music=music))
+    assert (code, reason, fields) == ("INVALID_ARGUMENT", "INVALID_MUSIC", ["music.audio.data"])
+    assert server.serving("audio")
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [

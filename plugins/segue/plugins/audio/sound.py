@@ -1,0 +1,132 @@
+"""Sound out of a file: decoded, checked, and measured while it is read. Times in seconds, full scale is 1."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+from segue.plugin_api.errors import InvalidMusic
+from segue.plugins.audio.loudness import Loudness, LoudnessMeter
+
+FIELD: Final = "music.audio.data"
+FORMATS: Final = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3")
+MIN_SECONDS: Final = 1.0
+MAX_SECONDS: Final = 600.0
+MIN_RATE, MAX_RATE = 8_000, 96_000
+MAX_CHANNELS: Final = 2
+MAX_PEAK: Final = 100.0
+SILENCE: Final = 1e-4
+"""Peak under which there is nothing to hear: -80 dB of full scale."""
+_MISSING_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A recording.
+
+    Attributes
+    ----------
+    samples : ndarray of float32, shape (n,)
+        The mean of its channels.
+    rate
+        Samples per second.
+    loudness
+        How loud it is.
+    missing
+        Seconds that the file's header promises beyond those it holds; 0 if it is whole.
+    """
+
+    samples: NDArray[np.float32]
+    rate: int
+    loudness: Loudness
+    missing: float
+
+    @property
+    def seconds(self) -> float:
+        """Length."""
+        return len(self.samples) / self.rate
+
+    def at(self, rate: int) -> NDArray[np.float32]:
+        """Return the samples at another rate."""
+        return resampled(self.samples, self.rate, rate)
+
+
+def resampled(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
+    """Return samples, shape (n,), at another rate."""
+    if rate == wanted:
+        return samples
+    common = math.gcd(rate, wanted)
+    return np.asarray(resample_poly(samples, wanted // common, rate // common), np.float32)
+
+
+def read_sound(data: bytes) -> Sound:
+    """Decode a WAV, FLAC, OGG or MP3 file.
+
+    Parameters
+    ----------
+    data
+        The file. At most 10 minutes are read, a second at a time, so that a small file can't unpack to a huge one.
+
+    Raises
+    ------
+    InvalidMusic
+        If it can't be decoded, is no such file, holds something other than finite numbers, is silent, or is out of
+        bounds: 1 to 600 seconds, 1 or 2 channels, 8 to 96 kHz.
+    """
+    if not data:
+        raise InvalidMusic(FIELD, "is empty, must be a WAV, FLAC, OGG or MP3 file")
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            _check_header(file)
+            meter = LoudnessMeter(file.samplerate, file.channels)
+            blocks = [_mixed(block, meter) for block in _blocks(file)]
+            rate, promised = file.samplerate, file.frames / file.samplerate
+    except soundfile.SoundFileError as error:
+        reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
+        raise InvalidMusic(FIELD, f"can't be decoded: {reason}; must be a whole WAV, FLAC, OGG or MP3 file") from None
+    samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+    seconds = len(samples) / rate
+    if seconds < MIN_SECONDS:
+        raise InvalidMusic(FIELD, f"lasts {seconds:.2f} seconds, must last {MIN_SECONDS:g} to {MAX_SECONDS:g}")
+    if meter.peak < SILENCE:
+        raise InvalidMusic(FIELD, f"is silent: its peak is {meter.peak:.1g} of full scale, must be {SILENCE:g} or more")
+    missing = promised - seconds
+    return Sound(samples, rate, meter.result(), missing if missing > _MISSING_SECONDS else 0.0)
+
+
+def _check_header(file: soundfile.SoundFile) -> None:
+    if file.format not in FORMATS:
+        raise InvalidMusic(FIELD, f"is a file of format {file.format}, must be WAV, FLAC, OGG or MP3")
+    if not 1 <= file.channels <= MAX_CHANNELS:
+        raise InvalidMusic(FIELD, f"has {file.channels} channels, must have 1 or {MAX_CHANNELS}")
+    if not MIN_RATE <= file.samplerate <= MAX_RATE:
+        raise InvalidMusic(FIELD, f"has {file.samplerate} samples a second, must have {MIN_RATE} to {MAX_RATE}")
+
+
+def _blocks(file: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
+    """Yield the file a second at a time, shape (n, channels)."""
+    seconds = 0
+    while len(block := file.read(file.samplerate, dtype="float32", always_2d=True)):
+        if seconds >= MAX_SECONDS:
+            length = f"{file.frames / file.samplerate:.0f}" if file.frames < 2**62 else f"over {MAX_SECONDS:g}"
+            raise InvalidMusic(FIELD, f"lasts {length} seconds, must last {MIN_SECONDS:g} to {MAX_SECONDS:g}")
+        peak = float(np.abs(block).max())
+        if not peak <= MAX_PEAK:
+            found = (
+                f"a sample of {peak:.3g} of full scale" if np.isfinite(peak) else "samples that are no finite numbers"
+            )
+            raise InvalidMusic(FIELD, f"holds {found} in second {seconds + 1}, must stay within {MAX_PEAK:g}")
+        yield block
+        seconds += 1
+
+
+def _mixed(block: NDArray[np.float32], meter: LoudnessMeter) -> NDArray[np.float32]:
+    meter.hear(block)
+    return np.asarray(block.mean(axis=1), np.float32)

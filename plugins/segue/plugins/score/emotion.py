@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,16 +20,15 @@ from safetensors.torch import load_model, save
 from segue.music import Piece, music_to_piece
 from segue.music.features import features
 from segue.music.reading import Reading
-from segue.plugin_api.errors import InvalidMusic, SegueError
+from segue.plugin_api.errors import SegueError
 from segue.plugin_api.python_model import Item, MessageModel
-from segue.plugins.score.emotion_nets import NOTES, AttentionNet, RecurrentNet, RollNet, note_features, piano_roll
+from segue.plugins.score.emotion_nets import NOTES, AttentionNet, RecurrentNet, RollNet, note_tokens, piano_roll
 from segue.plugins.score.linear import LinearClassifier
 from segue.v1 import analyze_pb2 as pb
 from segue.v1 import music_pb2
-from torch import nn
 
 LISTENERS: Final = ("features", "roll", "recurrent", "attention")
-_LONGEST_POINTS: Final = 16
+_MOST_POINTS: Final = 16
 _POINT_SECONDS: Final = 8.0
 _FEWEST_NOTES: Final = 8
 
@@ -42,7 +42,7 @@ class Listeners:
     linear
         On features; its labels are ``"0"`` to ``"3"``.
     nets
-        Name → network.
+        Name → network with ``embed`` and ``leave``.
     shares
         Name → share of its vote; they add to 1.
     temperature
@@ -50,7 +50,7 @@ class Listeners:
     """
 
     linear: LinearClassifier
-    nets: Mapping[str, nn.Module]
+    nets: Mapping[str, Any]
     shares: Mapping[str, float]
     temperature: float
 
@@ -79,25 +79,35 @@ class Listeners:
         (folder / "vote.json").write_text(json.dumps(vote))
 
     @torch.inference_mode()
-    def hear(self, piece: Piece) -> dict[str, NDArray[np.float64]]:
-        """Return what each listener makes of a piece with pitched notes: name → log probabilities, shape (4,)."""
-        heard = {"features": np.log(self.linear.probabilities(features(Reading(piece))) + 1e-9)}
-        notes = piece.without_drums()
-        windows = torch.from_numpy(_windows(note_features(notes)))
-        inputs = {"roll": torch.from_numpy(piano_roll(notes))[None], "recurrent": windows, "attention": windows}
+    def embed(self, name: str, pieces: Sequence[Piece]) -> NDArray[np.float64]:
+        """Return what a network hears in pieces with pitched notes, shape (pieces, width of the network)."""
+        notes = [piece.without_drums() for piece in pieces]
+        if name == "roll":
+            heard = self.nets[name].embed(torch.from_numpy(np.stack([piano_roll(piece) for piece in notes])))
+            return np.asarray(heard.double().numpy())
+        windows = [_windows(note_tokens(piece)) for piece in notes]
+        means = [self.nets[name].embed(torch.from_numpy(stretch)).mean(dim=0) for stretch in windows]
+        return np.asarray(torch.stack(means).double().numpy())
+
+    @torch.inference_mode()
+    def hear(self, pieces: Sequence[Piece]) -> dict[str, NDArray[np.float64]]:
+        """Return what each listener makes of pieces with pitched notes: name → log probabilities, shape (pieces, 4)."""
+        table = np.stack([features(Reading(piece)) for piece in pieces])
+        heard = {"features": np.log(self.linear.probabilities(table) + 1e-9)}
         for name, net in self.nets.items():
-            heard[name] = torch.log_softmax(net(inputs[name]), dim=1).mean(dim=0).double().numpy()
+            logits = net.leave(torch.from_numpy(self.embed(name, pieces)).float())
+            heard[name] = torch.log_softmax(logits, dim=1).double().numpy()
         return heard
 
     def vote(self, heard: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-        """Join what the listeners heard into the probabilities of the four quadrants, shape (4,)."""
+        """Join what the listeners heard into the probabilities of the four quadrants, shape (pieces, 4)."""
         joint = np.sum([self.shares[name] * logs for name, logs in heard.items()], axis=0) / self.temperature
-        share = np.exp(joint - joint.max())
-        return np.asarray(share / share.sum())
+        share = np.exp(joint - joint.max(axis=1, keepdims=True))
+        return np.asarray(share / share.sum(axis=1, keepdims=True))
 
 
 def _windows(notes: NDArray[np.float32], most: int = 4) -> NDArray[np.float32]:
-    """Cut notes into at most four stretches of 256, spread over the piece; shorter music is one stretch."""
+    """Cut notes into at most four stretches, spread over the piece; shorter music is one stretch."""
     if len(notes) <= NOTES:
         return notes[None]
     count = min(most, -(-len(notes) // NOTES))
@@ -116,29 +126,27 @@ def to_emotion(probabilities: NDArray[np.float64]) -> music_pb2.Emotion:
     )
 
 
-def describe_emotion(piece: Piece, listeners: Listeners) -> pb.EmotionAnalysis:
-    """Describe the emotion of a piece and how it goes: one point for every eight seconds or sixteenth of the piece.
+def describe_emotion(notes: Piece, listeners: Listeners) -> pb.EmotionAnalysis:
+    """Describe the emotion of a piece with pitched notes only, and how it goes.
 
-    Raises
-    ------
-    InvalidMusic
-        If it has no pitched notes.
+    There is one point for every eight seconds or sixteenth of the piece, whichever is longer; each hears as much
+    before and after as it lasts, because the listeners learnt from clips of about 40 seconds.
     """
-    notes = piece.without_drums()
-    if not len(notes):
-        raise InvalidMusic("music", "has no pitched notes, whose emotion could be told")
-    overall = to_emotion(listeners.vote(listeners.hear(notes)))
     seconds = float(notes.beats_to_seconds(notes.beats))
-    points = int(np.clip(seconds // _POINT_SECONDS, 1, _LONGEST_POINTS))
-    edges = notes.seconds_to_beats(np.linspace(0, seconds, points + 1))
-    bounds = np.searchsorted(notes.start, edges)
-    curve = []
-    for row in range(points if points > 1 else 0):
-        part = notes.select(np.arange(bounds[row], bounds[row + 1]))
-        if len(part) >= _FEWEST_NOTES:
-            span = music_pb2.Span(start=max(float(edges[row]), 0.0), end=float(edges[row + 1]))
-            curve.append(pb.EmotionPoint(span=span, emotion=to_emotion(listeners.vote(listeners.hear(part)))))
-    return pb.EmotionAnalysis(overall=overall, curve=curve)
+    count = int(np.clip(seconds // _POINT_SECONDS, 1, _MOST_POINTS))
+    edges = np.linspace(0, seconds, count + 1)
+    beats = dict(zip(edges.tolist(), notes.seconds_to_beats(edges).tolist(), strict=True))
+    starts = notes.beats_to_seconds(notes.start)
+    parts, spans = [notes], []
+    for begin, end in pairwise(edges.tolist() if count > 1 else ()):
+        around = end - begin
+        own = np.flatnonzero((starts >= begin - around) & (starts < end + around))
+        if len(own) >= _FEWEST_NOTES:
+            parts.append(notes.select(own))
+            spans.append(music_pb2.Span(start=beats[begin], end=beats[end]))
+    overall, *curve = (to_emotion(shares) for shares in listeners.vote(listeners.hear(parts)))
+    points = [pb.EmotionPoint(span=span, emotion=emotion) for span, emotion in zip(spans, curve, strict=True)]
+    return pb.EmotionAnalysis(overall=overall, curve=points)
 
 
 class EmotionModel(MessageModel[pb.AnalyzeRequest]):
@@ -158,14 +166,16 @@ class EmotionModel(MessageModel[pb.AnalyzeRequest]):
         request: pb.AnalyzeRequest = item.request
         try:
             piece, notices = music_to_piece(request.music)
-            response = pb.AnalyzeResponse(
-                seconds=float(piece.beats_to_seconds(piece.beats)), beats=piece.beats, notes=len(piece), notices=notices
-            )
-            if not request.aspects or pb.ASPECT_EMOTION in request.aspects:
-                response.emotion.CopyFrom(describe_emotion(piece, self._listeners))
-            if any(aspect != pb.ASPECT_EMOTION for aspect in request.aspects):
-                text = "The algorithm 'emotion' tells emotion alone; 'score' tells the rest."
-                response.notices.append(music_pb2.Notice(subject="aspects", text=text))
         except SegueError as error:
             return error
+        response = pb.AnalyzeResponse(
+            seconds=float(piece.beats_to_seconds(piece.beats)), beats=piece.beats, notes=len(piece), notices=notices
+        )
+        notes = piece.without_drums()
+        if len(notes):
+            response.emotion.CopyFrom(describe_emotion(notes, self._listeners))
+        else:
+            response.notices.append(
+                music_pb2.Notice(subject="emotion", text="There are no pitched notes to tell it by.")
+            )
         return response

@@ -1,4 +1,8 @@
-"""Three small networks that hear emotion: convolutions on a piano roll, a GRU and a Transformer on notes."""
+"""Three small networks that hear emotion: convolutions on a piano roll, a GRU and a Transformer on note tokens.
+
+All three hear a piece moved to the key signature without sharps and flats, as its histogram of pitch classes suggests;
+so that a few hundred clips are enough to learn what major and minor are like.
+"""
 
 from __future__ import annotations
 
@@ -8,102 +12,127 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from segue.music import Piece
+from segue.music.keys import histogram_scores
 from torch import Tensor, nn
 
 QUADRANTS: Final = ("happy", "tense", "sad", "calm")
 """In the order of ``EmotionQuadrant``: the excited pleasant and unpleasant, the calm unpleasant and pleasant."""
-NOTE_FEATURES: Final = 7
-NOTES: Final = 256
-FRAMES: Final = 320
+TOKEN: Final = 19
+NOTES: Final = 160
+FRAMES: Final = 256
 FRAMES_PER_SECOND: Final = 8
-LOWEST, HIGHEST = 21, 109
+LOWEST, HIGHEST = 24, 108
+_TOGETHER: Final = 0.05
 
 
-def note_features(piece: Piece) -> NDArray[np.float32]:
-    """Describe the notes of a piece as they are heard, in seconds, shape (notes, 7), values of the order of 1."""
+def signature(piece: Piece) -> int:
+    """Return the tonic of the major key whose signature the pitched notes of a piece suggest, 0-11."""
+    weights = np.asarray(np.bincount(piece.pitch % 12, piece.duration, 12), np.float64)
+    key = int(histogram_scores(weights).argmax())
+    return (key + 3 * (key >= 12)) % 12
+
+
+def note_tokens(piece: Piece) -> NDArray[np.float32]:
+    """Describe the notes of a piece as they are heard, in seconds, shape (notes, 19), values of the order of 1.
+
+    Pitch, interval, length, time since the note before, velocity, whether it is struck with the one before, pitch
+    beside the mean pitch, and one of twelve degrees of the scale.
+    """
     start, end = piece.beats_to_seconds(piece.start), piece.beats_to_seconds(piece.end)
     gap = np.diff(start, prepend=start[:1])
     columns = [
         (piece.pitch - 60) / 24,
         np.diff(piece.pitch, prepend=piece.pitch[:1]) / 12,
-        np.log(end - start + 0.05),
-        np.log(gap + 0.05),
+        np.log(end - start + _TOGETHER) / 2,
+        np.log(gap + _TOGETHER) / 2,
         (piece.velocity - 64) / 32,
-        gap < 0.05,
+        gap < _TOGETHER,
         (piece.pitch - piece.pitch.mean()) / 24,
     ]
-    return np.stack([np.asarray(column, np.float32) for column in columns], axis=1)
+    degree = np.eye(12)[(piece.pitch - signature(piece)) % 12]
+    return np.asarray(np.concatenate([np.stack(columns, axis=1), degree], axis=1), np.float32)
 
 
 def piano_roll(piece: Piece) -> NDArray[np.float32]:
-    """Draw velocity over time at eight frames a second, onsets apart, shape (2, 88, frames)."""
-    start, end = piece.beats_to_seconds(piece.start), piece.beats_to_seconds(piece.end)
-    first = np.floor((start - start.min(initial=0)) * FRAMES_PER_SECOND).astype(np.int64)
-    last = np.ceil((end - start.min(initial=0)) * FRAMES_PER_SECOND).astype(np.int64)
+    """Draw velocity over the first 32 seconds at eight frames a second, onsets apart, shape (2, 84, 256)."""
+    begin = piece.beats_to_seconds(piece.start[:1])
+    first, last = (
+        ((piece.beats_to_seconds(beats) - begin) * FRAMES_PER_SECOND).astype(np.int64)
+        for beats in (piece.start, piece.end)
+    )
+    up = -((signature(piece) + 5) % 12 - 5)
+    row = piece.pitch + up - LOWEST
     roll = np.zeros((2, HIGHEST - LOWEST, FRAMES), np.float32)
-    inside = (piece.pitch >= LOWEST) & (piece.pitch < HIGHEST) & (first < FRAMES)
-    for row, a, b, loud in zip(
-        (piece.pitch[inside] - LOWEST).tolist(),
-        first[inside].tolist(),
-        last[inside].tolist(),
-        (piece.velocity[inside] / 127).tolist(),
-        strict=True,
-    ):
-        roll[0, row, a:b] = loud
-        roll[1, row, a] = loud
+    inside = np.flatnonzero((row >= 0) & (row < HIGHEST - LOWEST) & (first < FRAMES))
+    for note in inside.tolist():
+        loud = piece.velocity[note] / 64
+        roll[0, row[note], first[note] : last[note] + 1] = loud
+        roll[1, row[note], first[note]] = loud
     return roll
+
+
+def _pooled(hidden: Tensor, dims: int | tuple[int, int]) -> Tensor:
+    return torch.cat([hidden.mean(dim=dims), hidden.amax(dim=dims)], dim=1)
 
 
 class RollNet(nn.Module):
     """Convolutions on a piano roll."""
 
-    def __init__(self) -> None:
+    def __init__(self, dropout: float = 0.3) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(2, 16, (13, 5), (2, 2), (6, 2)), nn.BatchNorm2d(16), nn.ReLU(),
-            nn.Conv2d(16, 32, (5, 5), (2, 2), (2, 2)), nn.BatchNorm2d(32), nn.ReLU(),
-            nn.Conv2d(32, 48, (5, 5), (2, 2), (2, 2)), nn.BatchNorm2d(48), nn.ReLU(), nn.Dropout2d(0.2),
+            nn.Conv2d(2, 16, (12, 4), (2, 2), (5, 1)), nn.BatchNorm2d(16), nn.ReLU(),
+            nn.Conv2d(16, 32, (6, 4), (2, 2), (2, 1)), nn.BatchNorm2d(32), nn.ReLU(),
+            nn.Conv2d(32, 48, (5, 4), (2, 2), (2, 1)), nn.BatchNorm2d(48), nn.ReLU(),
         )  # fmt: skip
-        self.leave = nn.Linear(2 * 48, len(QUADRANTS))
+        self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * 48, len(QUADRANTS)))
+
+    def embed(self, roll: Tensor) -> Tensor:
+        """Return what was heard, shape (batch, 96), in rolls, shape (batch, 2, 84, frames)."""
+        return _pooled(self.layers(roll), (2, 3))
 
     def forward(self, roll: Tensor) -> Tensor:
-        """Return logits, shape (batch, 4), of rolls, shape (batch, 2, 88, frames)."""
-        hidden = self.layers(roll)  # B, 48, 11, T
-        pooled = torch.cat([hidden.mean(dim=(2, 3)), hidden.amax(dim=(2, 3))], dim=1)  # B, 96
-        logits: Tensor = self.leave(pooled)
+        """Return logits, shape (batch, 4)."""
+        logits: Tensor = self.leave(self.embed(roll))
         return logits
 
 
 class RecurrentNet(nn.Module):
-    """A bidirectional GRU on notes."""
+    """A bidirectional GRU on note tokens."""
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 64, dropout: float = 0.4) -> None:
         super().__init__()
-        self.gru = nn.GRU(NOTE_FEATURES, width, 2, batch_first=True, bidirectional=True, dropout=0.3)
-        self.dropout = nn.Dropout(0.3)
-        self.leave = nn.Linear(4 * width, len(QUADRANTS))
+        self.enter = nn.Linear(TOKEN, width)
+        self.gru = nn.GRU(width, width, batch_first=True, bidirectional=True)
+        self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(4 * width, len(QUADRANTS)))
+
+    def embed(self, notes: Tensor) -> Tensor:
+        """Return what was heard, shape (batch, 256), in note tokens, shape (batch, notes, 19)."""
+        return _pooled(self.gru(torch.relu(self.enter(notes)))[0], 1)
 
     def forward(self, notes: Tensor) -> Tensor:
-        """Return logits, shape (batch, 4), of note features, shape (batch, notes, 7)."""
-        hidden = self.gru(notes)[0]
-        logits: Tensor = self.leave(self.dropout(torch.cat([hidden.mean(dim=1), hidden.amax(dim=1)], dim=1)))
+        """Return logits, shape (batch, 4)."""
+        logits: Tensor = self.leave(self.embed(notes))
         return logits
 
 
 class AttentionNet(nn.Module):
-    """A Transformer on notes; their order shows in the gaps between them, and in a slow wave."""
+    """A Transformer on note tokens; their order shows in the time between them, and in slow waves."""
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 64, dropout: float = 0.3) -> None:
         super().__init__()
-        self.enter = nn.Linear(NOTE_FEATURES + 2, width)
+        self.enter = nn.Linear(TOKEN + 4, width)
         layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.2, batch_first=True, norm_first=True)
         self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
-        self.leave = nn.Linear(2 * width, len(QUADRANTS))
+        self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * width, len(QUADRANTS)))
+
+    def embed(self, notes: Tensor) -> Tensor:
+        """Return what was heard, shape (batch, 128), in note tokens, shape (batch, notes, 19)."""
+        place = torch.arange(notes.shape[1])[:, None] / torch.tensor([2.0, 16.0])
+        wave = torch.cat([place.sin(), place.cos()], dim=1).expand(len(notes), -1, -1)
+        return _pooled(self.layers(self.enter(torch.cat([notes, wave], dim=2))), 1)
 
     def forward(self, notes: Tensor) -> Tensor:
-        """Return logits, shape (batch, 4), of note features, shape (batch, notes, 7)."""
-        place = torch.arange(notes.shape[1]) / 8
-        wave = torch.stack([place.sin(), place.cos()], dim=1).expand(len(notes), -1, -1)
-        hidden = self.layers(self.enter(torch.cat([notes, wave], dim=2)))
-        logits: Tensor = self.leave(torch.cat([hidden.mean(dim=1), hidden.amax(dim=1)], dim=1))
+        """Return logits, shape (batch, 4)."""
+        logits: Tensor = self.leave(self.embed(notes))
         return logits

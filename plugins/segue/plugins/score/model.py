@@ -148,7 +148,8 @@ def analyze(request: pb.AnalyzeRequest, options: Mapping[str, Any], networks: Ne
         else:
             names = {int(number): name for name, number in pb.Aspect.items()}
             name = names.get(aspect, f"aspect {aspect}").removeprefix("ASPECT_").lower()
-            text = f"The algorithm 'score' does not analyse {name}."
+            other = "; 'emotion' does" if aspect == pb.ASPECT_EMOTION else ""
+            text = f"The algorithm 'score' does not analyse {name}{other}."
             response.notices.append(music_pb2.Notice(subject="aspects", text=text))
     if _NEED_BEATS.intersection(wanted) and reading.grid.confidence < UNRELATED:
         text = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -61,22 +62,39 @@ class ScoreAnalyzer(Analyzer):
 
 
 class EmotionAnalyzer(Analyzer):
-    """Tells the emotion of MIDI and scores. Its training data forbids commercial use."""
+    """Tells the emotion of MIDI and scores beside all that ``score`` tells. Its training data forbid commercial use."""
 
     name = "emotion"
     version = "1.0.0"
-    summary = "Emotion of a score as valence, arousal and quadrant, over the piece and over time."
+    summary = "All that score tells, and emotion: valence, arousal and quadrant, over the piece and over time."
     models = (
         message_model(
             "emotion", "segue.plugins.score.emotion:EmotionModel", shipped=Path(__file__).parent / "weights" / "emotion"
         ),
+        *ScoreAnalyzer.models,
     )
-    limits: ClassVar = {"notes": 200_000, "beats": 25_000, "megabytes": 8}
+    Options = ScoreOptions
+    limits = ScoreAnalyzer.limits
     trainer = "segue.plugins.score.emotion_train:EmotionTrainer"
 
     async def analyze(self, request: analyze_pb2.AnalyzeRequest, call: Call) -> analyze_pb2.AnalyzeResponse:
-        """Let the model answer."""
-        return await call.message("emotion", request, analyze_pb2.AnalyzeResponse)
+        """Let the model of emotion answer, and the model of ``score`` whatever else is asked for."""
+        others = [aspect for aspect in request.aspects if aspect != analyze_pb2.ASPECT_EMOTION]
+        wanted = not request.aspects or len(others) < len(request.aspects)
+        parts = []
+        if others or not request.aspects:
+            rest = analyze_pb2.AnalyzeRequest(music=request.music, aspects=others)
+            parts.append(call.message("score", rest, analyze_pb2.AnalyzeResponse))
+        if wanted:
+            parts.append(call.message("emotion", request, analyze_pb2.AnalyzeResponse))
+        answers = await asyncio.gather(*parts)
+        response = answers[0]
+        if wanted and len(answers) > 1:
+            told = {notice.text for notice in response.notices}
+            response.notices.extend(notice for notice in answers[1].notices if notice.text not in told)
+            if answers[1].HasField("emotion"):
+                response.emotion.CopyFrom(answers[1].emotion)
+        return response
 
     def probe(self) -> analyze_pb2.AnalyzeRequest:
         """Ask for the emotion of a cadence."""
@@ -97,5 +115,5 @@ class EmotionAnalyzer(Analyzer):
 
 @hookimpl
 def register_algorithms() -> list[Algorithm]:
-    """Register ``score``."""
-    return [ScoreAnalyzer()]
+    """Register ``score`` and ``emotion``."""
+    return [ScoreAnalyzer(), EmotionAnalyzer()]

@@ -1,0 +1,182 @@
+import asyncio
+import csv
+import itertools
+
+import numpy as np
+import pytest
+from rich.console import Console
+from segue.music import Piece, Tempo, TrackInfo, piece_to_midi, piece_to_score
+from segue.plugin_api import Call
+from segue.plugin_api.python_model import Item
+from segue.plugin_api.training import Run
+from segue.plugins.score.emotion import EmotionModel, Listeners, describe_emotion
+from segue.plugins.score.emotion_nets import note_tokens, piano_roll, signature
+from segue.plugins.score.emotion_train import EmotionSettings, EmotionTrainer
+from segue.plugins.score.kernel import fit_kernel
+from segue.plugins.score.plugin import EmotionAnalyzer
+from segue.v1 import analyze_pb2 as pb
+from segue.v1 import music_pb2
+
+
+def tune(steps, seconds=0.5, velocity=64, count=120, chord=(0,)):
+    """Notes of a scale up and down at 120 quarter notes per minute, a chord on each."""
+    line = [steps[i % len(steps)] + 60 for i in range(count)]
+    pitch = [note + tone for note in line for tone in chord]
+    start = np.repeat(np.arange(count) * seconds * 2, len(chord))
+    return Piece.of(start, seconds * 2, pitch, velocity)
+
+
+MAJOR, MINOR = [0, 2, 4, 5, 7, 9, 11, 12], [0, 2, 3, 5, 7, 8, 10, 12]
+
+
+@pytest.fixture(scope="module")
+def emotion():
+    loaded = EmotionModel()
+    loaded.load(EmotionAnalyzer.models[0].shipped / "1", "cpu")
+    return loaded
+
+
+class InProcess:
+    """The two models as a call sees them, without Triton."""
+
+    def __init__(self, **models):
+        self.models = models
+
+    async def infer(self, model, inputs):
+        request = pb.AnalyzeRequest.FromString(inputs["request"])
+        answer = self.models[model].answer([Item(request, EmotionAnalyzer.Options().model_dump(), 0)])[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return {"response": [answer.SerializeToString()]}
+
+
+@pytest.fixture
+def ask(emotion, model):
+    def call(piece, *aspects):
+        request = pb.AnalyzeRequest(music=music_pb2.Music(midi=piece_to_midi(piece)), aspects=aspects)
+        about = Call(EmotionAnalyzer.Options(), 0, InProcess(emotion=emotion, score=model), None)
+        return asyncio.run(EmotionAnalyzer().analyze(request, about))
+
+    return call
+
+
+def test_fast_and_loud_is_more_excited_than_slow_and_soft(ask):
+    fast = ask(tune(MAJOR, 0.15, 110, 300, (0, 4, 7)), pb.ASPECT_EMOTION).emotion.overall
+    slow = ask(tune(MINOR, 1.2, 40, 40), pb.ASPECT_EMOTION).emotion.overall
+    assert fast.arousal > slow.arousal + 0.5
+    assert fast.quadrant in (1, 2)
+    assert slow.quadrant in (3, 4)
+
+
+def test_probabilities_quadrant_valence_and_arousal_agree(ask):
+    found = ask(tune(MAJOR), pb.ASPECT_EMOTION).emotion
+    for each in (found.overall, *(point.emotion for point in found.curve)):
+        shares = list(each.probabilities)
+        assert sum(shares) == pytest.approx(1)
+        assert each.quadrant == 1 + int(np.argmax(shares))
+        assert each.valence == pytest.approx(shares[0] + shares[3] - shares[1] - shares[2], abs=1e-6)
+        assert each.arousal == pytest.approx(shares[0] + shares[1] - shares[2] - shares[3], abs=1e-6)
+
+
+def test_the_curve_goes_through_the_piece(ask):
+    calm, wild = tune(MINOR, 1.2, 40, 40), tune(MAJOR, 0.15, 110, 300, (0, 4, 7))
+    both = Piece.of(
+        np.r_[calm.start, wild.start + calm.beats],
+        np.r_[calm.duration, wild.duration],
+        np.r_[calm.pitch, wild.pitch],
+        np.r_[calm.velocity, wild.velocity],
+    )
+    curve = ask(both, pb.ASPECT_EMOTION).emotion.curve
+    assert curve[0].span.start == 0
+    assert all(a.span.end == pytest.approx(b.span.start) for a, b in itertools.pairwise(curve))
+    assert curve[-1].emotion.arousal > curve[0].emotion.arousal
+
+
+def test_emotion_comes_with_all_that_score_tells(ask):
+    whole = ask(tune(MAJOR))
+    assert whole.HasField("emotion")
+    assert whole.HasField("key")
+    assert whole.chords
+    assert not any("does not analyse" in notice.text for notice in whole.notices)
+
+
+def test_only_what_is_asked_for_is_told(ask):
+    alone = ask(tune(MAJOR), pb.ASPECT_EMOTION)
+    assert alone.HasField("emotion")
+    assert not alone.HasField("key")
+    other = ask(tune(MAJOR), pb.ASPECT_KEY)
+    assert other.HasField("key")
+    assert not other.HasField("emotion")
+    mixed = ask(tune(MAJOR), pb.ASPECT_EMOTION, pb.ASPECT_KEY)
+    assert mixed.HasField("key")
+    assert mixed.HasField("emotion")
+
+
+def test_drums_have_no_emotion_and_it_is_said(ask):
+    drums = Piece.of(np.arange(32) / 2, 0.1, 36, tracks=(TrackInfo(drums=True),))
+    found = ask(drums, pb.ASPECT_EMOTION)
+    assert not found.HasField("emotion")
+    assert [notice.subject for notice in found.notices] == ["emotion"]
+
+
+def test_one_note_and_one_long_note_are_enough(emotion):
+    for piece in (Piece.of([0], 1, [60]), Piece.of([0, 0], [2000, 1], [60, 64], tempos=(Tempo(0, 20.0),))):
+        assert len(describe_emotion(piece, emotion._listeners).overall.probabilities) == 4
+
+
+def test_a_bad_item_fails_alone(emotion):
+    good = pb.AnalyzeRequest(music=music_pb2.Music(score=piece_to_score(tune(MAJOR))))
+    bad = pb.AnalyzeRequest(music=music_pb2.Music(midi=b"nothing"))
+    answers = emotion.answer([Item(request, {}, 0) for request in (good, bad)])
+    assert answers[0].HasField("emotion")
+    assert isinstance(answers[1], Exception)
+
+
+def test_the_probe_is_answered(emotion):
+    algorithm = EmotionAnalyzer()
+    algorithm.check_probe(emotion.answer([Item(algorithm.probe(), {}, 0)])[0])
+    with pytest.raises(ValueError, match="probabilities"):
+        algorithm.check_probe(pb.AnalyzeResponse())
+
+
+@pytest.mark.parametrize("up", range(12))
+def test_networks_hear_a_piece_alike_in_every_key(up):
+    here, there = tune(MAJOR), tune([step + up for step in MAJOR])
+    assert signature(there) == up
+    assert np.array_equal(note_tokens(here)[:, 7:], note_tokens(there)[:, 7:])
+    assert piano_roll(there).sum() == pytest.approx(piano_roll(here).sum())
+
+
+def test_relative_keys_have_one_signature():
+    assert signature(tune(MINOR)) == signature(tune([step + 3 for step in MAJOR]))
+
+
+def test_kernel_regression_learns_a_bent_line():
+    inputs = np.random.default_rng(0).uniform(-2, 2, (120, 2))
+    targets = np.stack([np.sin(inputs[:, 0]), inputs[:, 1] ** 2], axis=1)
+    predict = fit_kernel(inputs[:100], targets[:100], np.arange(100) // 5)
+    assert np.abs(predict(inputs[100:]) - targets[100:]).mean() < 0.25
+
+
+def test_training_writes_a_version_that_loads(tmp_path):
+    folder = tmp_path / "emopia"
+    (folder / "split").mkdir(parents=True)
+    (folder / "midis").mkdir()
+    for part in ("train", "val", "test"):
+        names = [f"Q{q + 1}_{part}{number}_0.mid" for q in range(4) for number in range(2)]
+        for number, name in enumerate(names):
+            piece = tune(MAJOR if name[1] in "14" else MINOR, 0.2 if name[1] in "12" else 0.8, 60 + number, 40)
+            (folder / "midis" / name).write_bytes(piece_to_midi(piece))
+        with (folder / "split" / f"{part}_clip.csv").open("w", newline="") as rows:
+            writer = csv.writer(rows)
+            writer.writerows([["", "clip_name"], *enumerate(names)])
+    run = Run(tmp_path, tmp_path / "out", tmp_path / "work", 0, Console(quiet=True))
+    run.artifacts.mkdir()
+    run.work.mkdir()
+    reports = EmotionTrainer().train(run, EmotionSettings(steps=2))
+    assert run.sources[0].non_commercial
+    assert set(reports[0].rows) == {"largest class", "features", "roll", "recurrent", "attention", "emotion"}
+    again = Listeners.load(run.artifacts)
+    piece = tune(MAJOR)
+    assert again.vote(again.hear([piece, piece])).shape == (2, 4)
+    assert sum(again.shares.values()) == pytest.approx(1)

@@ -12,6 +12,9 @@ from segue.v1 import generate_pb2
 
 from .server import READY, failure
 
+FLIPS, HEALS = 5.0, 60.0
+"""Seconds; on a quiet machine health flips within .1 and everything serves again within 8."""
+
 
 def drone():
     return generate_pb2.GenerateRequest(algorithm="drone", bars=1)
@@ -70,9 +73,8 @@ def test_triton_killed_under_load(fragile):
     killed = time.monotonic()
     fragile.triton().kill()
     assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
-    assert time.monotonic() - killed < 2
-    fragile.wait(lambda: all(state == READY for name, state in fragile.states().items() if name != "dying"), 20)
-    assert time.monotonic() - killed < 20
+    assert time.monotonic() - killed < FLIPS
+    fragile.wait(lambda: all(state == READY for name, state in fragile.states().items() if name != "dying"), HEALS)
 
     answered = [thread.answers for thread in load]
     time.sleep(0.5)
@@ -90,15 +92,13 @@ def test_triton_killed_under_load(fragile):
 def test_a_model_process_that_dies_heals_and_others_do_not_notice(fragile):
     load = Load(fragile, drone())
     load.start()
-    killed = time.monotonic()
     code, reason, _, retry, _ = failure(
         fragile.music.Generate, generate_pb2.GenerateRequest(algorithm="mortal", theme="die"), timeout=20
     )
     assert (code, reason) == ("UNAVAILABLE", "ALGORITHM_UNAVAILABLE")
     assert retry > 0
-    fragile.wait(lambda: not fragile.serving("mortal"), 2)
-    assert time.monotonic() - killed < 4
-    fragile.wait(lambda: fragile.serving("mortal"), 20)
+    fragile.wait(lambda: not fragile.serving("mortal"), FLIPS)
+    fragile.wait(lambda: fragile.serving("mortal"), HEALS)
     load.finish()
     assert load.answers > 10
     assert not load.errors

@@ -49,8 +49,8 @@ async def kept(database):
 async def claimed(database):
     """Wait until somebody is at work on an answer."""
     async with asyncio.timeout(20):
-        while (await kept(database))[0] == 0:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - the database is all there is to look at
+        while (await kept(database))[0] == 0:  # noqa: ASYNC110 - the database is all there is to look at
+            await asyncio.sleep(0.01)
 
 
 async def test_the_same_request_gets_the_same_answer_made_once(answers):

@@ -51,7 +51,7 @@ _REFUSED: Final[Mapping[str, str]] = {
     "chords": "this algorithm chooses its own chords",
     "form": "this algorithm composes one strain",
     "image": "this algorithm looks at no picture",
-    "lyrics": "this algorithm sets no words",
+    "lyrics": "this algorithm sets no words, the algorithm lyrics does",
     "finish": "this algorithm changes nothing afterwards",
 }
 

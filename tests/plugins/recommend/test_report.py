@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from segue.plugins.recommend.reading import read_dataset
 from segue.plugins.recommend.report import accuracy, cold_start, incremental, next_track, speed, trade_off
 
 QUIET = Console(file=StringIO())
@@ -91,8 +92,9 @@ def test_trade_off(hetrec: Path) -> None:
     assert diversity.rows["0.8"]["similarity of pairs"] < diversity.rows["0.0"]["similarity of pairs"]
 
 
-def test_speed(hetrec: Path, tmp_path: Path) -> None:
+def test_speed(hetrec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert speed.beside_implicit(hetrec, factors=8, epochs=2).rows["ials"]["seconds"] > 0
-    rows = speed.large_catalogue(tmp_path, tracks=6000, factors=8).rows
+    monkeypatch.setattr(speed, "HISTORY", 9)
+    rows = speed.large_catalogue(read_dataset(hetrec)[0], tmp_path, tracks=6000, factors=8).rows
     assert rows["exact, batch of 1"]["p50"] > 0
     assert rows["auto, batch of 1"]["recall@50"] > 0.98

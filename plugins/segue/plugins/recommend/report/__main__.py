@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from segue.plugin_api.training import Report
+from segue.plugins.recommend.reading import read_dataset
 from segue.plugins.recommend.report import accuracy as tables
 from segue.plugins.recommend.report import speed as timing
 from segue.plugins.recommend.report.cold_start import cold_start as measure_cold_start
@@ -70,7 +71,7 @@ def speed(data: Data) -> None:
     """Answers beside bare numpy, and a catalogue of a million tracks."""
     show([timing.answers(tables.SHIPPED / "ials" / "1")])
     with tempfile.TemporaryDirectory() as folder:
-        show([timing.large_catalogue(Path(folder))])
+        show([timing.large_catalogue(read_dataset(data)[0], Path(folder))])
 
 
 if __name__ == "__main__":

@@ -72,13 +72,14 @@ def lightgcn(folder: Path, work: Path, console: Console) -> list[Report]:
     both, test = _parts(everything, part_of, fitted_on=("train", "valid"), wanted="test")
     _, test_after_train = _parts(everything, part_of, fitted_on=("train",), wanted="test")
     trials = Trials(work / "lightgcn.json", console)
+    best: dict[str, Any] = {}
     with_valid, without = {}, {}
     for name in METHODS:
-        method = find_scorer(name)
         start = shipped_settings(name).model_dump()
-        best = trials.best(method, start, set(), train, wanted, 0)
-        with_valid[name] = evaluate(fitted(name, best, both), both, test)
-        without[name] = evaluate(fitted(name, best, train), both, test_after_train)
+        start |= {member: chosen for member, chosen in best.items() if member in start}  # those of hybrid
+        best[name] = trials.best(find_scorer(name), start, set(), train, wanted, 0)
+        with_valid[name] = evaluate(fitted(name, best[name], both), both, test)
+        without[name] = evaluate(fitted(name, best[name], train), both, test_after_train)
         console.print(f"{name}: NDCG@20 {with_valid[name]['ndcg@20']:.4f}, {without[name]['ndcg@20']:.4f}")
     what = f"LightGCN++ split, all {len(everything.catalogue):,} artists ranked but those in train and valid, "
     return [

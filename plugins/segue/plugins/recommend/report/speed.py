@@ -24,9 +24,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 REPEATS = 5
 CALLS = 200
-TASTES = 500
-ASKED = 200
-"""Listeners of the synthetic catalogue whose answers are compared."""
+HISTORY, ASKED = 40, 200
+"""Plays of a history of the synthetic catalogue, and listeners whose answers are compared there."""
 
 
 class _Implicit(Scorer):
@@ -138,13 +137,16 @@ def bare_answer(scorer: Any, histories: Sequence[NDArray[Any]], count: int) -> N
     np.argpartition(-found, count, axis=1)
 
 
-def large_catalogue(folder: Path, tracks: int = 1_000_000, factors: int = 64, threads: int = 0) -> Report:
+def large_catalogue(
+    data: Dataset, folder: Path, tracks: int = 1_000_000, factors: int = 64, threads: int = 0
+) -> Report:
     """Time answers on a synthetic catalogue, exact and by the search index: a version made in ``folder``.
 
-    Its tracks lie around ``TASTES`` centres; a listener plays tracks of three of them.
+    Its tracks are variations of real ones: the factors of one, mixed with up to half of those of a popular one, and
+    noise of .3 standard deviations. Its listeners are the real ones, with a variation of each track they play.
     """
-    data, scorer = _synthetic(tracks, factors, np.random.default_rng(0))
-    save_scorer(scorer, data, folder)
+    made, scorer = _synthetic(data, tracks, factors)
+    save_scorer(scorer, made, folder)
     start = time.perf_counter()
     TrackSearch.build(scorer.tracks, threads).save(folder)
     built = time.perf_counter() - start
@@ -152,34 +154,35 @@ def large_catalogue(folder: Path, tracks: int = 1_000_000, factors: int = 64, th
     start = time.perf_counter()
     model.load(folder, "cpu")
     loaded = time.perf_counter() - start
-    histories = [data.history(row) for row in range(ASKED)]
-    shortest = min(map(len, histories[:16]))  # bare numpy wants them of one length
-    played = [history.tracks[:shortest] for history in histories[:16]]
+    histories = [history for history in made.histories()[: 2 * ASKED] if len(history) >= HISTORY][:ASKED]
+    played = [history.tracks[:HISTORY] for history in histories[:16]]  # of one length, as bare numpy wants them
     rows = {
         f"{search}, batch of {size}": _answer_times(model, played[:size], 50, search)
         for search in ("exact", "auto")
         for size in (1, 16)
     }
     if model.search is not None:
-        recall = model.search.recall(model.scorer.fold_in(histories))  # type: ignore[attr-defined]
-        rows["auto, batch of 1"]["recall@50"] = recall
+        rows["auto, batch of 1"]["recall@50"] = model.search.recall(scorer.fold_in(histories))
     what = f"synthetic catalogue of {tracks:,} x {factors}, fifty wanted; index built in {built:.0f} s, "
     return Report(f"{what}version loaded in {loaded:.0f} s", rows)
 
 
-def _synthetic(tracks: int, factors: int, rng: np.random.Generator) -> tuple[Dataset, Ials]:
+def _synthetic(data: Dataset, tracks: int, factors: int) -> tuple[Dataset, Ials]:
+    scorer = Ials(IalsSettings(factors=factors))
+    scorer.fit(data, 0)
+    rng = np.random.default_rng(0)
+    real = np.append(np.arange(len(scorer.tracks)), rng.choice(len(scorer.tracks), tracks - len(scorer.tracks)))
+    popular = rng.choice(len(scorer.tracks), tracks, p=data.audience / data.audience.sum())
+    share = rng.random((tracks, 1)) / 2
+    noise = rng.normal(0, 0.3, (tracks, factors)) * scorer.tracks.std(axis=0)
+    varied = (1 - share) * scorer.tracks[real] + share * scorer.tracks[popular] + noise
+    order = np.argsort(real, kind="stable")
+    first = np.searchsorted(real[order], np.arange(len(scorer.tracks) + 1))
+    played = rng.integers(first[data.plays.indices], first[data.plays.indices + 1])
+    plays = sp.csr_matrix((data.plays.data, order[played], data.plays.indptr), shape=(data.plays.shape[0], tracks))
+    plays.sort_indices()
+    scorer.tracks = varied.astype(np.float32)
     ids = [f"t{row}" for row in range(tracks)]
     nothing = sp.csr_matrix((tracks, 0), dtype=np.float32)
     catalogue = Catalogue(ids, ids, ids, [], nothing, np.zeros((tracks, 0), np.float32))
-    taste = np.sort(rng.integers(0, TASTES, tracks))
-    first = np.searchsorted(taste, np.arange(TASTES + 1))
-    centres = rng.normal(0, 0.1, (TASTES, factors))
-    scorer = Ials(IalsSettings(factors=factors))
-    scorer.tracks = (centres[taste] + rng.normal(0, 0.06, (tracks, factors))).astype(np.float32)
-    of_listener = rng.choice(np.flatnonzero(np.diff(first)), (tracks // 25, 3))
-    chosen = np.take_along_axis(of_listener, rng.integers(0, 3, (len(of_listener), 50)), axis=1)
-    columns = rng.integers(first[chosen], first[chosen + 1]).astype(np.int32)
-    ones = np.ones(columns.size, np.float32)
-    plays = sp.csr_matrix((ones, columns.ravel(), np.arange(0, columns.size + 1, 50)), (len(columns), tracks))
-    plays.sum_duplicates()
     return Dataset(catalogue, [], plays, np.zeros(plays.nnz), np.zeros((0, 3), np.int32)), scorer

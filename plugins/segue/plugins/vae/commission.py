@@ -1,0 +1,153 @@
+"""What a request commissions: its wishes checked one by one. Every wish is either obeyed or refused by its field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from segue.plugin_api import InvalidField
+from segue.plugins.vae.attributes import NAMES
+from segue.plugins.vae.given import MAX_BARS, Given, read_given
+from segue.v1 import generate_pb2, music_pb2
+
+DEFAULT_BARS: Final = 8
+DEFAULT_TEMPO: Final = 100.0
+DEFAULT_PROGRAM: Final = 73
+"""Flute."""
+_DEFAULT_STEPS: Final = 5
+_MINOR_SHARE: Final = 0.4
+_REFUSED: Final[Mapping[str, str]] = {
+    "theme": "this algorithm reads no words",
+    "style": "this algorithm knows no styles",
+    "emotion": "this algorithm follows no emotion",
+    "chords": "this algorithm follows no chords",
+    "form": "this algorithm composes one strain",
+    "image": "this algorithm looks at no picture",
+    "lyrics": "this algorithm sets no words",
+}
+_NO_SLIDER: Final[Mapping[str, str]] = {
+    "polyphony": "a melody is one voice",
+    "loudness": "dynamics follow the beat alone",
+    "emotion": "this algorithm follows no emotion",
+}
+_NOT_DONE: Final[Mapping[str, str]] = {
+    "fit_range": "the register slider sets the range",
+    "shape_dynamics": "dynamics follow the beat alone",
+}
+
+
+@dataclass(frozen=True)
+class Commission:
+    """Pieces to compose.
+
+    Attributes
+    ----------
+    seed, count, bars
+        Of the request, or by default.
+    tonic, minor, tempo, program
+        As asked, or as found.
+    sliders
+        Regularised dimension → position, 0-1.
+    strength, temperature, spread
+        Options.
+    correct_pitch, copied_limit
+        What is done afterwards; the limit is 1 where there is none.
+    given
+        Melodies that came: none, one to vary, or two to go between.
+    """
+
+    seed: int
+    count: int
+    bars: int
+    tonic: int
+    minor: bool
+    tempo: float
+    program: int
+    sliders: Mapping[int, float]
+    strength: float
+    temperature: float
+    spread: float
+    correct_pitch: bool
+    copied_limit: float
+    given: Sequence[Given]
+
+
+def read_request(request: generate_pb2.GenerateRequest, options: Mapping[str, Any], seed: int) -> Commission:
+    """Check a request.
+
+    Raises
+    ------
+    InvalidField, InvalidMusic
+        Naming every wish that is not obeyed, or what is wrong with the given music.
+    """
+    _refuse(request)
+    given = read_given(request)
+    bars = _bars(request, given)
+    count = request.count or (_DEFAULT_STEPS if len(given) == 2 else 1)
+    if len(given) == 2 and count < 2:
+        raise InvalidField(
+            "count", f"is {count}; the steps from one melody to another are at least 2, both ends included"
+        )
+    if request.HasField("key"):
+        tonic, minor = request.key.tonic, request.key.mode == music_pb2.MODE_MINOR
+    elif given:
+        tonic, minor = given[0].key % 12, given[0].key >= 12
+    else:
+        rng = np.random.default_rng((seed, 1))
+        tonic, minor = int(rng.integers(12)), bool(rng.random() < _MINOR_SHARE)
+    stated = given[0].tempo if given and 20 <= given[0].tempo <= 300 else DEFAULT_TEMPO
+    finish = request.finish
+    return Commission(
+        seed=seed,
+        count=count,
+        bars=bars,
+        tonic=tonic,
+        minor=minor,
+        tempo=request.tempo if request.HasField("tempo") else stated,
+        program=request.instruments[0] if request.instruments else DEFAULT_PROGRAM,
+        sliders=_sliders(request.attributes, options),
+        strength=float(options["strength"]),
+        temperature=float(options["temperature"]),
+        spread=float(options["spread"]),
+        correct_pitch=finish.correct_pitch if finish.HasField("correct_pitch") else True,
+        copied_limit=finish.copied_fraction_limit if finish.HasField("copied_fraction_limit") else 1.0,
+        given=given,
+    )
+
+
+def _refuse(request: generate_pb2.GenerateRequest) -> None:
+    """Refuse what this algorithm can't follow, all at once."""
+    set_fields = {descriptor.name for descriptor, _ in request.ListFields()}
+    wrong = [(name, f"{why}; leave it out") for name, why in _REFUSED.items() if name in set_fields]
+    for field, refused in (("attributes", _NO_SLIDER), ("finish", _NOT_DONE)):
+        values = getattr(request, field)
+        asked = {descriptor.name for descriptor, value in values.ListFields() if value is not False}
+        wrong += [(f"{field}.{name}", f"{why}; leave it out") for name, why in refused.items() if name in asked]
+    if len(request.instruments) > 1 or any(program > 127 for program in request.instruments):
+        wrong.append(("instruments", "must be one program, 0-127: a melody is one voice"))
+    if request.HasField("key") and request.key.mode == music_pb2.MODE_UNSPECIFIED:
+        wrong.append(("key.mode", "is not stated, must be major or minor"))
+    metre = request.time_signature
+    if request.HasField("time_signature") and (metre.numerator, metre.denominator) != (4, 4):
+        wrong.append(("time_signature", f"is {metre.numerator}/{metre.denominator}, must be 4/4"))
+    if wrong:
+        raise InvalidField(*wrong[0], wrong[1:])
+
+
+def _bars(request: generate_pb2.GenerateRequest, given: Sequence[Given]) -> int:
+    if request.bars > MAX_BARS:
+        raise InvalidField("bars", f"is {request.bars}, must be at most {MAX_BARS}")
+    if given and request.bars not in (0, given[0].bars):
+        raise InvalidField("bars", f"is {request.bars}, but the melody that is given has {given[0].bars}; leave it out")
+    return given[0].bars if given else request.bars or DEFAULT_BARS
+
+
+def _sliders(attributes: music_pb2.Attributes, options: Mapping[str, Any]) -> dict[int, float]:
+    asked = {
+        "density": attributes.rhythmic_intensity if attributes.HasField("rhythmic_intensity") else None,
+        "register": attributes.register if attributes.HasField("register") else None,
+        **{name: options[name] for name in ("syncopation", "contour", "span")},
+    }
+    return {NAMES.index(name): float(value) for name, value in asked.items() if value is not None}

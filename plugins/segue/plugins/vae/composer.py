@@ -1,0 +1,158 @@
+"""From commissions to events: latent vectors drawn, varied or gone between, and played by the decoder, many at once.
+
+Every matrix product has a fixed number of rows, so that a piece does not depend on what is composed beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from segue.plugins.vae.artifacts import Artifacts
+from segue.plugins.vae.attributes import REGISTER
+from segue.plugins.vae.commission import Commission
+from segue.plugins.vae.network import SEGMENTS
+from segue.plugins.vae.tokens import BAR, STRIKE, WINDOW, home_shift
+
+ROWS: Final = 16
+_LONG_BARS: Final = 2 * SEGMENTS
+_KINSHIP: Final = 0.8
+"""Correlation of a further sixteen bars with the first."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A composed piece.
+
+    Attributes
+    ----------
+    events
+        In C major or A minor.
+    log_likelihood
+        Mean over its notes, in nats, of the events given the latent vectors.
+    """
+
+    events: NDArray[np.int64]
+    log_likelihood: float
+
+
+class Composer:
+    """Composes with trained networks."""
+
+    def __init__(self, made: Artifacts) -> None:
+        self._made = made
+
+    def compose(self, wanted: Sequence[tuple[Commission, int, int]]) -> list[Draft]:
+        """Compose pieces: for each a commission, the piece's index in it, and how often it was tried before."""
+        paths = [self._path(*each) for each in wanted]
+        counts = [len(path) for path in paths]
+        minor = np.repeat([commission.minor for commission, _, _ in wanted], counts)
+        draws = np.concatenate(
+            [
+                np.tile(_rng(c, index, tried, 2).random(WINDOW), (n, 1))
+                for (c, index, tried), n in zip(wanted, counts, strict=True)
+            ]
+        )
+        heat = np.repeat([commission.temperature for commission, _, _ in wanted], counts)
+        events, nats = self.write(np.concatenate(paths), minor, draws, heat)
+        ends = np.cumsum(counts)[:-1]
+        drafts = []
+        parts = zip(wanted, np.split(events, ends), np.split(nats, ends), strict=True)
+        for (commission, _, _), rows, each in parts:
+            line = rows.reshape(-1)[: commission.bars * BAR]
+            notes = max(int((line >= STRIKE).sum()), 1)
+            drafts.append(Draft(line, -float(each.reshape(-1)[: len(line)].sum()) / notes))
+        return drafts
+
+    @torch.no_grad()
+    def encode(self, events: NDArray[np.int64], minor: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the latent vectors of windows, shape (windows, latent)."""
+        parts = _chunks(events, minor.astype(np.int64))
+        found = [
+            self._made.short.encode(torch.from_numpy(e), torch.from_numpy(m))[0].double().numpy() for e, m in parts
+        ]
+        return np.asarray(np.concatenate(found)[: len(events)])
+
+    @torch.no_grad()
+    def write(
+        self, z: NDArray[np.float64], minor: NDArray[np.bool_], draws: NDArray[np.float64], heat: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Play latent vectors: events and the nats of each, both shape (windows, 32)."""
+        found = [
+            self._made.short.write(*(torch.from_numpy(part) for part in parts))
+            for parts in _chunks(z.astype(np.float32), minor.astype(np.int64), draws, heat)
+        ]
+        events, nats = (torch.cat(column).numpy()[: len(z)] for column in zip(*found, strict=True))
+        return events, nats
+
+    @torch.no_grad()
+    def conduct(self, z: NDArray[np.float64], minor: bool) -> NDArray[np.float64]:
+        """Return the eight latent vectors of sixteen bars, shape (8, latent)."""
+        rows = torch.from_numpy(np.tile(z, (ROWS, 1))).float()
+        windows = self._made.long(rows, torch.full((ROWS,), int(minor)))[0]
+        return np.asarray(windows.double().numpy())
+
+    def _path(self, commission: Commission, index: int, tried: int) -> NDArray[np.float64]:
+        """Return the latent vector of every two bars of a piece, shape (windows, latent)."""
+        space, c = self._made.space, commission
+        windows = -(-c.bars * BAR // WINDOW)
+        rng = _rng(c, index, tried, 3)
+        if len(c.given) == 2:
+            first, last = (self._encode_given(c, number) for number in (0, 1))
+            path = slerp(first, last, index / (c.count - 1))
+        elif c.given:
+            noise = space.factor[int(c.minor)] @ rng.standard_normal(space.mean.shape[1])
+            mean = space.mean[int(c.minor)]
+            known = self._encode_given(c, 0) - mean
+            path = mean + np.sqrt(1 - c.strength**2) * known + c.strength * c.spread * noise
+        elif windows == 1:
+            path = space.draw(rng, c.minor, c.spread)[None]
+        else:
+            path = self._long_path(c, rng)[:windows]
+        sliders = dict(c.sliders)
+        if REGISTER in sliders:  # the piece is moved to its key afterwards
+            sliders[REGISTER] = space.moved(REGISTER, sliders[REGISTER], home_shift(c.tonic, c.minor))
+        return np.stack([space.condition(z, c.minor, sliders) for z in path])
+
+    def _long_path(self, commission: Commission, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return latent vectors drawn sixteen bars at a time, each further stretch akin to the first."""
+        space, c = self._made.long_space, commission
+        first = space.draw(rng, c.minor, c.spread)
+        stretches = [first]
+        for _ in range(-(-c.bars // _LONG_BARS) - 1):
+            fresh = space.draw(rng, c.minor, c.spread)
+            mean = space.mean[int(c.minor)]
+            stretches.append(mean + _KINSHIP * (first - mean) + np.sqrt(1 - _KINSHIP**2) * (fresh - mean))
+        return np.concatenate([self.conduct(z, c.minor) for z in stretches])
+
+    def _encode_given(self, commission: Commission, number: int) -> NDArray[np.float64]:
+        given = commission.given[number]
+        windows = given.events.reshape(-1, WINDOW)
+        return self.encode(windows, np.full(len(windows), given.key >= 12))
+
+
+def slerp(a: NDArray[np.float64], b: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """Go from vectors to others along a great circle, row by row; their lengths go along a line."""
+    long_a, long_b = (np.linalg.norm(x, axis=-1, keepdims=True) for x in (a, b))
+    unit_a, unit_b = a / np.maximum(long_a, 1e-9), b / np.maximum(long_b, 1e-9)
+    angle = np.arccos(np.clip((unit_a * unit_b).sum(-1, keepdims=True), -1, 1))
+    sine = np.where(np.sin(angle) < 1e-6, 1.0, np.sin(angle))
+    near = np.sin(angle) < 1e-6
+    of_a = np.where(near, 1 - share, np.sin((1 - share) * angle) / sine)
+    of_b = np.where(near, share, np.sin(share * angle) / sine)
+    return np.asarray(((1 - share) * long_a + share * long_b) * (of_a * unit_a + of_b * unit_b))
+
+
+def _rng(commission: Commission, index: int, tried: int, purpose: int) -> np.random.Generator:
+    return np.random.default_rng((commission.seed, purpose, index if len(commission.given) != 2 else 0, tried))
+
+
+def _chunks(*arrays: NDArray[Any]) -> list[list[NDArray[Any]]]:
+    """Cut arrays into parts of ``ROWS`` rows, the last filled up with its own last row."""
+    size = -(-len(arrays[0]) // ROWS) * ROWS
+    filled = [np.concatenate([array, np.repeat(array[-1:], size - len(array), axis=0)]) for array in arrays]
+    return [[array[at : at + ROWS] for array in filled] for at in range(0, size, ROWS)]

@@ -165,6 +165,7 @@ def test_a_wish_that_is_not_obeyed_is_refused_by_name(model, field):
         (item(options={"syllables": "8 20"}), "1 to 14"),
         (item(options={"lines": 8}, given=MELODY), "without a melody"),
         (item(given=given(tune((8,) * 120))), "at most 800"),
+        (item(given=given(Piece.of([0, 4000], 1, 60))), "at most 512"),
         (
             item(
                 given=given(Piece.of([0, 1, 2, 3], 1, 60, 64, [0, 0, 1, 1], tracks=(TrackInfo("a"), TrackInfo("b", 1))))

@@ -22,6 +22,7 @@ from segue.v1 import generate_pb2, music_pb2
 
 MAX_LINES: Final = 64
 MAX_NOTES: Final = 800
+MAX_BARS: Final = 512
 _USUAL_METRE: Final = (8, 6)
 _USUAL_LINES: Final = 4
 _USUAL_SCHEME: Final = "AABB"
@@ -148,6 +149,8 @@ def _melody(request: generate_pb2.GenerateRequest) -> tuple[Piece | None, list[m
     melody = piece.select(piece.track == tracks[0])
     if len(melody) > MAX_NOTES:
         raise InvalidMusic("given[0].music", f"has {len(melody)} notes, can have at most {MAX_NOTES}")
+    if len(melody.bar_starts) > MAX_BARS:
+        raise InvalidMusic("given[0].music", f"has {len(melody.bar_starts)} bars, can have at most {MAX_BARS}")
     if (np.diff(melody.start) < 0.02).any() or (melody.end[:-1] > melody.start[1:] + 0.3).any():
         raise InvalidMusic("given[0].music", f"sounds several notes at once on track {tracks[0]}, must be one voice")
     about = {"tempos": piece.tempos, "meters": piece.meters, "keys": piece.keys}

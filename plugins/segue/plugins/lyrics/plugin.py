@@ -57,7 +57,7 @@ class Lyrics(StreamingGenerator):
         ),
     )
     Options = LyricsOptions
-    limits: ClassVar[Mapping[str, float]] = {"lines": 64, "notes": 800, "pieces": 64, "given": 1}
+    limits: ClassVar[Mapping[str, float]] = {"lines": 64, "notes": 800, "bars": 512, "pieces": 64, "given": 1}
     trainer = "segue.plugins.lyrics.train:LyricsTrainer"
 
     async def generate(self, request: generate_pb2.GenerateRequest, call: Call) -> generate_pb2.GenerateResponse:

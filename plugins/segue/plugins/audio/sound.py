@@ -115,7 +115,7 @@ def _blocks(file: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
     seconds = 0
     while len(block := file.read(file.samplerate, dtype="float32", always_2d=True)):
         if seconds >= MAX_SECONDS:
-            length = f"{file.frames / file.samplerate:.0f}" if file.frames < 2**62 else f"over {MAX_SECONDS:g}"
+            length = f"{file.frames / file.samplerate:.1f}" if file.frames < 2**62 else f"over {MAX_SECONDS:g}"
             raise InvalidMusic(FIELD, f"lasts {length} seconds, must last {MIN_SECONDS:g} to {MAX_SECONDS:g}")
         peak = float(np.abs(block).max())
         if not peak <= MAX_PEAK:

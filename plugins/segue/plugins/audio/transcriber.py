@@ -34,6 +34,7 @@ _ONSET: Final = 0.3
 _FRAME: Final = 0.2
 _GAP: Final = 8
 _SHORTEST: Final = 4
+"""Frames, like the gap; all four let much in, as what is found is judged afterwards."""
 _BELOW: Final = (1, 12, 19, 24, 28, 31, 36)
 """Semitones to the keys of which a note may be a partial, and to a neighbour."""
 _ABOVE: Final = (1, 12, 19, 24)

@@ -1,0 +1,267 @@
+"""The pieces that ``transformer`` is trained on, on the grid, and the segments that are cut from them.
+
+Read from the packs of the data folder: ``pop909`` (piano arrangements of pop songs), ``style_parallel_synth``
+(synthetic accompaniments in sixteen styles), ``jsb_chorales`` and the free rows of ``openewld``. A folder without these
+packs is read as MIDI files, whose subfolders name the styles.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.music import Meter, Piece, Tempo, TrackInfo, midi_to_piece
+from segue.music.reading import Reading
+from segue.plugin_api.errors import InvalidRequest
+from segue.plugin_api.training import DataSource
+from segue.plugins.chorale.metre import infer_metres
+from segue.plugins.score.data import Part, part_of, songs
+from segue.plugins.transformer.controls import STYLES
+from segue.plugins.transformer.elements import GRID, METRES, SLOTS, Notes, bar_steps
+
+_JSB: Final = Path("jsb_chorales", "Jsb16thSeparated.json")
+_SYNTH: Final = Path("style_parallel_synth", "index.csv")
+_OPENEWLD: Final = Path("openewld", "index.csv")
+_FREE: Final = ("yes", "traditional")
+_METRES: Final = {(4, 4): 0, (2, 2): 0, (3, 4): 1, (6, 8): 2}
+_PLACES: Final = np.array([0, 3, 4, 6, 8, 9, 12])
+"""Where in a beat a played note is put: sixteenths and triplets."""
+
+
+@dataclass(frozen=True)
+class Song:
+    """A piece on the grid.
+
+    Attributes
+    ----------
+    title, style, part
+        Its name, one of ``STYLES``, and the part of the data it belongs to.
+    metre
+        Index in ``METRES``.
+    tempo
+        Quarter notes per minute; 0 if the data says nothing.
+    programs, drums, lead
+        General MIDI program of each slot, whether it is a drum kit, and whether slot 0 carries the tune.
+    notes
+        Its notes, in order of bar.
+    keys
+        Key of each bar, 0-23.
+    ends
+        Whether its last bar is the end of a piece.
+    """
+
+    title: str
+    style: str
+    part: Part
+    metre: int
+    tempo: float
+    programs: tuple[int, ...]
+    drums: tuple[bool, ...]
+    lead: bool
+    notes: Notes
+    keys: NDArray[np.int64]
+    ends: bool
+
+    @property
+    def bars(self) -> int:
+        """How many bars it has."""
+        return len(self.keys)
+
+    @cached_property
+    def first_note(self) -> NDArray[np.int64]:
+        """Index of the first note of each bar, and the number of notes; shape (bars + 1,)."""
+        return np.searchsorted(self.notes.bar, np.arange(self.bars + 1))
+
+
+def to_song(piece: Piece, title: str, style: str, part: Part, lead: bool, ends: bool = True) -> Song | None:
+    """Put a piece on the grid; None if its metre is none of ``METRES`` or it has no pitched note."""
+    meters = {(meter.numerator, meter.denominator) for meter in piece.meter_map}
+    if len(meters) != 1 or not meters <= set(_METRES) or not len(piece.without_drums()):
+        return None
+    metre = _METRES[meters.pop()]
+    steps = bar_steps(METRES[metre])
+    start = piece.start - (piece.meter_map[0].beat if piece.meters else 0.0)
+    at = _snap(np.maximum(start, 0.0))
+    end = np.rint((start + piece.duration) * GRID).astype(np.int64)
+    used = np.unique(piece.track)
+    mean = [piece.pitch[piece.track == track].mean() for track in used]
+    order = sorted(
+        range(len(used)),
+        key=lambda i: (piece.tracks[used[i]].drums, not (lead and used[i] == 0), -mean[i]),
+    )[:SLOTS]
+    slot_of = np.full(len(piece.tracks), -1)
+    for slot, index in enumerate(order):
+        slot_of[used[index]] = slot
+    slots = slot_of[piece.track]
+    notes = Notes(at // steps, at % steps, slots, piece.pitch, np.maximum(end - at, 1), piece.velocity)
+    notes = notes.select(slots >= 0)
+    bars = int(at.max()) // steps + 1
+    order_of_time = np.lexsort((notes.slot, notes.place, notes.bar))
+    infos = [piece.tracks[used[index]] for index in order]
+    return Song(
+        title, style, part, metre,
+        piece.tempos[0].quarters_per_minute if piece.tempos else 0.0,
+        tuple(info.program for info in infos), tuple(info.drums for info in infos), lead and not infos[0].drums,
+        Notes(*(column[order_of_time] for column in notes)),
+        _keys(piece, bars, METRES[metre].bar_beats), ends,
+    )  # fmt: skip
+
+
+def _snap(beats: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the step of the grid, a sixteenth or triplet, that is nearest to each beat."""
+    whole = np.floor(beats + 1e-6)
+    within = (beats - whole) * GRID
+    snapped = (whole * GRID).astype(np.int64) + _PLACES[np.abs(within[:, None] - _PLACES).argmin(1)]
+    return np.asarray(snapped)
+
+
+def _keys(piece: Piece, bars: int, bar_beats: float) -> NDArray[np.int64]:
+    """Find the key of each bar: the local key at its middle."""
+    reading = Reading(piece)
+    middle = (np.arange(bars) + 0.5) * bar_beats
+    return reading.key_at(middle)
+
+
+def read_songs(data: Path) -> Iterator[Song]:
+    """Read all pieces of a data folder.
+
+    Raises
+    ------
+    InvalidRequest
+        If it holds neither a known pack nor MIDI files.
+    """
+    packs = [_pop(data), _synthetic(data), _chorales(data), _lead_sheets(data)]
+    if not any((data / pack).exists() for pack in ("pop909", _SYNTH, _JSB, _OPENEWLD)):
+        packs = [_folder(data)]
+    for pack in packs:
+        yield from pack
+
+
+def sources(data: Path) -> list[DataSource]:
+    """Return the packs that a folder holds."""
+    known = [
+        DataSource("POP909", "MIT", data / "pop909"),
+        DataSource("style_parallel_synth (synthetic)", "public-domain charts", data / "style_parallel_synth"),
+        DataSource("JSB chorales", "public domain", data / "jsb_chorales"),
+        DataSource("OpenEWLD (published before 1931, or traditional)", "public domain", data / "openewld"),
+    ]
+    return [source for source in known if source.path.exists()] or [DataSource("MIDI files", "not stated", data)]
+
+
+def _folder(data: Path) -> Iterator[Song]:
+    files = sorted(path for path in data.rglob("*") if path.suffix.lower() in (".mid", ".midi"))
+    if not files:
+        raise InvalidRequest("data", f"{data} holds neither a known pack nor MIDI files")
+    for path in files:
+        style = path.parent.name if path.parent.name in STYLES else "pop_piano"
+        piece = midi_to_piece(path.read_bytes())[0]
+        song = to_song(piece, path.stem, style, part_of(path.stem), lead=False)
+        if song is not None:
+            yield song
+
+
+def _pop(data: Path) -> Iterator[Song]:
+    if not (data / "pop909").exists():
+        return
+    with (data / "pop909" / "index.csv").open(newline="") as rows:
+        counted = {
+            row["song_id"]: (row["num_beats_per_measure"], row["num_quavers_per_beat"]) for row in csv.DictReader(rows)
+        }
+    for song in songs(data):
+        metre = {("2", "2"): 0, ("3", "2"): 1, ("2", "3"): 2}.get(counted[song.number])
+        if metre is None:
+            continue
+        marks = np.loadtxt(song.path.parent / "beat_midi.txt")
+        piece = _on_beats(song.piece(), marks[:, 0], marks[:, 2 if metre == 0 else 1], METRES[metre])
+        found = to_song(piece, f"{song.title} (POP909 {song.number})", "pop_piano", song.part, lead=True)
+        if found is not None:
+            yield found
+
+
+def _on_beats(piece: Piece, seconds: NDArray[np.float64], downbeat: NDArray[np.float64], metre: Meter) -> Piece:
+    """Move a piece onto its marked beats; its first bar line is beat 0."""
+    first = int(np.flatnonzero(downbeat)[0])
+    beat = 1.5 if metre.denominator == 8 else 1.0
+    pace = float(np.median(np.diff(seconds)))
+    before = max(int(np.ceil((seconds[0] - 0) / pace)), 0) + 8
+    marked = np.r_[seconds[0] - pace * np.arange(before, 0, -1), seconds, seconds[-1] + pace * np.arange(1, 65)]
+    numbers = (np.arange(len(marked)) - before - first) * beat
+    begin = float(np.interp(piece.beats_to_seconds(piece.start.min()), marked, numbers))
+    bars_before = int(np.ceil(max(-begin, 0.0) / metre.bar_beats))
+    numbers = numbers + bars_before * metre.bar_beats
+    start, end = (np.interp(piece.beats_to_seconds(at), marked, numbers) for at in (piece.start, piece.end))
+    tempo = (Tempo(0.0, 60 * beat / pace),)
+    return Piece.of(
+        np.maximum(start, 0), np.maximum(end - start, 0.05), piece.pitch, piece.velocity, piece.track,
+        tracks=piece.tracks, tempos=tempo, meters=(metre,),
+    )  # fmt: skip
+
+
+def _synthetic(data: Path) -> Iterator[Song]:
+    if not (data / _SYNTH).exists():
+        return
+    folder = data / _SYNTH.parent
+    with (data / _SYNTH).open(newline="") as rows:
+        for row in csv.DictReader(rows):
+            piece = midi_to_piece((folder / row["midi"]).read_bytes())[0]
+            title = f"{row['title']} ({row['style']})"
+            part = part_of(f"c{row['chart_id']}")
+            plain = to_song(piece, title, row["style"], part, lead=False)
+            if plain is not None:
+                yield plain
+            melody = folder / "melody" / f"{row['chart_id']}.mid"
+            if plain is not None and melody.is_file():
+                tune = midi_to_piece(melody.read_bytes())[0]
+                columns = [
+                    np.concatenate([getattr(tune, name), getattr(piece, name)])
+                    for name in ("start", "duration", "pitch", "velocity")
+                ]
+                joined = Piece.of(
+                    columns[0], columns[1], columns[2], columns[3], np.r_[tune.track * 0, piece.track + 1],
+                    tracks=(tune.tracks[0], *piece.tracks), tempos=piece.tempos, meters=piece.meters,
+                )  # fmt: skip
+                with_tune = to_song(joined, title, row["style"], part, lead=True)
+                if with_tune is not None:
+                    yield with_tune
+
+
+def _chorales(data: Path) -> Iterator[Song]:
+    if not (data / _JSB).exists():
+        return
+    for part, pieces in json.loads((data / _JSB).read_text()).items():
+        frames = [np.array(steps) for steps in pieces]
+        for number, (steps, metre) in enumerate(zip(frames, infer_metres(frames), strict=True)):
+            if metre is not None:
+                yield _chorale(steps, metre.offset, Meter(0.0, metre.bar_frames // 4, 4), f"{part} {number}", part)
+
+
+def _chorale(steps: NDArray[np.int64], offset: int, metre: Meter, name: str, part: Part) -> Song:
+    rows: list[tuple[float, float, int, int]] = []
+    for voice, line in enumerate(steps.T):
+        cuts = np.r_[0, np.flatnonzero(np.diff(line)) + 1, len(line)]
+        rows += [((a + offset) / 4, (b - a) / 4, line[a], voice) for a, b in pairwise(cuts) if line[a] >= 0]
+    start, duration, pitch, track = zip(*rows, strict=True)
+    piece = Piece.of(start, duration, pitch, 80, track, tracks=(TrackInfo("", 52),) * 4, meters=(metre,))
+    song = to_song(piece, f"J. S. Bach, chorale (JSB {name})", "chorale", part, lead=True)
+    assert song is not None
+    return song
+
+
+def _lead_sheets(data: Path) -> Iterator[Song]:
+    if not (data / _OPENEWLD).exists():
+        return
+    with (data / _OPENEWLD).open(newline="") as rows:
+        for row in csv.DictReader(rows):
+            if row["us_pd_pre1931"] in _FREE:
+                piece = midi_to_piece((data / "openewld" / row["midi"]).read_bytes())[0]
+                song = to_song(piece, row["title"], "lead_sheet", part_of(row["title"]), lead=True)
+                if song is not None:
+                    yield song

@@ -1,0 +1,82 @@
+"""What is done to a piece after it is composed: notes end where their pitch is struck again, pitches fit the key."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.music import Piece, piece_to_notes
+from segue.music.reading import Reading
+from segue.music.theory import key_name, scale
+from segue.v1 import music_pb2
+
+_MOST_EDITS: Final = 500
+
+
+def without_overlaps(piece: Piece) -> Piece:
+    """End every note where its instrument strikes the same pitch again."""
+    order = np.lexsort((piece.start, piece.pitch, piece.track))
+    start, end = piece.start[order], piece.end[order].copy()
+    same = (np.diff(piece.pitch[order]) == 0) & (np.diff(piece.track[order]) == 0)
+    end[:-1][same] = np.minimum(end[:-1][same], start[1:][same])
+    duration = piece.duration.copy()
+    duration[order] = end - start
+    return piece.select(np.arange(len(piece))).with_notes(duration=np.maximum(duration, 1 / 12))
+
+
+def find_key(piece: Piece) -> int:
+    """Find the key of a piece, 0-23."""
+    return Reading(piece).keys.best
+
+
+def into_key(piece: Piece, key: int, fixed: NDArray[np.bool_], always: bool) -> tuple[Piece, list[music_pb2.Edit]]:
+    """Move notes that are foreign to a key to its nearest ones, if the piece would otherwise be heard in another key.
+
+    Parameters
+    ----------
+    piece
+        Any piece with pitched notes.
+    key
+        The key that is wanted, 0-23.
+    fixed
+        Notes that stay as they are.
+    always
+        Whether foreign notes are moved even if the key is right.
+
+    Returns
+    -------
+    piece, edits
+        The piece, and each change, with its reason.
+    """
+    if not always and find_key(piece) == key:
+        return piece, []
+    inside = np.isin(np.arange(-1, 13) % 12, scale(key))
+    steps = np.where(inside[:-2], -1, 1)
+    steps[list(scale(key))] = 0
+    moved = np.where(fixed | piece.is_drum, 0, steps[piece.pitch % 12])
+    changed = piece.with_notes(pitch=np.clip(piece.pitch + moved, 0, 127))
+    if not moved.any() or not (always or find_key(changed) == key):
+        return piece, []
+    rows = np.flatnonzero(moved)[:_MOST_EDITS]
+    before = piece.select(rows)
+    after = before.select(np.arange(len(rows)))
+    notes = zip(piece_to_notes(before), (before.pitch + moved[rows]).tolist(), strict=True)
+    reason = f"It is foreign to {key_name(key)}, the key of the piece."
+    edits = []
+    for number, ((old, pitch), start, end, track) in enumerate(
+        zip(notes, after.start.tolist(), after.end.tolist(), after.track.tolist(), strict=True), 1
+    ):
+        new = music_pb2.Note()
+        new.CopyFrom(old)
+        new.pitch = pitch
+        place = music_pb2.Place(
+            track=track,
+            bar=int(piece.bar_of(start)),
+            span=music_pb2.Span(start=start, end=end),
+            seconds=float(piece.beats_to_seconds(start)),
+        )
+        edits.append(
+            music_pb2.Edit(id=number, kind=music_pb2.EDIT_KIND_PITCH, place=place, before=old, after=new, reason=reason)
+        )
+    return changed, edits

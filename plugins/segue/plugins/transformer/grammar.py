@@ -1,0 +1,146 @@
+"""What may come next: masks that make every piece valid and of exactly the bars that were asked for.
+
+Notes ascend in place, slot and pitch; every instrument keeps to its range; the last bar sounds the tonic chord over its
+root. Notes that are given are written where they belong, and nothing else where they play.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.plugins.transformer.elements import (
+    BAR,
+    DRUM_LENGTH,
+    FIELD_SIZES,
+    FIRST_PLACE,
+    LENGTHS,
+    PITCH,
+    PLACE,
+    SLOT,
+    Elements,
+)
+
+MOST_IN_BAR: Final = 96
+_NONE: Final = np.zeros((0, 5), np.int64)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a piece must be.
+
+    Attributes
+    ----------
+    bars, steps
+        Its bars, and steps of the grid in one.
+    drums
+        Whether each slot is a drum kit.
+    pitches
+        Pitch tokens that each slot may play, shape (slots, FIELD_SIZES[PITCH]).
+    closing
+        The same in the last bar and on the first beat.
+    leaning
+        What is added to the score of each pitch token, in nats: notes of the key and its chord are likelier.
+    free
+        Whether each slot is to be composed, by bar; shape (bars, slots).
+    given
+        For each bar the elements that are given in it, in order.
+    """
+
+    bars: int
+    steps: int
+    drums: NDArray[np.bool_]
+    pitches: NDArray[np.bool_]
+    closing: NDArray[np.bool_]
+    leaning: NDArray[np.float64]
+    free: NDArray[np.bool_]
+    given: tuple[Elements, ...]
+
+    def pitches_at(self, bar: int, step: int) -> NDArray[np.bool_]:
+        """Return the pitches that each slot may play at a step of a bar."""
+        return self.closing if bar == self.bars - 1 or bar == step == 0 else self.pitches
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the next element comes: its bar, how many notes that has, how many given ones, and the last of them."""
+
+    bar: int = 0
+    notes: int = 0
+    given: int = 0
+    place: int = -1
+    slot: int = 0
+    pitch: int = 0
+
+    def after(self, element: NDArray[np.int64], given: bool) -> Place:
+        """Return the place after one more element."""
+        if element[PLACE] == BAR:
+            return Place(self.bar + 1)
+        at, slot, pitch = int(element[PLACE]) - FIRST_PLACE, int(element[SLOT]) - 1, int(element[PITCH])
+        return Place(self.bar, self.notes + 1, self.given + given, at, slot, pitch)
+
+
+def next_given(rules: Rules, at: Place) -> NDArray[np.int64] | None:
+    """Return the next given note of the bar, if there is one."""
+    given = rules.given[at.bar] if rules.given else _NONE
+    return given[at.given] if at.given < len(given) else None
+
+
+def places(rules: Rules, at: Place) -> NDArray[np.bool_]:
+    """Return the values that the field PLACE may take."""
+    mask = np.zeros(FIELD_SIZES[PLACE], bool)
+    given = next_given(rules, at)
+    if at.notes < MOST_IN_BAR and rules.free[at.bar].any():
+        mask[FIRST_PLACE + at.place + 1 : FIRST_PLACE + rules.steps] = True
+        if at.place >= 0 and _more_here(rules, at):
+            mask[FIRST_PLACE + at.place] = True
+    if given is not None:
+        mask[given[PLACE] + 1 :] = False
+        mask[given[PLACE]] = True
+    else:
+        mask[BAR] = at.notes > 0 or at.bar not in (0, rules.bars - 1) or not mask.any()
+    return mask
+
+
+def _more_here(rules: Rules, at: Place) -> bool:
+    """Say whether a note can follow at the place of the last one."""
+    free = rules.free[at.bar]
+    if free[at.slot + 1 :].any():
+        return True
+    return bool(free[at.slot] and rules.pitches_at(at.bar, at.place)[at.slot, at.pitch + 1 :].any())
+
+
+def slots(rules: Rules, at: Place, place: int) -> NDArray[np.bool_]:
+    """Return the values that the field SLOT may take at a place; the slot of a given note there means that note."""
+    mask = np.zeros(FIELD_SIZES[SLOT], bool)
+    free = rules.free[at.bar]
+    mask[1 : len(free) + 1] = free & rules.pitches_at(at.bar, place - FIRST_PLACE).any(1)
+    if place - FIRST_PLACE == at.place:
+        mask[: at.slot + 1] = False
+        mask[at.slot + 1] &= bool(rules.pitches_at(at.bar, place - FIRST_PLACE)[at.slot, at.pitch + 1 :].any())
+    given = next_given(rules, at)
+    if given is not None and given[PLACE] == place:
+        mask[given[SLOT] + 1 :] = False
+        mask[given[SLOT]] = True
+    return mask
+
+
+def pitches(rules: Rules, at: Place, place: int, slot: int) -> NDArray[np.bool_]:
+    """Return the values that the field PITCH may take."""
+    mask: NDArray[np.bool_] = rules.pitches_at(at.bar, place - FIRST_PLACE)[slot - 1].copy()
+    if place - FIRST_PLACE == at.place and slot - 1 == at.slot:
+        mask[: at.pitch + 1] = False
+    return mask
+
+
+def lengths(rules: Rules, at: Place, place: int, slot: int) -> NDArray[np.bool_]:
+    """Return the values that the field LENGTH may take: no note outlasts the piece."""
+    mask = np.zeros(FIELD_SIZES[3], bool)
+    if rules.drums[slot - 1]:
+        mask[DRUM_LENGTH + 1] = True
+    else:
+        left = (rules.bars - at.bar) * rules.steps - (place - FIRST_PLACE)
+        mask[1:] = left >= LENGTHS
+    return mask

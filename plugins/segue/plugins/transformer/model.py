@@ -1,0 +1,85 @@
+"""The model half of ``transformer``: compositions that advance together, a few notes at a time.
+
+Runs in Triton's Python backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Final
+
+import torch
+from google.protobuf.message import Message
+from segue.plugin_api.python_model import Item, Step, StreamModel
+from segue.plugins.transformer.artifacts import load_melodies, load_network, load_profiles
+from segue.plugins.transformer.commission import Commission, read_request
+from segue.plugins.transformer.composer import Composer, State
+from segue.plugins.transformer.present import Finished, bar_message, complete_message, finish, so_far
+from segue.v1 import generate_pb2
+
+MOST_ATTEMPTS: Final = 4
+"""Times that a piece is composed at most, where it copies more than the caller allows."""
+
+
+@dataclass
+class Session:
+    """A composition under way: what was commissioned, how far it is, how many bars were sent, and earlier attempts."""
+
+    commission: Commission
+    state: State
+    sent: int = 0
+    attempts: int = 1
+    best: tuple[State, Finished] | None = None
+
+
+class TransformerModel(StreamModel[generate_pb2.GenerateRequest, Session]):
+    """Composes pieces for any instruments."""
+
+    request_type: ClassVar[type[Message]] = generate_pb2.GenerateRequest
+    max_sessions: ClassVar[int] = 32
+
+    def load(self, artifacts: Path, device: str) -> None:
+        """Read the weights. On a CPU one thread steps the batch: notes are too small to share out."""
+        torch.set_num_threads(1)
+        self._composer = Composer(load_network(artifacts), device)
+        self._profiles = load_profiles(artifacts)
+        self.melodies = load_melodies(artifacts)
+
+    def start(self, item: Item[generate_pb2.GenerateRequest]) -> Session:
+        """Check the request and plan the piece."""
+        commission = read_request(item.request, item.options, item.seed, self._profiles)
+        return Session(commission, self._composer.begin(commission.plan))
+
+    def step(self, sessions: Sequence[Session]) -> Sequence[Step]:
+        """Compose a few notes of every piece; send the bars that are now complete."""
+        states = self._composer.advance([session.state for session in sessions])
+        later = [self._after(session, state) for session, state in zip(sessions, states, strict=True)]
+        for session, (_, after) in zip(sessions, later, strict=True):
+            session.__dict__.update(after.__dict__)
+        return [step for step, _ in later]
+
+    def _after(self, session: Session, state: State) -> tuple[Step, Session]:
+        """Return what can be sent, and the session as it then is; the given one stays as it was."""
+        commission, best, attempts = session.commission, session.best, session.attempts
+        waits = commission.finish.HasField("copied_fraction_limit")
+        if not state.done:
+            if waits or state.at.bar == session.sent:
+                return Step(), Session(commission, state, session.sent, attempts, best)
+            piece, _ = so_far(commission, state)
+            bars = range(session.sent + 1, state.at.bar + 1)
+            messages = [bar_message(commission, piece, number, last=False) for number in bars]
+            return Step(messages), Session(commission, state, state.at.bar, attempts, best)
+        finished = finish(commission, state, self.melodies)
+        if best is None or finished.likeness.copied_fraction < best[1].likeness.copied_fraction:
+            best = (state, finished)
+        limit = commission.finish.copied_fraction_limit
+        if waits and best[1].likeness.copied_fraction > limit and attempts < MOST_ATTEMPTS:
+            begun = self._composer.begin(commission.again(attempts).plan)
+            return Step(), Session(commission, begun, 0, attempts + 1, best)
+        bars = range(session.sent + 1, commission.bars + 1)
+        piece = best[1].piece
+        messages = [bar_message(commission, piece, number, last=number == commission.bars) for number in bars]
+        messages.append(complete_message(commission, best[0], best[1], self.melodies, attempts))
+        return Step(messages, done=True), Session(commission, state, commission.bars, attempts, best)

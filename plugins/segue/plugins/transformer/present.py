@@ -1,0 +1,145 @@
+"""From composed elements to the messages of an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.music import Piece, piece_to_midi, piece_to_notes, to_key
+from segue.music.originality import Likeness, OriginalityIndex
+from segue.music.reading import Reading
+from segue.music.theory import NO_CHORD, chord_pitch_classes, chord_symbol, key_name
+from segue.plugins.transformer.commission import Commission
+from segue.plugins.transformer.composer import State
+from segue.plugins.transformer.elements import BAR, METRES, PLACE, SLOT, decode, to_piece
+from segue.plugins.transformer.finish import into_key, without_overlaps
+from segue.v1 import generate_pb2, music_pb2
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A complete piece: its notes, which of them were given, what was changed, and how original it is."""
+
+    piece: Piece
+    edits: list[music_pb2.Edit]
+    likeness: Likeness
+
+
+def so_far(commission: Commission, state: State) -> tuple[Piece, NDArray[np.bool_]]:
+    """Return what is written, tracks in the order of the answer, and which notes were given."""
+    rules, elements = commission.plan.rules, state.written
+    bar = np.minimum(np.cumsum(elements[:, PLACE] == BAR) - 1, rules.bars - 1)
+    given = (elements[:, PLACE] != BAR) & ~rules.free[bar, np.maximum(elements[:, SLOT] - 1, 0)]
+    masked = elements.copy()
+    masked[given, PLACE] = 0
+    composed = to_piece(decode(masked, commission.shift), METRES[commission.metre])
+    if len(composed):
+        end = np.minimum(without_overlaps(composed).end, commission.bars * commission.bar_beats)
+        composed = composed.with_notes(duration=end - composed.start)
+    kept = commission.kept
+    kept = kept.select(kept.start < (state.at.bar + 1) * commission.bar_beats)
+    columns = {
+        n: np.concatenate([getattr(composed, n), getattr(kept, n)])
+        for n in ("start", "duration", "pitch", "velocity", "track")
+    }
+    track_of = np.argsort(commission.order)
+    slot = columns.pop("track")
+    is_given = np.r_[np.zeros(len(composed), bool), np.ones(len(kept), bool)]
+    # Piece.of puts notes in order of start, track and pitch; the mark travels with them.
+    track = track_of[slot] if len(slot) else slot
+    order = np.lexsort((columns["pitch"], track, columns["start"]))
+    return Piece.of(**columns, track=track, **commission.about()), is_given[order]
+
+
+def finish(commission: Commission, state: State, known: OriginalityIndex) -> Finished:
+    """Finish a complete piece."""
+    piece, given = so_far(commission, state)
+    edits: list[music_pb2.Edit] = []
+    wish = commission.finish
+    if len(piece.without_drums()) and not (wish.HasField("correct_pitch") and not wish.correct_pitch):
+        key = commission.tonic + 12 * commission.minor
+        piece, edits = into_key(piece, key, given, always=wish.correct_pitch)
+    return Finished(piece, edits, known.compare(piece))
+
+
+def bar_message(commission: Commission, piece: Piece, number: int, last: bool) -> generate_pb2.GenerateStreamResponse:
+    """Return the notes that end in a bar, counted from 1; those of the last bar may end later."""
+    ended = np.ceil(piece.end / commission.bar_beats - 1e-9).astype(np.int64)
+    inside = piece.select((ended >= number) if last else (ended == number))
+    score = music_pb2.Score()
+    for index, info in enumerate(piece.tracks):
+        track = score.tracks.add(name=info.name, program=info.program, drums=info.drums)
+        track.notes.extend(piece_to_notes(inside.select(inside.track == index)))
+    bar = generate_pb2.Bar(number=number, total=commission.bars, score=score)
+    return generate_pb2.GenerateStreamResponse(bar=bar)
+
+
+def complete_message(
+    commission: Commission, state: State, finished: Finished, known: OriginalityIndex, attempts: int
+) -> generate_pb2.GenerateStreamResponse:
+    """Return the whole piece."""
+    piece, metre = finished.piece, METRES[commission.metre]
+    likeness = finished.likeness
+    answer = generate_pb2.Piece(
+        music=music_pb2.Music(midi=piece_to_midi(piece)),
+        tempo=commission.tempo,
+        time_signature=music_pb2.TimeSignature(numerator=metre.numerator, denominator=metre.denominator),
+        bars=commission.bars,
+        edits=finished.edits,
+        originality=music_pb2.Originality(
+            copied_fraction=likeness.copied_fraction,
+            longest_run=likeness.longest_run,
+            human_percentile=likeness.human_percentile,
+            sources=[
+                music_pb2.SourceMatch(title=known.titles[n], similarity=similarity, longest_run=run)
+                for n, similarity, run in likeness.sources
+            ],
+        ),
+        log_likelihood=state.log_likelihood / max(state.composed, 1),
+    )
+    asked = commission.tonic + 12 * commission.minor
+    notices = list(commission.notices)
+    if len(piece.without_drums()):
+        reading = Reading(piece)
+        answer.key.CopyFrom(to_key(reading.keys.best % 12, reading.keys.best >= 12))
+        answer.chords.extend(_chords(reading, asked))
+        if reading.keys.best != asked:
+            text = f"asked for {key_name(asked)}, the piece is heard in {key_name(reading.keys.best)}"
+            notices.append(music_pb2.Notice(subject="key", text=text))
+    silent = sorted(set(range(len(piece.tracks))) - set(piece.track.tolist()))
+    for index in silent:
+        notices.append(
+            music_pb2.Notice(subject="instruments", text=f"the part of the {piece.tracks[index].name} is silent")
+        )
+    limit = commission.finish
+    if limit.HasField("copied_fraction_limit") and likeness.copied_fraction > limit.copied_fraction_limit:
+        text = f"the least copied of {attempts} pieces still copies {likeness.copied_fraction:.2f} of its notes"
+        notices.append(music_pb2.Notice(subject="finish.copied_fraction_limit", text=text))
+    names = ", ".join(track.name for track in piece.tracks)
+    understood = (
+        f"{commission.bars} bars of {metre.numerator}/{metre.denominator} in {key_name(asked)} at {commission.tempo:g} "
+        f"quarter notes per minute, in the style {commission.style}, for {names}"
+    )
+    response = generate_pb2.GenerateResponse(
+        pieces=[answer], understood=[*commission.understood, understood], notices=notices
+    )
+    return generate_pb2.GenerateStreamResponse(complete=response)
+
+
+def _chords(reading: Reading, key: int) -> list[music_pb2.Chord]:
+    found = reading.chords
+    edges = reading.cells.edges[found.cell].tolist()
+    return [
+        music_pb2.Chord(
+            span=music_pb2.Span(start=edges[row], end=edges[row + 1]),
+            symbol=chord_symbol(chord, bass if bass >= 0 else None, key),
+            root=None if chord == NO_CHORD else chord % 12,
+            bass=bass if bass >= 0 else None,
+            pitch_classes=chord_pitch_classes(chord),
+            confidence=confidence,
+        )
+        for row, (chord, bass, confidence) in enumerate(
+            zip(found.chord.tolist(), found.bass.tolist(), found.confidence.tolist(), strict=True)
+        )
+    ]

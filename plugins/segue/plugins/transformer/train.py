@@ -1,0 +1,223 @@
+"""Training the transformer, and measuring it.
+
+The unit is nats per element: minus the log-probability of a whole note (place, slot, pitch, length and velocity) or bar
+line given all before it, the ensemble, and the controls where they are told.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field, field_validator
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from segue.plugin_api.errors import InvalidRequest
+from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
+from segue.plugins.transformer.artifacts import load_network, save
+from segue.plugins.transformer.data import Song, read_songs, sources
+from segue.plugins.transformer.likelihood import mean_nats, measure_likelihood
+from segue.plugins.transformer.model import TransformerModel
+from segue.plugins.transformer.network import Network, NetworkSettings, nats
+from segue.plugins.transformer.obedience import measure_pieces
+from segue.plugins.transformer.segments import Sampler
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+_CHECKPOINT = "checkpoint.pt"
+_WARM_UP = 20
+
+
+class TransformerSettings(TrainingSettings):
+    """Settings of the trainer; the defaults remake the shipped weights on a CPU.
+
+    On a GPU, not tried on one: ``--set minutes=240 --set batch=65536 --set network='{"width": 768, "layers": 12,
+    "heads": 12, "groups": 4, "inner": 2048, "head": 768}'``, under ``torchrun`` with several; in bfloat16 there.
+    """
+
+    minutes: float = Field(
+        50, gt=0, description="Minutes of training; the learning rate falls to its end in that time."
+    )
+    batch: int = Field(3072, ge=512, description="Elements in a step, of each process.")
+    learning_rate: float = Field(
+        3e-3, gt=0, description="Peak learning rate of the inner matrices; it falls by a cosine."
+    )
+    embedding_rate: float = Field(3e-3, gt=0, description="The same for embeddings, logits and norms.")
+    weight_decay: float = Field(0.05, ge=0, description="Weight decay of the matrices.")
+    save_every: float = Field(5, gt=0, description="Minutes between looks at the validation part, and checkpoints.")
+    threads: int = Field(1, ge=1, description="CPU threads.")
+    network: NetworkSettings = Field(NetworkSettings(), description="Sizes and dropout, as JSON.")
+
+    @field_validator("network", mode="before")
+    @classmethod
+    def _read_json(cls, value: Any) -> Any:
+        return json.loads(value) if isinstance(value, str) else value
+
+
+class TransformerTrainer(Trainer):
+    """Trains ``transformer`` on pieces for any instruments."""
+
+    Settings: ClassVar[type[TrainingSettings]] = TransformerSettings
+    example: ClassVar[str] = "segue train transformer --data DATA --out models"
+
+    def train(self, run: Run, settings: TransformerSettings) -> Sequence[Report]:
+        """Train; resumes from the checkpoint in ``run.work`` if it was made with the same settings."""
+        torch.set_num_threads(settings.threads)
+        songs = _read(run.data, run.console)
+        run.sources.extend(sources(run.data))
+        with _Processes() as processes:
+            network = _fit(songs, run, settings, processes)
+        if processes.rank == 0:
+            save(network, songs["train"], run.artifacts)
+        return measure_likelihood(network, songs)
+
+    def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
+        """Measure shipped or trained weights: likelihood on the test part, and what composed pieces are like."""
+        torch.set_num_threads(1)
+        songs = _read(data, console)
+        model = TransformerModel()
+        model.load(artifacts, "cpu")
+        with console.status("composing and analysing"):
+            return [*measure_likelihood(load_network(artifacts), songs), *measure_pieces(model, songs["test"], data)]
+
+
+def _read(data: Path, console: Console) -> dict[str, list[Song]]:
+    parts: dict[str, list[Song]] = {"train": [], "valid": [], "test": []}
+    with console.status("reading pieces"):
+        for song in read_songs(data):
+            parts[song.part].append(song)
+    empty = [part for part, songs in parts.items() if not songs]
+    if empty:
+        number = sum(map(len, parts.values()))
+        raise InvalidRequest("data", f"{data} holds {number} pieces, none of them in the {empty[0]} part; add more")
+    return parts
+
+
+class _Processes:
+    """The processes of a ``torchrun``, or this one alone."""
+
+    def __enter__(self) -> _Processes:
+        self.count, self.rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+        local = int(os.environ.get("LOCAL_RANK", "0"))
+        self.device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
+        if self.count > 1:
+            distributed.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.count > 1:
+            distributed.destroy_process_group()
+
+    def share(self, module: nn.Module) -> nn.Module:
+        """Wrap a module so that the processes train it together."""
+        return DistributedDataParallel(module, find_unused_parameters=True) if self.count > 1 else module
+
+
+class _Loss(nn.Module):
+    """Mean nats per element of a batch."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Any, targets: torch.Tensor, family: torch.Tensor) -> torch.Tensor:
+        found = nats(self.network, inputs, targets, family)
+        return torch.stack([field.sum() for field in found.values()]).sum() / len(found["place"])
+
+
+def _fit(songs: dict[str, list[Song]], run: Run, settings: TransformerSettings, processes: _Processes) -> Network:
+    torch.manual_seed(run.seed)
+    device = processes.device
+    network = Network(settings.network).to(device)
+    loss_of = processes.share(_Loss(network))
+    optimisers = _optimisers(network, settings)
+    rates = [group["lr"] for optimiser in optimisers for group in optimiser.param_groups]
+    spent, step, turn = _resume(run.work, settings, network, *optimisers)
+    sampler = Sampler(songs["train"], settings.batch, run.seed * 1009 + processes.rank)
+    log = _writer(run.work) if processes.rank == 0 else None
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    budget, saved, before = 60 * settings.minutes, spent, time.monotonic()
+    with Progress(*columns, console=run.console, disable=processes.rank > 0) as progress:
+        task = progress.add_task("training", total=budget)
+        progress.update(task, completed=spent)
+        while spent < budget:
+            for inputs, targets, family in sampler.round(turn):
+                torch.manual_seed((run.seed * 1_000_003 + step) * 1_009 + processes.rank)
+                groups = [group for optimiser in optimisers for group in optimiser.param_groups]
+                for group, rate in zip(groups, rates, strict=True):
+                    group["lr"] = rate * _pace(step, spent / budget)
+                inputs = type(inputs)(*(part.to(device) for part in inputs))
+                with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                    loss = loss_of(inputs, targets.to(device), family.to(device))
+                loss.backward()
+                nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+                for optimiser in optimisers:
+                    optimiser.step()
+                    optimiser.zero_grad()
+                step, now = step + 1, time.monotonic()
+                spent, before = spent + now - before, now
+                progress.update(task, completed=spent)
+                if log is not None and step % 20 == 0:
+                    log.add_scalar("nats/train", loss.item(), step)
+            turn += 1
+            if log is not None and (spent - saved >= 60 * settings.save_every or spent >= budget):
+                saved = spent
+                valid = mean_nats(network.eval(), songs["valid"], most=12)["all"]
+                network.train()
+                log.add_scalar("nats/valid", valid, step)
+                progress.update(task, description=f"step {step}, valid {valid:.3f} nats")
+                run.console.print(f"step {step}, {spent / 60:.1f} minutes: valid {valid:.4f} nats per element")
+                _save_checkpoint(run.work, settings, (spent, step, turn), network, *optimisers)
+                before = time.monotonic()
+    return network.eval()
+
+
+def _optimisers(network: Network, settings: TransformerSettings) -> list[torch.optim.Optimizer]:
+    """Return Muon for the matrices between the embeddings and the logits, and AdamW for the rest [1]_.
+
+    References
+    ----------
+    .. [1] K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024.
+    """
+    hidden = {*network.layers.parameters(), *network.heads.hidden.parameters(), network.heads.start.weight}
+    matrices = [p for p in network.parameters() if p in hidden and p.ndim == 2]
+    others = [p for p in network.parameters() if not (p in hidden and p.ndim == 2)]
+    decay, rate = settings.weight_decay, settings.learning_rate
+    muon = torch.optim.Muon(matrices, rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+    return [muon, torch.optim.AdamW(others, settings.embedding_rate, (0.9, 0.98), weight_decay=0.0, fused=True)]
+
+
+def _pace(step: int, done: float) -> float:
+    """Return the learning rate at a step, as a share of the peak; ``done`` is the share of the time that is over."""
+    return min(1.0, (step + 1) / _WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
+
+
+def _writer(folder: Path) -> Any:
+    from torch.utils.tensorboard import SummaryWriter  # needs the train extra, which the model half does without
+
+    return SummaryWriter(folder)
+
+
+def _save_checkpoint(work: Path, settings: TransformerSettings, at: tuple[float, int, int], *parts: Any) -> None:
+    aside = work / f"{_CHECKPOINT}.new"
+    torch.save({"settings": settings.model_dump(), "at": at, "parts": [part.state_dict() for part in parts]}, aside)
+    aside.replace(work / _CHECKPOINT)
+
+
+def _resume(work: Path, settings: TransformerSettings, *parts: Any) -> tuple[float, int, int]:
+    path = work / _CHECKPOINT
+    if not path.is_file():
+        return 0.0, 0, 0
+    saved = torch.load(path, weights_only=True)
+    if saved["settings"] != settings.model_dump():
+        return 0.0, 0, 0
+    for part, state in zip(parts, saved["parts"], strict=True):
+        part.load_state_dict(state)
+    spent, step, turn = saved["at"]
+    return float(spent), int(step), int(turn)

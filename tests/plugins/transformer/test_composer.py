@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import torch
+from segue.music import midi_to_piece
+from segue.plugins.transformer import composer
+from segue.plugins.transformer.elements import BAR, PLACE
+from segue.plugins.transformer.network import nats
+from segue.plugins.transformer.segments import Segment, collate
+
+from .conftest import compose, item
+
+
+def requests():
+    return [
+        item(1, bars=2),
+        item(2, bars=3, style="chorale"),
+        item(3, {"guidance": 1.5}, bars=2, instruments=[0, 32, 128]),
+        *(item(seed, bars=1) for seed in range(4, 11)),
+    ]
+
+
+def test_a_piece_is_the_same_alone_and_in_a_batch(model):
+    together = compose(model, requests())
+    alone = [compose(model, [one])[0] for one in requests()]
+    assert together == alone
+
+
+def test_requests_join_and_leave_without_a_trace(model):
+    late, early = item(5, bars=2), item(6, bars=4)
+    sessions = [model.start(early)]
+    model.step(sessions)
+    sessions.append(model.start(late))
+    found = []
+    while not found:
+        steps = model.step(sessions)
+        found = [message for message in steps[1].responses if message.HasField("complete")]
+    assert found == compose(model, [late])[0][-1:]
+
+
+def test_the_likelihood_is_that_of_the_network_run_over_the_whole_piece(model):
+    session = model.start(item(3, {"temperature": 1.0, "top_p": 1.0}, bars=3))
+    while not session.state.done:
+        model.step([session])
+    state, plan = session.state, session.commission.plan
+    segment = Segment(state.written, plan.families, plan.controls, True, 3, 0, 100.0, ())
+    with torch.no_grad():
+        found = nats(model._composer._network, *collate([segment], plan.controls[None]))
+    lines = (state.written[1:, PLACE] == BAR).nonzero()[0]
+    total = sum(float(values.sum()) for values in found.values()) - float(found["place"][lines].sum())
+    assert state.log_likelihood == pytest.approx(-total, rel=1e-4)
+
+
+def test_a_long_piece_goes_on_when_the_cache_is_full(model, monkeypatch):
+    monkeypatch.setattr(composer, "_FULL", 60)
+    monkeypatch.setattr(composer, "_KEPT", 30)
+    session = model.start(item(4, bars=40))
+    lengths = []
+    while not session.state.done:
+        model.step([session])
+        lengths.append(session.state.cached)
+    assert session.state.count > max(lengths)
+    assert (np.diff(lengths) < 0).any()
+
+
+def test_a_step_that_fails_leaves_the_sessions_as_they_were(model, monkeypatch):
+    session, other = model.start(item(1, bars=2)), model.start(item(2, bars=2))
+    model.step([session, other])
+
+    def fail(*_):
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model._composer, "_state_of_last", fail)
+        with pytest.raises(RuntimeError):
+            model.step([session, other])
+    found = []
+    while not found:
+        found = [message for message in model.step([session])[0].responses if message.HasField("complete")]
+    assert found == compose(model, [item(1, bars=2)])[0][-1:]
+
+
+@pytest.mark.parametrize("bars", [1, 5])
+@pytest.mark.parametrize("meter", [(4, 4), (3, 4), (6, 8)])
+def test_bars_metre_and_tempo_are_exact(model, bars, meter):
+    asked = {"numerator": meter[0], "denominator": meter[1]}
+    one = compose(model, [item(1, bars=bars, time_signature=asked, tempo=93.0)])[0][-1].complete.pieces[0]
+    piece = midi_to_piece(one.music.midi)[0]
+    assert len(piece.bar_starts) == bars == one.bars
+    assert piece.tempos[0].quarters_per_minute == pytest.approx(93.0, abs=0.01)
+    assert (piece.meters[0].numerator, piece.meters[0].denominator) == meter
+    assert piece.beats <= bars * piece.meters[0].bar_beats + 1e-6

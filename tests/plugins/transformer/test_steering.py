@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+from segue.music import midi_to_piece
+from segue.music.features import FEATURES, features
+from segue.music.reading import Reading
+
+from .conftest import compose, item
+
+MEASURED = {
+    "rhythmic_intensity": "log_onsets_per_beat",
+    "register": "pitch_mean",
+    "loudness": "velocity_mean",
+}
+
+
+@pytest.mark.parametrize("slider", MEASURED)
+def test_a_slider_is_obeyed_even_by_an_untrained_network(model, slider):
+    column = list(FEATURES).index(MEASURED[slider])
+    asked = [(seed, value) for seed in range(4) for value in (0.0, 1.0)]
+    items = [item(seed, bars=6, instruments=[0, 32], attributes={slider: value}) for seed, value in asked]
+    found = [
+        features(Reading(midi_to_piece(messages[-1].complete.pieces[0].music.midi)[0]))[column]
+        for messages in compose(model, items)
+    ]
+    assert np.mean(found[1::2]) > np.mean(found[::2])

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from segue.music import piece_to_midi
+from segue.plugin_api import InvalidRequest
+from segue.plugin_api.training import Run
+from segue.plugins.transformer import train
+from segue.plugins.transformer.artifacts import load_network
+from segue.plugins.transformer.network import Inputs
+from segue.plugins.transformer.segments import Sampler
+from segue.plugins.transformer.train import TransformerSettings, TransformerTrainer
+
+from .conftest import TINY, made_piece, made_song
+
+SETTINGS = TransformerSettings(minutes=0.02, save_every=0.005, batch=512, network=TINY)
+
+
+@pytest.fixture
+def run(tmp_path):
+    for name in ("data", "artifacts", "work"):
+        (tmp_path / name).mkdir()
+    folder = tmp_path / "data" / "rock"
+    folder.mkdir()
+    for number in range(30):
+        (folder / f"{number}.mid").write_bytes(piece_to_midi(made_piece(number)))
+    return Run(tmp_path / "data", tmp_path / "artifacts", tmp_path / "work", 0, Console(quiet=True))
+
+
+def test_training_writes_a_version_and_measures_it(run):
+    report = TransformerTrainer().train(run, SETTINGS)[0]
+    assert report.rows["transformer"]["all"] > 0
+    assert {"transformer, controls not told", "unigram"} <= set(report.rows)
+    assert {path.name for path in run.artifacts.iterdir()} == {
+        "weights.safetensors", "config.json", "profiles.json", "melodies.safetensors"
+    }  # fmt: skip
+    assert load_network(run.artifacts).settings == TINY
+    assert any(path.name.startswith("events") for path in run.work.iterdir())
+
+
+def test_training_goes_on_from_its_checkpoint(run, monkeypatch):
+    TransformerTrainer().train(run, SETTINGS)
+    first = load_network(run.artifacts)
+
+    def fail(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(train, "nats", fail)  # nothing is left to train
+    TransformerTrainer().train(run, SETTINGS)
+    again = load_network(run.artifacts)
+    for name, tensor in first.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name])
+
+
+def test_a_folder_without_music_is_refused(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InvalidRequest, match="MIDI"):
+        TransformerTrainer().train(Run(tmp_path / "empty", run.artifacts, run.work, 0, run.console), SETTINGS)
+
+
+def test_batches_are_of_their_size_and_come_again():
+    songs = [made_song(seed, style) for seed in range(3) for style in ("rock", "pop_piano", "chorale")]
+    first, again = (list(Sampler(songs, 2048, 3).round(5)) for _ in range(2))
+    for (inputs, targets, families), (other, *_) in zip(first, again, strict=True):
+        assert isinstance(inputs, Inputs)
+        assert inputs.fields.shape == targets.shape
+        assert families.shape == targets.shape[:2]
+        assert inputs.fields.shape[0] * inputs.fields.shape[1] <= 2048 + 600
+        assert torch.equal(inputs.fields, other.fields)
+    told = np.concatenate([inputs.controls.numpy() for inputs, *_ in first])
+    assert 0.5 < (told > 0).mean() < 0.95

@@ -24,6 +24,7 @@ from segue.plugin_api.errors import SegueError
 from segue.plugin_api.python_model import Item, MessageModel
 from segue.plugins.score.emotion_nets import NOTES, AttentionNet, RecurrentNet, RollNet, note_tokens, piano_roll
 from segue.plugins.score.linear import LinearClassifier
+from segue.plugins.score.networks import use_one_thread
 from segue.v1 import analyze_pb2 as pb
 from segue.v1 import music_pb2
 
@@ -156,6 +157,7 @@ class EmotionModel(MessageModel[pb.AnalyzeRequest]):
 
     def load(self, artifacts: Path, device: str) -> None:
         """Read the listeners."""
+        use_one_thread()
         self._listeners = Listeners.load(artifacts)
 
     def answer(self, items: Sequence[Item[pb.AnalyzeRequest]]) -> Sequence[Message | SegueError]:

@@ -15,7 +15,7 @@ from segue.plugin_api.python_model import Item, MessageModel
 from segue.plugins.score.harmony import describe_chords, describe_key
 from segue.plugins.score.issues import find_issues
 from segue.plugins.score.melody import describe_melody
-from segue.plugins.score.networks import Networks
+from segue.plugins.score.networks import Networks, use_one_thread
 from segue.plugins.score.statistics import describe_pitch, describe_rhythm
 from segue.plugins.score.structure import describe_structure
 from segue.plugins.score.style import describe_style
@@ -108,6 +108,7 @@ class ScoreModel(MessageModel[pb.AnalyzeRequest]):
 
     def load(self, artifacts: Path, device: str) -> None:
         """Read the networks."""
+        use_one_thread()
         self._networks = Networks.load(artifacts)
 
     def answer(self, items: Sequence[Item[pb.AnalyzeRequest]]) -> Sequence[Message | SegueError]:

@@ -1,0 +1,79 @@
+"""Four bars of a band as a piano roll: five tracks, sixteenths, four octaves each, and two layers.
+
+The first layer marks where a note begins, the second where it sounds; so a repeated note is not taken for a held one,
+as it is in a roll of one layer. Everything is in C major or A minor.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+BARS, BAR, PER_BEAT = 4, 16, 4
+STEPS: Final = BARS * BAR
+PITCHES: Final = 48
+ONSET, SOUND = 0, 1
+
+
+class TrackKind(NamedTuple):
+    """A track: its name, General MIDI program, lowest MIDI number of its roll, and how many notes may sound at once."""
+
+    name: str
+    program: int
+    lowest: int
+    voices: int
+    velocity: int
+
+
+TRACKS: Final = (
+    TrackKind("Drums", 0, 35, PITCHES, 84),
+    TrackKind("Bass", 33, 24, 1, 84),
+    TrackKind("Chords", 0, 43, 6, 64),
+    TrackKind("Melody", 73, 48, 1, 92),
+    TrackKind("Pad", 48, 43, 6, 56),
+)
+DRUMS, BASS, CHORDS, MELODY, PAD = range(len(TRACKS))
+SHAPE: Final = (len(TRACKS), STEPS, PITCHES, 2)
+
+
+def to_roll(notes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Draw notes.
+
+    Parameters
+    ----------
+    notes : ndarray of int, shape (notes, 4)
+        Track, begin and end in sixteenths, MIDI number. What begins outside the four bars is left out; a pitch outside
+        a track's four octaves is moved by octaves, a drum outside them left out.
+
+    Returns
+    -------
+    ndarray of bool, shape ``SHAPE``
+    """
+    roll = np.zeros(SHAPE, bool)
+    for track, begin, end, pitch in notes[np.argsort(notes[:, 1], kind="stable")]:
+        row = pitch - TRACKS[track].lowest
+        if track != DRUMS:
+            row += 12 * max(0, -(row // 12)) - 12 * max(0, (row - PITCHES) // 12 + 1)
+        if 0 <= begin < STEPS and 0 <= row < PITCHES:
+            roll[track, begin, row, ONSET] = True
+            roll[track, begin : max(end, begin + 1), row, SOUND] = True
+    return roll
+
+
+def to_notes(roll: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Read notes, shape (notes, 4): track, begin and end in sixteenths, MIDI number.
+
+    A note begins where the first layer says and lasts as long as the second does, or until it is struck again; in a
+    track of one voice until any other is.
+    """
+    begins = np.argwhere(roll[..., ONSET])
+    rows = []
+    for track, begin, row in begins:
+        struck = roll[track, begin + 1 :, :, ONSET]
+        over = struck.any(1) if TRACKS[track].voices == 1 else struck[:, row]
+        sounding = roll[track, begin + 1 :, row, SOUND] & ~over
+        length = 1 + (len(sounding) if sounding.all() else int(np.argmin(sounding)))
+        rows.append((track, begin, begin + length, TRACKS[track].lowest + row))
+    return np.array(rows, np.int64).reshape(-1, 4)

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+from segue.plugin_api import InvalidField
+from segue.plugins.gan.composer import Composer
+from segue.plugins.gan.network import noise_size
+from segue.plugins.gan.roll import DRUMS, TRACKS
+from segue.v1 import generate_pb2, music_pb2
+
+from .conftest import D_MINOR, G_MAJOR, ask, item, read
+
+
+@pytest.mark.parametrize(("key", "minor"), [(G_MAJOR, False), (D_MINOR, True)])
+@pytest.mark.parametrize("bars", [1, 4, 6, 16])
+def test_wishes_are_obeyed(model, key, minor, bars):
+    response = ask(model, item(key=key, tempo=90, bars=bars, style="rock"))
+    answer = response.pieces[0]
+    piece = read(answer)
+    assert (answer.bars, answer.tempo, answer.key) == (bars, 90, key)
+    assert piece.beats <= 4 * bars
+    assert [(k.tonic, k.minor) for k in piece.keys] == [(key.tonic, minor)]
+    assert {track.name for track in piece.tracks} <= {kind.name for kind in TRACKS}
+    assert response.understood[0].endswith("style rock")
+    scale = {(key.tonic + step) % 12 for step in ((0, 2, 3, 5, 7, 8, 10, 11) if minor else (0, 2, 4, 5, 7, 9, 11))}
+    assert set((piece.pitch[~piece.is_drum] % 12).tolist()) <= scale
+
+
+def test_every_change_is_reported(model):
+    answer = ask(model, item(3, bars=8, style="jazz_swing", key=G_MAJOR)).pieces[0]
+    raw = ask(
+        model, item(3, bars=8, style="jazz_swing", key=G_MAJOR, finish=generate_pb2.Finish(correct_pitch=False))
+    ).pieces[0]
+    left_out = sum(edit.kind == music_pb2.EDIT_KIND_DELETE for edit in answer.edits)
+    assert left_out == len(raw.edits)
+    moved = [edit for edit in answer.edits if edit.kind == music_pb2.EDIT_KIND_PITCH]
+    assert np.sum(np.sort(read(answer).pitch) != np.sort(read(raw).pitch)) <= len(moved) * 2
+    assert [edit.id for edit in answer.edits] == list(range(1, len(answer.edits) + 1))
+    for kind in TRACKS:
+        if kind.voices == 1:
+            piece = read(answer)
+            names = [track.name for track in piece.tracks]
+            if kind.name in names:
+                start = piece.start[piece.track == names.index(kind.name)]
+                assert len(np.unique(start)) == len(start)
+
+
+def test_same_seed_same_bytes_alone_and_in_a_full_batch(model):
+    asked = [item(seed, bars=1 + seed, count=1 + seed % 3) for seed in range(9)]
+    together = model.answer(asked)
+    for one, answer in zip(asked, together, strict=True):
+        assert ask(model, one) == answer
+    assert together[0].pieces[0].music.midi != together[1].pieces[0].music.midi
+
+
+def test_variety_says_how_far_phrases_differ(model):
+    def phrases(variety: float) -> list:
+        piece = read(ask(model, item(4, {"variety": variety}, bars=8, style="disco", key=G_MAJOR)).pieces[0])
+        columns = zip(piece.track.tolist(), piece.start.tolist(), piece.pitch.tolist(), strict=True)
+        notes = list(columns)
+        first = {note for note in notes if note[1] < 16}
+        return [first, {(track, start - 16, pitch) for track, start, pitch in notes if start >= 16}]
+
+    same, other = phrases(0.0), phrases(1.0)
+    assert same[0] == same[1]
+    assert other[0] != other[1]
+
+
+def test_styles_differ_in_what_plays(model):
+    composer = Composer(model._made)
+    noise = np.zeros((1, noise_size(model._made.generator.settings)), np.float32)
+    drums = {}
+    for style in ("disco", "hymn"):
+        roll = composer.play(noise, np.array([model._made.styles.index(style)]))[0]
+        drums[style] = int(roll[DRUMS, ..., 0].sum())
+    assert drums["disco"] > 20 > drums["hymn"]
+
+
+def test_originality_is_reported_and_limited(model):
+    pieces = ask(model, item(1, bars=16, count=8)).pieces
+    assert all(0 <= piece.originality.copied_fraction <= 1 for piece in pieces)
+    finish = generate_pb2.Finish(copied_fraction_limit=0.0)
+    again = ask(model, item(1, bars=16, count=8, finish=finish))
+    over = [number for number, piece in enumerate(again.pieces) if piece.originality.copied_fraction > 0]
+    assert [notice.subject for notice in again.notices] == [f"pieces[{number}]" for number in over]
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"theme": "rain"}, "theme"),
+        ({"style": "polka"}, "style"),
+        ({"bars": 65}, "bars"),
+        ({"instruments": [0]}, "instruments"),
+        ({"time_signature": music_pb2.TimeSignature(numerator=3, denominator=4)}, "time_signature"),
+        ({"attributes": music_pb2.Attributes(register=0.5)}, "attributes"),
+        ({"finish": generate_pb2.Finish(shape_dynamics=True)}, "finish.shape_dynamics"),
+        ({"key": music_pb2.Key(tonic=3)}, "key.mode"),
+        ({"given": [generate_pb2.GivenMusic(role=generate_pb2.GIVEN_ROLE_MOTIF)]}, "given"),
+    ],
+)
+def test_what_is_not_obeyed_is_refused_by_name(model, fields, named):
+    with pytest.raises(InvalidField) as error:
+        ask(model, item(**fields))
+    assert named in [field for field, _ in error.value.violations]

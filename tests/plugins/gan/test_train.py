@@ -1,0 +1,84 @@
+import csv
+
+import numpy as np
+import pytest
+from rich.console import Console
+from segue.music import Meter, Piece, TrackInfo, piece_to_midi
+from segue.plugin_api import InvalidRequest
+from segue.plugin_api.training import Run
+from segue.plugins.gan import report
+from segue.plugins.gan.data import read_phrases
+from segue.plugins.gan.model import GanModel
+from segue.plugins.gan.roll import BASS, CHORDS, DRUMS, MELODY, PAD
+from segue.plugins.gan.train import GanSettings, GanTrainer
+
+from .conftest import TINY, ask, item
+
+SETTINGS = GanSettings(warm_steps=2, steps=2, batch=4, critic_steps=1, network=TINY)
+
+
+def write_songs(folder, count: int) -> None:
+    """Charts of eight bars in two styles, a melody beside them."""
+    rng = np.random.default_rng(0)
+    root = folder / "style_parallel_synth"
+    rows = []
+    for style in ("rock", "hymn", "melody"):
+        (root / style).mkdir(parents=True)
+    about = {"meters": (Meter(0.0, 4, 4),)}
+    for number in range(count):
+        tune = Piece.of(np.arange(32), 1.0, 60 + rng.choice([0, 2, 4, 5, 7, 9], 32), 90, **about)
+        (root / "melody" / f"{number}.mid").write_bytes(piece_to_midi(tune))
+        beats = np.arange(32)
+        tracks = (TrackInfo("Drum", 0, True), TrackInfo("Bass", 33), TrackInfo("Chord", 0), TrackInfo("Chord-Pad", 89))
+        band = Piece.of(
+            np.concatenate([beats, beats, beats + 0.5, beats[::4]]),
+            np.repeat([0.1, 0.8, 0.4, 3.9], [32, 32, 32, 8]),
+            np.repeat([36, 36, 64, 67], [32, 32, 32, 8]),
+            80,
+            np.repeat([0, 1, 2, 3], [32, 32, 32, 8]),
+            tracks=tracks,
+            **about,
+        )
+        for style in ("rock", "hymn"):
+            chosen = band if style == "rock" else band.select(band.track > 0)
+            (root / style / f"{number}.mid").write_bytes(piece_to_midi(chosen))
+            rows.append([f"{style}/{number}.mid", style, style, number, f"Song {number}", 8, "made"])
+    with (root / "index.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["midi", "style", "genre", "chart_id", "title", "bars", "mma_groove"], *rows])
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "_EACH", 3)
+    for name in ("data", "artifacts", "work"):
+        (tmp_path / name).mkdir()
+    return Run(tmp_path / "data", tmp_path / "artifacts", tmp_path / "work", 0, Console(quiet=True))
+
+
+def test_tracks_are_told_apart_and_songs_kept_in_one_part(run):
+    write_songs(run.data, 24)
+    songs = read_phrases(run.data)
+    assert {song.part for song in songs} == {"train", "valid", "test"}
+    assert all(len({song.part for song in songs if song.tune == tune}) == 1 for tune in {s.tune for s in songs})
+    rock = next(song for song in songs if song.style == "rock")
+    assert set(rock.notes[:, 0].tolist()) == {DRUMS, BASS, CHORDS, MELODY, PAD}
+    assert len(rock.rolls) == 3
+
+
+def test_training_writes_a_version_that_composes_and_is_measured(run):
+    write_songs(run.data, 24)
+    reports = GanTrainer().train(run, SETTINGS)
+    assert set(reports[0].rows) == {"composed", "real, test part"}
+    written = (run.artifacts / "weights.safetensors").read_bytes()
+    model = GanModel()
+    model.load(run.artifacts, "cpu")
+    assert ask(model, item(bars=4, style="rock")).pieces[0].bars == 4
+    again = GanTrainer().evaluate(run.data, run.artifacts, run.console)
+    assert again[0].rows == reports[0].rows
+    GanTrainer().train(run, SETTINGS)
+    assert (run.artifacts / "weights.safetensors").read_bytes() == written
+
+
+def test_too_little_data_is_refused(run):
+    with pytest.raises(InvalidRequest, match="style_parallel_synth"):
+        GanTrainer().train(run, SETTINGS)

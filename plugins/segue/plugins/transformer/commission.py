@@ -54,7 +54,7 @@ _SLIDERS: Final = {
     "register": "register",
     "loudness": "loudness",
 }
-_QUADRANTS: Final = {1: (0.65, 0.65), 2: (-0.65, 0.65), 3: (-0.65, -0.65), 4: (0.65, -0.65)}
+_QUADRANTS: Final = {1: (0.8, 0.9), 2: (-0.8, 0.9), 3: (-0.8, -0.9), 4: (0.8, -0.9)}
 _RANGES: Final = {
     0: (21, 108), 1: (48, 103), 2: (24, 96), 3: (38, 88), 4: (26, 67), 5: (36, 100), 6: (36, 96), 7: (34, 88),
     8: (44, 92), 9: (55, 100), 10: (24, 103), 11: (24, 103), 12: (24, 103), 13: (36, 96), 14: (36, 96), 15: (24, 103),
@@ -221,7 +221,7 @@ def read_request(
         temperature=float(options["temperature"]),
         top_p=float(options["top_p"]),
         guidance=float(options["guidance"]),
-        asked=Tilt(**{name: getattr(figures, name) + (shift if name == "register" else 0) for name in wishes.sliders}),
+        asked=_steered(wishes, figures, shift),
     )
     tempo = wishes.tempo if wishes.tempo is not None else float(np.rint(np.exp(figures.tempo)))
     return Commission(
@@ -338,6 +338,12 @@ def _figures(wishes: Wishes, profile: Profile, style: Sequence[Profile], minor: 
     if wishes.tempo is not None:
         asked["tempo"] = float(np.log(wishes.tempo))
     return towards(figures._replace(**asked), minor, wishes.valence, wishes.arousal, frozenset(asked))
+
+
+def _steered(wishes: Wishes, figures: Figures, shift: int) -> Tilt:
+    """Return the figures that the piece is steered to: the sliders', and those that an arousal stands for."""
+    names = {*wishes.sliders, *(() if wishes.arousal is None else ("density", "loudness"))}
+    return Tilt(**{name: getattr(figures, name) + (shift if name == "register" else 0) for name in names})
 
 
 def _ensemble(

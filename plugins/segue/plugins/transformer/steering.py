@@ -47,10 +47,12 @@ class Tilt(NamedTuple):
 
 UPRIGHT: Final = Tilt()
 """No tilt."""
-_GAIN: Final = Tilt(density=5.0, polyphony=1.0, register=0.05, loudness=0.04)
-_SUM_GAIN: Final = Tilt(density=1.5, polyphony=0.3, register=0.025, loudness=0.03)
-_MOST: Final = Tilt(density=10.0, polyphony=1.5, register=0.4, loudness=0.25)
-_LOG_LENGTHS: Final = np.r_[0.0, np.log(LENGTHS / GRID)]
+_GAIN: Final = Tilt(density=5.0, polyphony=1.5, register=0.05, loudness=0.04)
+_SUM_GAIN: Final = Tilt(density=1.5, polyphony=0.4, register=0.025, loudness=0.03)
+_MOST: Final = Tilt(density=10.0, polyphony=2.0, register=0.4, loudness=0.25)
+_LEAST: Final = _MOST._replace(density=2.5)  # more would empty whole bars
+_LONGEST_AHEAD: Final = 2 * GRID
+_LOG_LENGTHS: Final = np.r_[0.0, np.log(np.minimum(LENGTHS / GRID, 2.0))]
 _PITCHES: Final = np.r_[0.0, np.arange(128) - 60.0, np.zeros(FIELD_SIZES[PITCH] - 129)]
 _VELOCITIES: Final = np.arange(FIELD_SIZES[VELOCITY]) * 10.0
 
@@ -69,10 +71,10 @@ def corrected(missed: Tilt, asked: Tilt, written: Elements, rules: Rules) -> tup
     tilt, sums = {}, {}
     for name, wish in asked._asdict().items():
         if wish is not None:
-            error, most = wish - getattr(seen, name), getattr(_MOST, name)
+            error = wish - getattr(seen, name)
             sums[name] = (getattr(missed, name) or 0.0) + error
             pushed = getattr(_GAIN, name) * error + getattr(_SUM_GAIN, name) * sums[name]
-            tilt[name] = float(np.clip(pushed, -most, most))
+            tilt[name] = float(np.clip(pushed, -getattr(_LEAST, name), getattr(_MOST, name)))
     return Tilt(**tilt), Tilt(**sums)
 
 
@@ -80,7 +82,7 @@ def tilted(scores: NDArray[np.float64], field: int, tilt: Tilt, at: Place, rules
     """Return the scores of a field, shape (values,), tilted."""
     if field == PLACE and (tilt.density is not None or tilt.polyphony is not None):
         ahead = np.arange(len(scores)) - FIRST_PLACE - max(at.place, 0)
-        ahead[BAR] = rules.steps - max(at.place, 0)
+        ahead[BAR] = min(rules.steps - max(at.place, 0), _LONGEST_AHEAD)
         scores = scores - (tilt.density or 0.0) * np.maximum(ahead, 0) / GRID
         if at.place >= 0:
             scores[FIRST_PLACE + at.place] += (tilt.polyphony or 0.0) - (tilt.density or 0.0)

@@ -31,7 +31,7 @@ from segue.v1 import music_pb2
 
 _COUNTS: Final = (30, 0, 0, 20)
 """Of the packs whose labels of keys can be trusted."""
-_SECONDS: Final = 30.0
+_SECONDS: Final = 90.0
 _HEARD: Final = (pb.ASPECT_TEMPO, pb.ASPECT_TRANSCRIPTION)
 _OCTAVES: Final = (0.5, 2.0, 1 / 3, 3.0)
 _RULE: Final = (0.5, 0.3, 11, 11)

@@ -21,7 +21,7 @@ from segue.plugins.audio.learning import learn_notes, learn_tempo
 from segue.plugins.audio.transcriber import Transcriber
 
 _SECONDS: Final = 45.0
-_COUNTS: Final = (80, 50, 60, 0)
+_COUNTS: Final = (160, 50, 60, 0)
 _TAGGER: Final = ("MSD_musicnn.onnx", "MSD_musicnn.labels.json")
 
 

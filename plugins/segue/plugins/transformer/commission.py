@@ -306,7 +306,7 @@ def _profile(
     style = wishes.style or ("" if wishes.families else DEFAULT_STYLE if DEFAULT_STYLE in profiles else "")
     choices = [(profile, name) for name, own in profiles.items() for profile in own if style in ("", name)]
     far = np.array([_distance(wishes, profile) for profile, _ in choices])
-    nearest = np.argsort(far, kind="stable")[:_NEAREST]
+    nearest = np.flatnonzero(far <= np.sort(far)[:_NEAREST][-1])
     return choices[int(nearest[int(rng.integers(len(nearest)))])]
 
 

@@ -57,3 +57,7 @@ async def test_the_probe_is_answered_and_looked_at(call):
 
 def test_the_hook_registers_it():
     assert [algorithm.name for algorithm in plugin.register_algorithms()] == ["lyrics"]
+
+
+def test_lines_of_one_length_may_be_a_number():
+    assert LyricsOptions(syllables=7.0).syllables == "7"

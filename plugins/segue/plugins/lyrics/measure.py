@@ -17,6 +17,7 @@ from segue.plugins.lyrics.artifacts import Artifacts
 from segue.plugins.lyrics.corpus import Corpus, Line, part_of
 from segue.plugins.lyrics.learning import nats
 from segue.plugins.lyrics.phrases import Phrase, find_phrases
+from segue.plugins.lyrics.plugin import LyricsOptions
 from segue.plugins.lyrics.poet import Order, Poet, Verse
 from segue.plugins.lyrics.present import COPIED
 from segue.plugins.lyrics.pronounce import sound
@@ -109,10 +110,12 @@ def verses(artifacts: Artifacts, corpus: Corpus, data: Path) -> Report:
     melodies = read_melodies(data / MELODIES)
     written: list[tuple[Order, list[Line]]] = []
     plain: list[tuple[Order, list[Line]]] = []
+    usual = LyricsOptions()
     for number, phrases in enumerate(melodies):
         scheme = _SCHEMES[number % len(_SCHEMES)]
         letters = "".join(chr(ord(scheme[at % 4]) + 3 * (at // 4)) for at in range(len(phrases)))
-        order = Order(phrases, letters, np.zeros(len(poet.vocabulary), np.float32), 0.8, 0.92, 5)
+        favour = np.zeros(len(poet.vocabulary), np.float32)
+        order = Order(phrases, letters, favour, usual.temperature, usual.top_p, usual.copied_words)
         written.append((order, write(poet, order, number)))
         if number < _UNWEIGHED:
             flat = replace(order, phrases=[replace(p, strengths=np.zeros_like(p.strengths)) for p in phrases])

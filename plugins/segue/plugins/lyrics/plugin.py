@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from segue.plugin_api import Algorithm, Call, Options, StreamingGenerator, hookimpl, message_model
 from segue.v1 import generate_pb2
 
@@ -25,7 +25,7 @@ class LyricsOptions(Options):
         default=0.92, ge=0.1, le=1.0, description="Words are drawn from the likeliest that share this probability."
     )
     copied_words: int = Field(
-        default=5, ge=3, le=12, description="Longest run of words in common with a training text that is let through."
+        default=4, ge=3, le=12, description="Longest run of words in common with a training text that is let through."
     )
     lines: int = Field(
         default=0,
@@ -39,6 +39,11 @@ class LyricsOptions(Options):
         pattern=r"(\d{1,2}( \d{1,2})*)?",
         description="Syllables of its lines, again and again, e.g. '8 6 8 6', the default.",
     )
+
+    @field_validator("syllables", mode="before")
+    @classmethod
+    def _of_one_length(cls, value: Any) -> Any:
+        return f"{value:g}" if isinstance(value, int | float) else value
 
 
 class Lyrics(StreamingGenerator):

@@ -24,7 +24,7 @@ class LyricsSettings(FitSettings):
     """Settings of the trainer; the defaults remake the shipped weights on a CPU."""
 
     verse_lines: int = Field(
-        default=80_000, ge=0, description="Lines of verse to learn from, where there is a file of verse."
+        default=250_000, ge=0, description="Lines of verse to learn from, where there is a file of verse."
     )
     vocabulary: int = Field(default=7000, ge=10, description="Most words the model knows.")
     batch: int = Field(default=64, ge=1, description="Texts read side by side.")

@@ -10,6 +10,19 @@ from segue.server.plugins import load_plugins
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+HEADLINES = {
+    "ndcg@20": "NDCG@20",
+    "hr@10": "HR@10, next track",
+    "nats_per_note": "nats per note",
+    "EB": "share of empty bars",
+    "all": "nats per note",
+    "events": "share of events restored",
+    "onsets restored": "share of onsets restored",
+    "main weighted": "key, weighted",
+    "weighted": "key, weighted",
+    "quadrant": "accuracy of the quadrant",
+}
+"""Figures that stand for a table, and what README calls them."""
 
 
 def shipped():
@@ -35,15 +48,13 @@ def algorithms():
 
 
 def figures():
-    rows = ["| measured again by | figures on held-out data, baselines beside |", "|---|---|"]
+    rows = ["| algorithm | figure | on held-out data, baselines beside |", "|---|---|---|"]
     for _, algorithm in shipped():
         for report in card(algorithm).get("reports", [])[:1]:
-            lines = [
-                f"**{row}** " + ", ".join(f"{metric} {value:.3g}" for metric, value in metrics.items())
-                for row, metrics in report["rows"].items()
-            ]
-            command = f"`segue train {algorithm.name} --data DATA --evaluate`"
-            rows.append(f"| {command} | {report['protocol']}<br>{'<br>'.join(lines)} |")
+            metrics = next(iter(report["rows"].values()))
+            figure = next((name for name in HEADLINES if name in metrics), next(iter(metrics)))
+            found = [f"{row} {values[figure]:.3g}" for row, values in report["rows"].items() if figure in values]
+            rows.append(f"| `{algorithm.name}` | {HEADLINES.get(figure, figure)} | {'; '.join(found)} |")
     return "\n".join(rows) + "\n"
 
 

@@ -31,3 +31,9 @@ def test_the_proxies_have_the_signs_of_the_literature():
     calm = proxies(4.2, 0.0, 60.0, 60.0, minor=True)
     wild = proxies(5.0, 1.0, 60.0, 100.0, minor=False)
     assert np.all(np.array(wild) > np.array(calm))
+
+
+def test_what_is_sad_enough_already_is_not_lifted():
+    slow = FIGURES._replace(tempo=3.9)
+    moved = towards(slow, True, -0.3, -0.3, frozenset({"tempo"}))
+    assert (moved.register, moved.density, moved.loudness) == (slow.register, slow.density, slow.loudness)

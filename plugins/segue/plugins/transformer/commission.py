@@ -221,7 +221,7 @@ def read_request(
         temperature=float(options["temperature"]),
         top_p=float(options["top_p"]),
         guidance=float(options["guidance"]),
-        asked=_steered(wishes, figures, shift),
+        asked=_steered(wishes, figures, shift, alone=given is None and drums.count(False) == 1),
     )
     tempo = wishes.tempo if wishes.tempo is not None else float(np.rint(np.exp(figures.tempo)))
     return Commission(
@@ -340,9 +340,13 @@ def _figures(wishes: Wishes, profile: Profile, style: Sequence[Profile], minor: 
     return towards(figures._replace(**asked), minor, wishes.valence, wishes.arousal, frozenset(asked))
 
 
-def _steered(wishes: Wishes, figures: Figures, shift: int) -> Tilt:
-    """Return the figures that the piece is steered to: the sliders', and those that an arousal stands for."""
+def _steered(wishes: Wishes, figures: Figures, shift: int, *, alone: bool) -> Tilt:
+    """Return the figures that the piece is steered to: the sliders', those that an arousal stands for, and register.
+
+    Left alone, a new piece for one pitched instrument climbs out of the register that it was told; others keep theirs.
+    """
     names = {*wishes.sliders, *(() if wishes.arousal is None else ("density", "loudness"))}
+    names |= {"register"} if alone else set()
     return Tilt(**{name: getattr(figures, name) + (shift if name == "register" else 0) for name in names})
 
 

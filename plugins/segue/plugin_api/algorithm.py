@@ -6,12 +6,13 @@ everything with arithmetic in it runs in the model half (``segue.plugin_api.pyth
 
 from __future__ import annotations
 
+import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from google.protobuf.message import Message
 from pydantic import BaseModel, ConfigDict
@@ -19,6 +20,9 @@ from segue.plugin_api.model_spec import ModelSpec
 from segue.v1 import analyze_pb2, catalog_pb2, generate_pb2, listening_pb2, recommend_pb2, transfer_pb2
 
 MessageT = TypeVar("MessageT", bound=Message)
+
+_SEED_STEP: Final = 0x9E3779B9
+"""Odd, so that the seeds of pieces that are asked for together differ."""
 
 
 class Options(BaseModel):
@@ -178,13 +182,36 @@ class Generator(Algorithm):
 
 
 class StreamingGenerator(Generator):
-    """Answers Generate and GenerateStream."""
+    """Answers Generate and GenerateStream.
 
-    @abstractmethod
-    def generate_stream(
+    As it stands, its one model does the work: a streaming ``message_model`` that takes a ``GenerateRequest`` and gives
+    ``GenerateStreamResponse``s.
+    """
+
+    async def generate(self, request: generate_pb2.GenerateRequest, call: Call) -> generate_pb2.GenerateResponse:
+        """Compose pieces side by side; the first is the one that a request for one piece gives."""
+        seeds = [(call.seed + index * _SEED_STEP) % 2**32 for index in range(max(request.count, 1))]
+        answers = await asyncio.gather(*(self._whole(request, replace(call, seed=seed)) for seed in seeds))
+        response = answers[0]
+        for answer in answers[1:]:
+            response.pieces.extend(answer.pieces)
+            response.understood.extend(text for text in answer.understood if text not in response.understood)
+            response.notices.extend(notice for notice in answer.notices if notice not in response.notices)
+        return response
+
+    async def _whole(self, request: generate_pb2.GenerateRequest, call: Call) -> generate_pb2.GenerateResponse:
+        response = generate_pb2.GenerateResponse()
+        async for message in self.generate_stream(request, call):
+            if message.HasField("complete"):
+                response = message.complete
+        return response
+
+    async def generate_stream(
         self, request: generate_pb2.GenerateRequest, call: Call
     ) -> AsyncIterator[generate_pb2.GenerateStreamResponse]:
         """Compose one piece, bar by bar; the last message is the complete piece."""
+        async for message in call.messages(self.models[0].name, request, generate_pb2.GenerateStreamResponse):
+            yield message
 
 
 class Transferrer(Algorithm):

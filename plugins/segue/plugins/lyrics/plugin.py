@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
-from segue.plugin_api import Algorithm, Call, Options, StreamingGenerator, hookimpl, message_model
+from segue.plugin_api import Algorithm, Options, StreamingGenerator, hookimpl, message_model
 from segue.v1 import generate_pb2
 
 MODEL = "lyrics"
-_SEED_STEP = 0x9E3779B9
-"""Odd, so that the seeds of verses that are asked for together differ."""
 
 
 class LyricsOptions(Options):
@@ -64,30 +60,6 @@ class Lyrics(StreamingGenerator):
     Options = LyricsOptions
     limits: ClassVar[Mapping[str, float]] = {"lines": 64, "notes": 800, "bars": 512, "pieces": 64, "given": 1}
     trainer = "segue.plugins.lyrics.train:LyricsTrainer"
-
-    async def generate(self, request: generate_pb2.GenerateRequest, call: Call) -> generate_pb2.GenerateResponse:
-        """Write verses side by side; the first is the one that a request for one verse gives."""
-        seeds = [(call.seed + index * _SEED_STEP) % 2**32 for index in range(max(request.count, 1))]
-        answers = await asyncio.gather(*(self._write(request, replace(call, seed=seed)) for seed in seeds))
-        response = answers[0]
-        for answer in answers[1:]:
-            response.pieces.extend(answer.pieces)
-            response.notices.extend(notice for notice in answer.notices if notice not in response.notices)
-        return response
-
-    async def generate_stream(
-        self, request: generate_pb2.GenerateRequest, call: Call
-    ) -> AsyncIterator[generate_pb2.GenerateStreamResponse]:
-        """Write one verse and yield the bars of each line with their words as it is complete."""
-        async for message in call.messages(MODEL, request, generate_pb2.GenerateStreamResponse):
-            yield message
-
-    async def _write(self, request: generate_pb2.GenerateRequest, call: Call) -> generate_pb2.GenerateResponse:
-        response = generate_pb2.GenerateResponse()
-        async for message in self.generate_stream(request, call):
-            if message.HasField("complete"):
-                response = message.complete
-        return response
 
     def probe(self) -> generate_pb2.GenerateRequest:
         """Ask for two lines that rhyme."""

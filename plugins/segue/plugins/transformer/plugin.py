@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
-from segue.plugin_api import Algorithm, Call, Options, StreamingGenerator, hookimpl, message_model
+from segue.plugin_api import Algorithm, Options, StreamingGenerator, hookimpl, message_model
 from segue.v1 import generate_pb2, music_pb2
 
 MODEL = "transformer"
-_SEED_STEP = 0x9E3779B9
-"""Odd, so that the seeds of pieces that are asked for together differ."""
 
 
 class TransformerOptions(Options):
@@ -50,30 +46,6 @@ class Transformer(StreamingGenerator):
     Options = TransformerOptions
     limits: ClassVar[Mapping[str, float]] = {"bars": 64, "pieces": 64, "given": 1}
     trainer = "segue.plugins.transformer.train:TransformerTrainer"
-
-    async def generate(self, request: generate_pb2.GenerateRequest, call: Call) -> generate_pb2.GenerateResponse:
-        """Compose pieces side by side; the first is the one that a request for one piece gives."""
-        seeds = [(call.seed + index * _SEED_STEP) % 2**32 for index in range(max(request.count, 1))]
-        answers = await asyncio.gather(*(self._compose(request, replace(call, seed=seed)) for seed in seeds))
-        response = answers[0]
-        for answer in answers[1:]:
-            response.pieces.extend(answer.pieces)
-            response.understood.extend(text for text in answer.understood if text not in response.understood)
-        return response
-
-    async def generate_stream(
-        self, request: generate_pb2.GenerateRequest, call: Call
-    ) -> AsyncIterator[generate_pb2.GenerateStreamResponse]:
-        """Compose one piece and yield each bar as it is complete."""
-        async for message in call.messages(MODEL, request, generate_pb2.GenerateStreamResponse):
-            yield message
-
-    async def _compose(self, request: generate_pb2.GenerateRequest, call: Call) -> generate_pb2.GenerateResponse:
-        response = generate_pb2.GenerateResponse()
-        async for message in self.generate_stream(request, call):
-            if message.HasField("complete"):
-                response = message.complete
-        return response
 
     def probe(self) -> generate_pb2.GenerateRequest:
         """Ask for one bar of a chorale in G major."""

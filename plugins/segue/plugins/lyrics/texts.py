@@ -63,7 +63,7 @@ class Texts:
     def load(cls, folder: Path) -> Texts:
         """Read what ``save`` wrote."""
         with np.load(folder / TEXTS) as packed:
-            return cls(packed["tokens"], [str(packed["names"][number]) for number in packed["which"]])
+            return cls(packed["tokens"], packed["names"][packed["which"]].tolist())
 
     def runs(self, words: Sequence[int]) -> list[Run]:
         """Return the longest copied run that begins at each word, as far as it has four words or more."""

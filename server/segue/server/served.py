@@ -176,8 +176,8 @@ class CallModels:
             yield output.tensors
 
     def lineage(self) -> list[lineage_pb2.ModelLineage]:
-        """Return the parts of the models that took part."""
-        return [self._model(name).lineage(version) for name, version in self.used.items()]
+        """Return the parts of the models that took part, in the algorithm's order."""
+        return [model.lineage(self.used[name]) for name, model in self._served.models.items() if name in self.used]
 
     def _left(self) -> float:
         return max(self._deadline - time.monotonic(), 0.001)

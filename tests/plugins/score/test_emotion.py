@@ -132,10 +132,15 @@ def test_a_bad_item_fails_alone(emotion):
     assert isinstance(answers[1], Exception)
 
 
-def test_the_probe_is_answered(emotion):
+def test_the_probe_is_answered_by_both_models(emotion, model):
     algorithm = EmotionAnalyzer()
-    algorithm.check_probe(emotion.answer([Item(algorithm.probe(), {}, 0)])[0])
+    about = Call(EmotionAnalyzer.Options(), 0, InProcess(emotion=emotion, score=model), None)
+    answer = asyncio.run(algorithm.analyze(algorithm.probe(), about))
+    algorithm.check_probe(answer)
+    answer.ClearField("emotion")
     with pytest.raises(ValueError, match="probabilities"):
+        algorithm.check_probe(answer)
+    with pytest.raises(ValueError, match="A minor"):
         algorithm.check_probe(pb.AnalyzeResponse())
 
 

@@ -97,14 +97,14 @@ class EmotionAnalyzer(Analyzer):
         return response
 
     def probe(self) -> analyze_pb2.AnalyzeRequest:
-        """Ask for the emotion of a cadence."""
+        """Ask for the emotion of a cadence, and for what ``score`` is asked."""
         request = ScoreAnalyzer().probe()
-        del request.aspects[:]
         request.aspects.append(analyze_pb2.ASPECT_EMOTION)
         return request
 
     def check_probe(self, response: analyze_pb2.AnalyzeResponse) -> None:
-        """Want four probabilities that add to 1, and the quadrant that they say."""
+        """Want what ``score`` must find, four probabilities that add to 1, and the quadrant that they say."""
+        ScoreAnalyzer().check_probe(response)
         emotion = response.emotion.overall
         shares = list(emotion.probabilities)
         if len(shares) != 4 or not abs(sum(shares) - 1) < 1e-3:

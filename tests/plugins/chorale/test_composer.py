@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from segue.plugin_api.sampling import draw_tokens
 from segue.plugins.chorale.composer import Composer, Plan
 from segue.plugins.chorale.data import Chorale, Draw, collate
 from segue.plugins.chorale.frames import MAJOR, PITCHES, START, bar_class, remaining_class, to_frames
 from segue.plugins.chorale.measure import nats
 from segue.plugins.chorale.metre import Metre
 from segue.plugins.chorale.network import CLASSES
-from segue.plugins.chorale.voice_leading import draw_tokens
 
 
 def plan(frames: int = 32, seed: int = 0, given: np.ndarray | None = None, **fields) -> Plan:

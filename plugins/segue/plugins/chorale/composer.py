@@ -14,6 +14,7 @@ from typing import Final, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from segue.plugin_api.sampling import draw_tokens
 from segue.plugins.chorale import memory
 from segue.plugins.chorale.features import (
     FRAME_SIZES,
@@ -27,7 +28,7 @@ from segue.plugins.chorale.features import (
 )
 from segue.plugins.chorale.frames import MINOR, NO_NOTE, ORDER, PER_BEAT, START
 from segue.plugins.chorale.network import FeatureSum, Network, combine
-from segue.plugins.chorale.voice_leading import Before, draw_tokens, permitted_tokens, reluctance
+from segue.plugins.chorale.voice_leading import Before, permitted_tokens, reluctance
 from torch import Tensor
 
 ROWS: Final = 8

@@ -90,37 +90,3 @@ def parallel_tokens(voice: int, before: Before) -> NDArray[np.bool_]:
     again = (now[..., None] - _PITCH) * side[:, None] % 12 == interval[..., None]
     together = np.sign(_PITCH - own)[:, None] == np.sign(now - last)[..., None]
     return np.asarray((perfect[..., None] & again & together).any(1))
-
-
-def draw_tokens(
-    scores: NDArray[np.float64],
-    permitted: NDArray[np.bool_],
-    temperature: NDArray[np.float64],
-    top_p: NDArray[np.float64],
-    draws: NDArray[np.float64],
-) -> NDArray[np.int64]:
-    """Draw one token a row from the likeliest ones that together hold the share ``top_p`` [1]_.
-
-    Parameters
-    ----------
-    scores, permitted
-        Shape (rows, tokens).
-    temperature, top_p
-        Shape (rows, 1).
-    draws
-        Numbers in [0, 1), shape (rows,).
-
-    References
-    ----------
-    .. [1] A. Holtzman et al., "The Curious Case of Neural Text Degeneration", ICLR 2020.
-    """
-    scaled = np.where(permitted, scores, -np.inf) / temperature
-    p = np.exp(scaled - scaled.max(1, keepdims=True))
-    order = np.argsort(-p, 1, kind="stable")
-    p = np.take_along_axis(p, order, 1)
-    total = np.cumsum(p, 1)
-    total /= total[:, -1:]
-    kept = total - p / p.sum(1, keepdims=True) < top_p
-    mass = (total * kept).max(1)
-    place = (total <= (draws * mass)[:, None]).sum(1)
-    return np.take_along_axis(order, np.minimum(place, kept.sum(1) - 1)[:, None], 1)[:, 0]

@@ -16,6 +16,7 @@ from typing import Final, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from segue.plugin_api.sampling import draw_tokens
 from segue.plugins.transformer import grammar
 from segue.plugins.transformer.elements import BAR, FIELD_SIZES, PLACE, SLOT, Elements
 from segue.plugins.transformer.grammar import Place, Rules
@@ -294,7 +295,7 @@ class _Draw:
         for row, state in enumerate(self._before):
             if self._chosen[row, PLACE] != BAR:
                 guided[row] = tilted(guided[row], field, state.tilt, state.at, state.plan.rules)
-        picked = draw(guided, permitted, self._temperature, self._top_p, self._draws[:, field])
+        picked = draw_tokens(guided, permitted, self._temperature, self._top_p, self._draws[:, field])
         top = told.max(1)
         log_p = told[np.arange(len(told)), picked] - top - np.log(np.exp(told - top[:, None]).sum(1))
         self._chosen[:, field] = picked
@@ -354,41 +355,6 @@ class _Draw:
                 )
             )
         return found
-
-
-def draw(
-    scores: NDArray[np.float64],
-    permitted: NDArray[np.bool_],
-    temperature: NDArray[np.float64],
-    top_p: NDArray[np.float64],
-    draws: NDArray[np.float64],
-) -> NDArray[np.int64]:
-    """Draw one value a row from the likeliest permitted ones that together hold the share ``top_p`` [1]_.
-
-    Parameters
-    ----------
-    scores, permitted
-        Shape (rows, values); each row permits at least one.
-    temperature, top_p
-        Shape (rows, 1).
-    draws
-        Numbers in [0, 1), shape (rows,).
-
-    References
-    ----------
-    .. [1] A. Holtzman et al., "The Curious Case of Neural Text Degeneration", ICLR 2020.
-    """
-    scaled = np.where(permitted, scores, -np.inf) / temperature
-    p = np.exp(scaled - scaled.max(1, keepdims=True))
-    order = np.argsort(-p, 1, kind="stable")
-    p = np.take_along_axis(p, order, 1)
-    total = np.cumsum(p, 1)
-    before = (total - p) / total[:, -1:]
-    p = np.where(before < top_p, p, 0.0)
-    total = np.cumsum(p, 1)
-    index = (total <= draws[:, None] * total[:, -1:]).sum(1)
-    index = np.minimum(index, (p > 0).sum(1) - 1)
-    return np.take_along_axis(order, index[:, None], 1)[:, 0]
 
 
 def _told(plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

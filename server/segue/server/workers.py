@@ -98,10 +98,12 @@ async def _work(settings: Settings, index: int, repository: str | None) -> None:
     while not stop.is_set() and os.getppid() == parent and not (starting.done() and starting.exception()):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 1.0)
-    if not starting.done():
+    if starting.done():
+        await starting
+        await server.stop()
+    else:
         starting.cancel()
-    await starting
-    await server.stop()
+        await asyncio.wait([starting])
 
 
 def main() -> None:

@@ -254,8 +254,10 @@ async def test_retries_end(make_client, fake):
 
 async def test_a_pause_that_outlives_the_deadline_is_not_made(client, fake):
     fake.outcomes["Recommend"] += [fake.Failure(BUSY, "ALGORITHM_UNAVAILABLE", retry_after=30)] * 2
+    started = time.monotonic()
     with pytest.raises(Unavailable):
         await client.recommend(listener_id="a", timeout=1)
+    assert time.monotonic() - started < 0.9
     assert len(fake.calls("Recommend")) == 1
 
 
@@ -275,12 +277,12 @@ async def test_rolling_back_is_never_tried_twice(client, fake):
 
 
 async def test_the_timeout_is_told_and_kept(make_client, fake, midi):
-    fake.outcomes["Analyze"].append(lambda request, context: time.sleep(3) or fake.canned["Analyze"])
+    fake.outcomes["Analyze"].append(lambda request, context: time.sleep(0.6) or fake.canned["Analyze"])
     client = make_client(timeout=7)
     started = time.monotonic()
     with pytest.raises(DeadlineExceeded, match=r"within 0\.3 s"):
         await client.analyze(midi, timeout=0.3)
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 0.55
     await client.plugins()
     assert 6 < fake.calls("ListPlugins")[0].seconds < 7.5
     with pytest.raises(InvalidField, match="leaves no time"):

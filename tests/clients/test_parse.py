@@ -1,5 +1,6 @@
 """What people write, as messages."""
 
+import pretty_midi
 import pytest
 from segue.client import (
     InvalidField,
@@ -79,7 +80,6 @@ def test_what_is_no_instrument(text):
 
 
 def test_general_midi_has_128_programs():
-    pretty_midi = pytest.importorskip("pretty_midi")
     assert len(PROGRAM_NAMES) == len(set(PROGRAM_NAMES)) == 128
     assert PROGRAM_NAMES[0] == pretty_midi.program_to_instrument_name(0)
     letters = [name.lower().replace("-", " ") for name in PROGRAM_NAMES]

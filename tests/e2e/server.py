@@ -50,7 +50,7 @@ class Server:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, seconds: float = 240.0) -> "Server":
+    def start(self, seconds: float = 90.0) -> "Server":
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 self._command, env=self._environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL

@@ -172,7 +172,7 @@ def test_a_million_notes_are_refused_in_bounded_time():
     began = time.perf_counter()
     with pytest.raises(InvalidMusic, match=r"notes|events"):
         midi_to_piece(data)
-    assert time.perf_counter() - began < 60
+    assert time.perf_counter() - began < 20
 
 
 def test_a_file_full_of_controllers_is_bounded():

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music import Piece
+from segue.music.piece import Piece
 
 _MOST_VOICES: Final = 8
 _ALONE: Final = 0.98

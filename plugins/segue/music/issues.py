@@ -17,7 +17,7 @@ from segue.music.piece import Piece
 from segue.music.playability import unplayable
 from segue.music.reading import Reading
 from segue.music.rhythm import grid_deviation, place_onsets
-from segue.music.theory import chord_pitch_classes, key_name, scale, spell
+from segue.music.theory import NO_CHORD, chord_pitch_classes, key_name, scale, spell
 from segue.music.voices import crossings, parallels
 from segue.v1 import analyze_pb2 as pb
 
@@ -98,22 +98,34 @@ def _stuck(reading: Reading) -> Iterator[Finding]:
 
 
 def _out_of_key(reading: Reading) -> Iterator[Finding]:
-    """Pitches outside the local scale and the chord that are neither reached nor left by step."""
     piece = reading.pitched
-    if not len(piece):
-        return
-    keys, chords = reading.key_at(piece.start), reading.chord_at(piece.start)
-    in_key = np.array([[pc in scale(key) for pc in range(12)] for key in range(24)])
-    outside = ~in_key[keys, piece.pitch % 12]
-    resolved = _moves_by_step(piece)
-    for note in np.flatnonzero(outside & ~resolved).tolist():
-        name, key = int(piece.pitch[note] % 12), int(keys[note])
-        if name in chord_pitch_classes(int(chords[note])):
-            continue
+    for note in off_key(piece, reading).tolist():
+        name, key = int(piece.pitch[note] % 12), int(reading.key_at(piece.start[note : note + 1])[0])
         below, above = ((name + step) % 12 for step in (-1, 1))
         near = [spell(pc, key) for pc in (below, above) if pc in scale(key)]
         text = f"{spell(name, key)} is outside {key_name(key)} and the chord, and leads nowhere by step."
         yield Finding(*_note(piece, note), pb.SEVERITY_WARNING, text, f"Try {' or '.join(near)} instead.")
+
+
+def off_key(piece: Piece, reading: Reading) -> NDArray[np.int64]:
+    """Find pitches outside the local scale and the chord that are neither reached nor left by step.
+
+    Parameters
+    ----------
+    piece
+        Notes without drums.
+    reading
+        What tells keys and chords: of the same piece, or of a better version of it.
+    """
+    if not len(piece):
+        return np.zeros(0, np.int64)
+    keys, chords, names = reading.key_at(piece.start), reading.chord_at(piece.start), piece.pitch % 12
+    strange = ~_SCALES[keys, names] & ~_CHORDS[chords, names] & ~_moves_by_step(piece)
+    return np.flatnonzero(strange)
+
+
+_SCALES: Final = np.array([[name in scale(key) for name in range(12)] for key in range(24)])
+_CHORDS: Final = np.array([[name in chord_pitch_classes(chord) for name in range(12)] for chord in range(NO_CHORD + 1)])
 
 
 def _moves_by_step(piece: Piece) -> NDArray[np.bool_]:
@@ -157,12 +169,12 @@ def _flat_dynamics(reading: Reading) -> Iterator[Finding]:
 
 
 def _parallels(reading: Reading) -> Iterator[Finding]:
-    for begin, end, track, text in parallels(reading.pitched):
+    for begin, end, _, track, text in parallels(reading.pitched):
         yield Finding(begin, end, track, pb.SEVERITY_WARNING, text, "Let one of the two voices move the other way.")
 
 
 def _crossings(reading: Reading) -> Iterator[Finding]:
-    for begin, end, track, text in crossings(reading.pitched):
+    for begin, end, _, track, text in crossings(reading.pitched):
         yield Finding(begin, end, track, pb.SEVERITY_INFO, text, "Exchange the notes of the two voices.")
 
 

@@ -1,0 +1,119 @@
+"""Chords that fit the melody badly, exchanged for likelier ones. Only where it is asked for.
+
+The melody is the highest line and stays. For each chord that sounds, the chords of the key are weighed: how common each
+is in the key (``segue.music.theory``), how it follows and leads by the movement of the roots, and how much of the
+melody's time above it lies on its tones. Where another is likelier by ``MARGIN`` nats, the notes below the
+melody move to its nearest tones, if the likelihood of the notes agrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.music import Piece
+from segue.music.melody import skyline
+from segue.music.reading import Reading
+from segue.music.theory import NO_CHORD, chord_in_key, chord_pitch_classes, chord_symbol
+from segue.plugins.polish.harmony import LONGEST
+from segue.plugins.polish.likelihood import Heard
+
+MARGIN: Final = 2.5
+"""Nats by which another chord must be likelier."""
+IN_CHORD, OUTSIDE = 1.0, -2.0
+"""Nats for each beat of the melody on a tone of the chord, and beside it."""
+MOST_BEATS: Final = 4.0
+"""Beats of melody that count for a chord at most."""
+ROOTS: Final = np.array([0.0, -1.6, -0.6, -1.2, -1.0, 0.3, -2.0, -0.2, -1.2, -0.8, -0.8, -1.4])
+"""Nats for a root that moves up by so many semitones: by a fourth best, by a tritone worst (Piston, Harmony, ch. 3)."""
+TRIADS: Final = 36
+"""Chords that are weighed: major, minor and diminished triads."""
+
+Move = tuple[int, int, str]
+
+
+def propose(piece: Piece, heard: Heard, settled: NDArray[np.bool_]) -> Iterator[Move]:
+    """Yield notes that are to get another pitch, with the reason.
+
+    Parameters
+    ----------
+    piece
+        The piece, timing mended.
+    heard
+        The same, ready to be weighed.
+    settled : ndarray, shape (notes,)
+        Notes that are left alone.
+    """
+    pitched = np.flatnonzero(~piece.is_drum)
+    if not len(pitched) or piece.beats > LONGEST:
+        return
+    reading = Reading(piece)
+    tune = np.zeros(len(piece), bool)
+    tune[pitched[skyline(piece.select(pitched))]] = True
+    below = ~tune & ~piece.is_drum & ~settled
+    chords, edges, keys = reading.chords, reading.cells.edges, reading.keys.per_cell()
+    sounding = chords.chord.tolist()
+    for number, chord in enumerate(sounding):
+        begin, end = float(edges[chords.cell[number]]), float(edges[chords.cell[number + 1]])
+        struck = np.flatnonzero(below & (piece.start >= begin - 0.05) & (piece.start < end - 0.05))
+        if chord == NO_CHORD or len(struck) < 2:
+            continue
+        weighed = _weigh(piece, tune, begin, end, int(keys[chords.cell[number]]), sounding, number)
+        better = int(weighed.argmax())
+        simple = _triad(chord)
+        if better == simple or weighed[better] < weighed[simple] + MARGIN:
+            continue
+        now = _nearest_tones(piece.pitch[struck], better)
+        if heard.pitch(struck, now).mean() > heard.pitch(struck, piece.pitch[struck]).mean() + MARGIN:
+            continue
+        key = int(keys[chords.cell[number]])
+        names = chord_symbol(better, key=key), chord_symbol(chord, key=key)
+        reason = (
+            f"{names[0]} fits the melody and its neighbours better than {names[1]}, "
+            f"by {weighed[better] - weighed[simple]:.1f} nats."
+        )
+        sounding[number] = better
+        yield from (
+            (note, pitch, reason)
+            for note, pitch in zip(struck.tolist(), now.tolist(), strict=True)
+            if pitch != piece.pitch[note]
+        )
+
+
+def _weigh(
+    piece: Piece, tune: NDArray[np.bool_], begin: float, end: float, key: int, chords: list[int], number: int
+) -> NDArray[np.float64]:
+    """Return how good each triad is at a place, in nats, shape (TRIADS,)."""
+    over = np.minimum(piece.end, end) - np.maximum(piece.start, begin)
+    line = np.flatnonzero(tune & (over > 0))
+    beats: NDArray[np.float64] = np.bincount(piece.pitch[line] % 12, over[line], 12)
+    beats = beats * min(1.0, MOST_BEATS / max(float(beats.sum()), 1e-6))
+    fits = np.array(
+        [[IN_CHORD if name in chord_pitch_classes(c) else OUTSIDE for name in range(12)] for c in range(TRIADS)]
+    )
+    value = chord_in_key()[key, :TRIADS] + fits @ beats
+    roots = np.arange(TRIADS) % 12
+    if number and chords[number - 1] != NO_CHORD:
+        value += ROOTS[(roots - chords[number - 1]) % 12]
+    if number + 1 < len(chords) and chords[number + 1] != NO_CHORD:
+        value += ROOTS[(chords[number + 1] - roots) % 12]
+    return value
+
+
+def _triad(chord: int) -> int:
+    """Return the triad below a chord: minor and diminished ones as they are, all others major."""
+    tones = {(pitch - chord) % 12 for pitch in chord_pitch_classes(chord)}
+    quality = 0 if 3 not in tones else (2 if 6 in tones else 1)
+    return 12 * quality + chord % 12
+
+
+def _nearest_tones(pitch: NDArray[np.int64], chord: int) -> NDArray[np.int64]:
+    """Move pitches to the nearest tones of a chord, the lowest one to its root."""
+    tones = np.array([p for p in range(128) if p % 12 in chord_pitch_classes(chord)])
+    found = tones[np.abs(tones[None] - pitch[:, None]).argmin(axis=1)]
+    roots = tones[tones % 12 == chord % 12]
+    lowest = pitch == pitch.min()
+    found[lowest] = roots[np.abs(roots - pitch.min()).argmin()]
+    return np.asarray(found)

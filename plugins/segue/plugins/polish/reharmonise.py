@@ -2,8 +2,9 @@
 
 The melody is the highest line and stays. For each chord that sounds, the chords of the key are weighed: how common each
 is in the key (``segue.music.theory``), how it follows and leads by the movement of the roots, and how much of the
-melody's time above it lies on its tones. Where another is likelier by ``MARGIN`` nats, the notes below the
-melody move to its nearest tones, if the likelihood of the notes agrees.
+melody's time above it lies on its tones. Where most of the melody lies beside the chord that sounds, and another that
+holds most of it is likelier by ``MARGIN`` nats, the notes below the melody move to its nearest tones, if the likelihood
+of the notes does not speak against it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ MARGIN: Final = 2.5
 """Nats by which another chord must be likelier."""
 IN_CHORD, OUTSIDE = 1.0, -2.0
 """Nats for each beat of the melody on a tone of the chord, and beside it."""
+BADLY, WELL = 0.4, 0.6
+"""Shares of the melody's time on tones of a chord: at most for one that is exchanged, at least for the one instead."""
 MOST_BEATS: Final = 4.0
 """Beats of melody that count for a chord at most."""
 ROOTS: Final = np.array([0.0, -1.6, -0.6, -1.2, -1.0, 0.3, -2.0, -0.2, -1.2, -0.8, -0.8, -1.4])
@@ -60,10 +63,13 @@ def propose(piece: Piece, heard: Heard, settled: NDArray[np.bool_]) -> Iterator[
         struck = np.flatnonzero(below & (piece.start >= begin - 0.05) & (piece.start < end - 0.05))
         if chord == NO_CHORD or len(struck) < 2:
             continue
-        weighed = _weigh(piece, tune, begin, end, int(keys[chords.cell[number]]), sounding, number)
-        better = int(weighed.argmax())
-        simple = _triad(chord)
-        if better == simple or weighed[better] < weighed[simple] + MARGIN:
+        melody = _melody(piece, tune, begin, end)
+        if not melody.any() or melody[list(chord_pitch_classes(chord))].sum() > BADLY * melody.sum():
+            continue
+        weighed = _weigh(melody, int(keys[chords.cell[number]]), sounding, number)
+        better, simple = int(weighed.argmax()), _triad(chord)
+        held = melody[list(chord_pitch_classes(better))].sum() >= WELL * melody.sum()
+        if not held or weighed[better] < weighed[simple] + MARGIN:
             continue
         now = _nearest_tones(piece.pitch[struck], better)
         if heard.pitch(struck, now).mean() > heard.pitch(struck, piece.pitch[struck]).mean() + MARGIN:
@@ -71,7 +77,7 @@ def propose(piece: Piece, heard: Heard, settled: NDArray[np.bool_]) -> Iterator[
         key = int(keys[chords.cell[number]])
         names = chord_symbol(better, key=key), chord_symbol(chord, key=key)
         reason = (
-            f"{names[0]} fits the melody and its neighbours better than {names[1]}, "
+            f"{names[0]} fits the melody above it and its neighbours better than {names[1]}, "
             f"by {weighed[better] - weighed[simple]:.1f} nats."
         )
         sounding[number] = better
@@ -82,18 +88,20 @@ def propose(piece: Piece, heard: Heard, settled: NDArray[np.bool_]) -> Iterator[
         )
 
 
-def _weigh(
-    piece: Piece, tune: NDArray[np.bool_], begin: float, end: float, key: int, chords: list[int], number: int
-) -> NDArray[np.float64]:
-    """Return how good each triad is at a place, in nats, shape (TRIADS,)."""
+def _melody(piece: Piece, tune: NDArray[np.bool_], begin: float, end: float) -> NDArray[np.float64]:
+    """Return for how many beats of a stretch the melody is on each pitch class, shape (12,), at most ``MOST_BEATS``."""
     over = np.minimum(piece.end, end) - np.maximum(piece.start, begin)
     line = np.flatnonzero(tune & (over > 0))
-    beats: NDArray[np.float64] = np.bincount(piece.pitch[line] % 12, over[line], 12)
-    beats = beats * min(1.0, MOST_BEATS / max(float(beats.sum()), 1e-6))
+    beats = np.bincount(piece.pitch[line] % 12, over[line], 12).astype(np.float64)
+    return np.asarray(beats * min(1.0, MOST_BEATS / max(float(beats.sum()), 1e-6)))
+
+
+def _weigh(melody: NDArray[np.float64], key: int, chords: list[int], number: int) -> NDArray[np.float64]:
+    """Return how good each triad is at a place, in nats, shape (TRIADS,)."""
     fits = np.array(
         [[IN_CHORD if name in chord_pitch_classes(c) else OUTSIDE for name in range(12)] for c in range(TRIADS)]
     )
-    value = chord_in_key()[key, :TRIADS] + fits @ beats
+    value = chord_in_key()[key, :TRIADS] + fits @ melody
     roots = np.arange(TRIADS) % 12
     if number and chords[number - 1] != NO_CHORD:
         value += ROOTS[(roots - chords[number - 1]) % 12]

@@ -122,7 +122,7 @@ def make(
     accepted = accept.likely(proposed, came, heard, row, found.loose or found.flattened)
     sureness = {int(mended.note[mended.pitched[slip]]): float(mended.slips.probability[slip]) for slip in slips}
     accepted = accept.melody_held(piece, accepted, sureness)
-    moves = [*_voices(piece, mended, accepted, row, heard), *_chords(piece, mended, accepted, heard, options)]
+    moves = [*_voices(piece, mended, accepted, row, heard, models), *_chords(piece, mended, accepted, heard, options)]
     shaped, notices = _loudness(piece, models, options, strength, asked)
     everything = [*accepted, *moves, *shaped]
     changes = accept.without_new_breaks(piece, everything)
@@ -222,13 +222,15 @@ def _missing(mended: Mended, slips: Ints, models: Models, threshold: float, most
         yield Change(pb.EDIT_KIND_INSERT, -1, start, float(queries.duration[row]), pitch_added, velocity, track, reason)
 
 
-def _voices(piece: Piece, mended: Mended, accepted: Sequence[Change], row: Ints, heard: Heard) -> Iterator[Change]:
+def _voices(
+    piece: Piece, mended: Mended, accepted: Sequence[Change], row: Ints, heard: Heard, models: Models
+) -> Iterator[Change]:
     pitch, settled = mended.piece.pitch.copy(), np.zeros(len(mended.piece), bool)
     for change in accepted:
         if change.kind == pb.EDIT_KIND_PITCH:
             pitch[row[change.note]], settled[row[change.note]] = change.pitch, True
     now = replace(mended.piece, pitch=pitch)
-    for note, better, reason in voicing.propose(now, mended.harmony, heard, settled):
+    for note, better, reason in voicing.propose(now, mended.harmony, heard, settled, models.likelihood):
         yield _change(piece, pb.EDIT_KIND_PITCH, int(mended.note[note]), reason, pitch=better)
 
 
@@ -249,7 +251,7 @@ def _loudness(
     flat = dynamics.flat_tracks(piece)
     if options["dynamics"] == "keep" or not flat:
         return [], []
-    written = not np.isin(piece.track, flat, invert=True).any()
+    written = all(not np.ptp(piece.velocity[piece.track == track]) for track in np.unique(piece.track))
     if options["dynamics"] == "auto" and written and pb.EDIT_KIND_VELOCITY not in asked:
         text = "Nothing in the piece says how loud it is played, and its loudness stays as it is; "
         return [], [text + 'the option dynamics: "shape", or EDIT_KIND_VELOCITY among polish.kinds, shapes it.']

@@ -9,7 +9,7 @@ quantised even where its notes leave the grid together.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -35,9 +35,11 @@ LOOSE_PIECE: Final = 0.6
 """A piece with a smaller share of its notes on the grid is quantised throughout."""
 AS_ONE: Final = 0.2
 """Share of the notes off the grid that begin exactly with another; above, chords leave it as one, in free tempo."""
-TOGETHER_OFF, SURE = 0.15, 4.0
-"""Correlation of how far notes of one place lie off the grid from which on they were played together, off it on purpose
-or in free tempo; standard errors by which it must stand out of chance."""
+EXACT: Final = 0.0025
+"""Beats within which notes begin exactly together."""
+CHANCE, SURE = 2.5, 8.0
+"""Times as many notes as by chance that leave the grid exactly together, and the standard errors, from which on a piece
+is played in free tempo; a sloppily edited one stays below 2.5 and 4."""
 TIGHT_COMPANY: Final = 0.7
 """Share of a stray's neighbours in its track that must lie on the grid."""
 WIDEST_DRIFT: Final = 0.35
@@ -105,8 +107,8 @@ def find(piece: Piece, division: Division = "auto") -> Timing:
     belongs = grid.place(beats, piece.track, fitted)
     distance = beats - belongs
     tight = np.abs(distance) <= ON_GRID
-    loose = bool(len(piece) > FEW and tight.mean() < LOOSE_PIECE and _together(piece, 0.0025)[~tight].mean() < AS_ONE)
-    loose &= division != "auto" or not _as_one(belongs, distance)
+    loose = bool(len(piece) > FEW and tight.mean() < LOOSE_PIECE and _together(piece, EXACT)[~tight].mean() < AS_ONE)
+    loose &= division != "auto" or not _as_one(replace(piece, start=beats), belongs, ~tight)
     company = _company(piece, tight)
     stay = _ornaments(piece, distance)
     if not loose:
@@ -128,22 +130,15 @@ def find(piece: Piece, division: Division = "auto") -> Timing:
     )
 
 
-def _as_one(belongs: Floats, distance: Floats) -> bool:
-    """Say whether notes of one place lie off the grid together, as a player's do and those of sloppy editing do not.
-
-    By the correlation within places (R. A. Fisher, Statistical Methods for Research Workers, 1925, ch. 7).
-    """
+def _as_one(piece: Piece, belongs: Floats, off: Mask) -> bool:
+    """Say whether more notes leave the grid exactly together than would if each strayed on its own."""
     _, place = np.unique(np.rint(belongs * 960), return_inverse=True)
-    count = np.bincount(place)
-    several = count > 1
-    own = several[place]
-    if own.sum() < 2 * FEW or not distance[own].std():
-        return False
-    away = distance - distance[own].mean()
-    sums, squares = np.bincount(place, away), np.bincount(place, away**2)
-    pairs = (count * (count - 1))[several].sum()
-    correlation = (sums**2 - squares)[several].sum() / pairs / away[own].var()
-    return bool(correlation > TOGETHER_OFF and correlation * np.sqrt(pairs / 2) > SURE)
+    mates = np.bincount(place)[place] - 1
+    reach = max(float(np.sqrt(3 * ((piece.start - belongs)[off] ** 2).mean())), ON_GRID) if off.any() else 1.0
+    chance = (1 - (1 - EXACT / reach) ** mates)[off]  # each anywhere within that reach
+    seen = float(_together(piece, EXACT)[off].sum())
+    error = float(np.sqrt((chance * (1 - chance)).sum() + 1))
+    return bool(seen > CHANCE * chance.sum() and seen - chance.sum() > SURE * error)
 
 
 def _steady(phase: Floats) -> Floats:

@@ -17,7 +17,7 @@ from segue.music import Piece
 from segue.music.voices import Clash, crossings, parallels, voices
 from segue.plugins.polish.accept import RULE
 from segue.plugins.polish.harmony import Harmony
-from segue.plugins.polish.likelihood import Heard
+from segue.plugins.polish.likelihood import Heard, Likelihood
 
 MOST: Final = 400
 """Places of a piece that are mended."""
@@ -32,7 +32,9 @@ Move = tuple[int, int, str]
 """Number of a note, its new pitch, the reason."""
 
 
-def propose(piece: Piece, harmony: Harmony, heard: Heard, settled: NDArray[np.bool_]) -> Iterator[Move]:
+def propose(
+    piece: Piece, harmony: Harmony, heard: Heard, settled: NDArray[np.bool_], model: Likelihood
+) -> Iterator[Move]:
     """Yield notes that are to get another pitch.
 
     Parameters
@@ -45,19 +47,21 @@ def propose(piece: Piece, harmony: Harmony, heard: Heard, settled: NDArray[np.bo
         The piece before pitches were changed, ready to be weighed.
     settled : ndarray, shape (notes,)
         Notes that are left alone.
+    model
+        What weighs pieces.
     """
     ordered = voices(piece.without_drums())
     if not ordered:
         return
     pitch, settled = piece.pitch.copy(), settled | piece.is_drum
-    for clash in list(crossings(piece.without_drums(), ordered))[:MOST]:
-        pair = _struck_pair(piece, clash)
-        if pair and not settled[list(pair)].any() and _exchange_helps(pair, pitch, heard):
-            upper, lower = pair
-            yield upper, int(pitch[lower]), f"{clash.text} Each voice takes the other's note: both lines are smoother."
-            yield lower, int(pitch[upper]), f"{clash.text} Each voice takes the other's note: both lines are smoother."
-            pitch[[upper, lower]] = pitch[[lower, upper]]
-            settled[[upper, lower]] = True
+    crossed = [(clash, _struck_pair(piece, clash)) for clash in crossings(piece.without_drums(), ordered)]
+    pairs = [(clash, pair) for clash, pair in crossed if pair and not settled[list(pair)].any()]
+    for clash, (upper, lower) in _that_helps(piece, pairs, model):
+        why = f"{clash.text} Each voice takes the other's note: both lines are likelier."
+        yield upper, int(pitch[lower]), why
+        yield lower, int(pitch[upper]), why
+        pitch[[upper, lower]] = pitch[[lower, upper]]
+        settled[[upper, lower]] = True
     for clash in list(parallels(replace(piece, pitch=pitch).without_drums(), ordered))[:MOST]:
         move = _revoiced(replace(piece, pitch=pitch), clash, ordered, harmony, heard, settled)
         if move:
@@ -79,9 +83,17 @@ def _struck_pair(piece: Piece, clash: Clash) -> tuple[int, int] | None:
     return (upper, lower) if abs(piece.end[upper] - piece.end[lower]) < _SAME else None
 
 
-def _exchange_helps(pair: tuple[int, int], pitch: NDArray[np.int64], heard: Heard) -> bool:
-    notes = np.array(pair)
-    return bool(heard.pitch(notes, pitch[notes[::-1]]).sum() < heard.pitch(notes, pitch[notes]).sum())
+def _that_helps(
+    piece: Piece, pairs: Sequence[tuple[Clash, tuple[int, int]]], model: Likelihood
+) -> list[tuple[Clash, tuple[int, int]]]:
+    """Return the pairs whose exchange makes both notes together likelier, all exchanged at once."""
+    if not pairs:
+        return []
+    pitch = piece.pitch.copy()
+    for _, pair in pairs:
+        pitch[list(pair)] = piece.pitch[list(pair[::-1])]
+    before, after = (model.surprise(replace(piece, pitch=p)).pitch for p in (piece.pitch, pitch))
+    return [(clash, pair) for clash, pair in pairs if after[list(pair)].sum() < before[list(pair)].sum()]
 
 
 def _revoiced(

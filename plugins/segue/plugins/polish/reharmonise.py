@@ -71,7 +71,7 @@ def propose(piece: Piece, heard: Heard, settled: NDArray[np.bool_]) -> Iterator[
         held = melody[list(chord_pitch_classes(better))].sum() >= WELL * melody.sum()
         if not held or weighed[better] < weighed[simple] + MARGIN:
             continue
-        now = _nearest_tones(piece.pitch[struck], better)
+        now = _nearest_tones(piece, struck, better)
         if heard.pitch(struck, now).mean() > heard.pitch(struck, piece.pitch[struck]).mean() + MARGIN:
             continue
         key = int(keys[chords.cell[number]])
@@ -117,11 +117,17 @@ def _triad(chord: int) -> int:
     return 12 * quality + chord % 12
 
 
-def _nearest_tones(pitch: NDArray[np.int64], chord: int) -> NDArray[np.int64]:
-    """Move pitches to the nearest tones of a chord, the lowest one to its root."""
-    tones = np.array([p for p in range(128) if p % 12 in chord_pitch_classes(chord)])
-    found = tones[np.abs(tones[None] - pitch[:, None]).argmin(axis=1)]
-    roots = tones[tones % 12 == chord % 12]
-    lowest = pitch == pitch.min()
-    found[lowest] = roots[np.abs(roots - pitch.min()).argmin()]
-    return np.asarray(found)
+def _nearest_tones(piece: Piece, notes: NDArray[np.int64], chord: int) -> NDArray[np.int64]:
+    """Move notes to the nearest tones of a chord, those struck together to different ones, the lowest to the root."""
+    tones = [pitch for pitch in range(128) if pitch % 12 in chord_pitch_classes(chord)]
+    lowest = int(piece.pitch[notes].min())
+    taken: dict[float, set[int]] = {}
+    found = []
+    for note in notes.tolist():
+        beside, own = taken.setdefault(round(float(piece.start[note]), 2), set()), int(piece.pitch[note])
+        classes = {pitch % 12 for pitch in beside}
+        wanted = [pitch for pitch in tones if pitch % 12 == chord % 12] if own == lowest else tones
+        *_, now = min((pitch % 12 in classes, abs(pitch - own), pitch) for pitch in wanted if pitch not in beside)
+        beside.add(now)
+        found.append(now)
+    return np.array(found)

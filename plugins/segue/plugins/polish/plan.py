@@ -61,7 +61,7 @@ class Plan:
     changes
         Those that were accepted.
     refused
-        Number of those that were not.
+        Number of those that were not: unlikely, or breaking a rule anew.
     timing, mended
         What was found.
     came, heard
@@ -99,7 +99,7 @@ def make(
     strength
         0-1: the part of the way to the grid that notes go, and how readily pitches are changed; 0 proposes nothing.
     asked
-        Kinds of edit that were named; none if all are meant.
+        Kinds of edit that are meant; none if all are.
     """
     found = timing.find(piece, options["grid"])
     twin = repairs.doubled(piece, found.off | found.rare, found.loose)
@@ -110,13 +110,14 @@ def make(
     threshold = 1 - (1 - options["confidence"]) * strength
     most = int(options["max_pitch_share"] * len(mended.pitched))
     slips = _surest(mended, threshold, most)
-    proposed = [
+    proposals = (
         *_doubled(piece, twin),
         *_timing(piece, found, twin, strength),
         *_lengths(piece, mended, ends, found),
         *_pitches(piece, mended, slips),
         *_missing(mended, slips, models, threshold, most),
-    ]
+    )
+    proposed = [change for change in proposals if not asked or change.kind in asked]
     row = np.full(len(piece), -1)
     row[mended.note] = np.arange(len(mended.note))
     accepted = accept.likely(proposed, came, heard, row, found.loose or found.flattened)
@@ -124,10 +125,10 @@ def make(
     accepted = accept.melody_held(piece, accepted, sureness)
     moves = [*_voices(piece, mended, accepted, row, heard, models), *_chords(piece, mended, accepted, heard, options)]
     shaped, notices = _loudness(piece, models, options, strength, asked)
-    everything = [*accepted, *moves, *shaped]
+    everything = [change for change in (*accepted, *moves, *shaped) if not asked or change.kind in asked]
     changes = accept.without_new_breaks(piece, everything)
     changes.sort(key=lambda c: (piece.start[c.note] if c.note >= 0 else c.start, c.track, c.pitch, c.kind))
-    refused = len(proposed) + len(moves) + len(shaped) - len(changes)
+    refused = len(proposed) - len(accepted) + len(everything) - len(changes)
     return Plan(changes, refused, found, mended, came, heard, notices)
 
 

@@ -2,7 +2,7 @@
 
 The highest voice is the melody and stays. A note goes to another tone of its chord, as near as may be, where that
 breaks no other rule and the likelihood does not speak against it; two voices of which one doubles the other are left
-alone. Voices that cross are exchanged only where both lines together become likelier, because a crossing is often meant.
+alone. Voices that cross are exchanged only where both lines get likelier, because a crossing is often meant.
 """
 
 from __future__ import annotations

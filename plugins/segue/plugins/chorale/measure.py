@@ -56,7 +56,7 @@ def nats_per_note(network: Network, pieces: Sequence[Chorale], counts: list[list
 def _reference_nats(pieces: Sequence[Chorale], counts: list[list[int]]) -> float:
     """Nats of the pieces' reference pitch classes under the training part's distribution."""
     smooth = np.sum(counts, 0) + 1.0
-    return float(-np.log(smooth / smooth.sum())[[reference(piece.frames) for piece in pieces]].sum())
+    return float(-np.log(smooth / smooth.sum())[[piece.reference for piece in pieces]].sum())
 
 
 def measure(network: Network, data: dict[str, list[Chorale]], counts: list[list[int]]) -> Report:

@@ -8,16 +8,14 @@ penalty), while the first task goes on at a small weight.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from segue.music.originality import OriginalityIndex
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
 from segue.plugins.gan.artifacts import Artifacts, load, save
@@ -26,10 +24,10 @@ from segue.plugins.gan.network import Critic, Encoder, Generator, NetworkSetting
 from segue.plugins.gan.present import notes_to_piece
 from segue.plugins.gan.report import reports
 from segue.plugins.gan.roll import MELODY
+from segue.plugins.training import FromJson, Loop, follow
 from torch import Tensor, nn
 from torch.nn import functional
 
-_CHECKPOINT = "checkpoint.pt"
 _CALIBRATION = 256
 """Phrases by which thresholds are set."""
 
@@ -49,12 +47,7 @@ class GanSettings(TrainingSettings):
     )
     pop_share: float = Field(0.2, ge=0, le=1, description="Share of the phrases that are drawn from pop songs.")
     threads: int = Field(1, ge=1, description="CPU threads.")
-    network: NetworkSettings = Field(NetworkSettings(), description="Sizes, as JSON.")
-
-    @field_validator("network", mode="before")
-    @classmethod
-    def _read_json(cls, value: Any) -> Any:
-        return json.loads(value) if isinstance(value, str) else value
+    network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes, as JSON.")
 
 
 class GanTrainer(Trainer):
@@ -114,34 +107,24 @@ def _fit(batches: _Batches, styles: Sequence[str], run: Run, settings: GanSettin
     drawing = [*generator.parameters(), *encoder.parameters()]
     artist = torch.optim.Adam(drawing, lr=settings.learning_rate, betas=(0.5, 0.99), fused=True)
     judge = torch.optim.Adam(critic.parameters(), lr=settings.learning_rate, betas=(0.0, 0.9), fused=True)
-    first = _resume(run.work, settings, generator, critic, encoder, average, artist, judge)
-    log = _writer(run.work)
-    last = settings.warm_steps + settings.steps
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=run.console) as progress:
-        bar = progress.add_task("training", total=last, completed=first)
-        for step in range(first, last):
-            rng = np.random.default_rng((run.seed, step))
-            torch.manual_seed(run.seed * 1_000_003 + step)
-            warm = step < settings.warm_steps
-            real, style = batches.draw(rng, settings.batch)
-            told = {}
+    loop = Loop(run, settings, generator, critic, encoder, average, artist, judge)
+    for step in loop.steps(
+        settings.warm_steps + settings.steps, describe=lambda told: f"{told['nats']:.0f} nats a phrase"
+    ):
+        rng = np.random.default_rng((run.seed, step))
+        torch.manual_seed(run.seed * 1_000_003 + step)
+        warm = step < settings.warm_steps
+        real, style = batches.draw(rng, settings.batch)
+        if not warm:
+            loop.tell(distance=_teach(critic, generator, judge, batches, rng, settings))
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = _mimic(generator, encoder, real, style, min(1.0, 2 * step / settings.warm_steps))
+            loop.tell(nats=float(loss.detach()))
             if not warm:
-                told["distance"] = _teach(critic, generator, judge, batches, rng, settings)
-            with torch.autocast("cpu", torch.bfloat16):
-                loss = _mimic(generator, encoder, real, style, min(1.0, 2 * step / settings.warm_steps))
-                told["nats"] = float(loss.detach())
-                if not warm:
-                    fooled = critic(generator(_noise(rng, settings), style, binary=True), style).mean()
-                    loss = settings.mimic * loss - fooled
-            _step(artist, loss, drawing)
-            _follow(average, generator, min(settings.average, (1 + step) / (10 + step)))
-            progress.update(bar, advance=1)
-            if (step + 1) % 100 == 0 or step + 1 == last:
-                for name, value in told.items():
-                    log.add_scalar(name, value, step + 1)
-                progress.update(bar, description=f"training, {told['nats']:.0f} nats a phrase")
-                _save_checkpoint(run.work, settings, step + 1, generator, critic, encoder, average, artist, judge)
+                fooled = critic(generator(_noise(rng, settings), style, binary=True), style).mean()
+                loss = settings.mimic * loss - fooled
+        _step(artist, loss, drawing)
+        follow(average, generator, min(settings.average, (1 + step) / (10 + step)))
     return average
 
 
@@ -213,35 +196,3 @@ def _step(optimiser: torch.optim.Optimizer, loss: Tensor, parameters: Sequence[n
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(parameters, 20.0)
     optimiser.step()
-
-
-@torch.no_grad()
-def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    for mean, now in zip(average.parameters(), network.parameters(), strict=True):
-        mean.lerp_(now, 1 - decay)
-    for kept, newest in zip(average.buffers(), network.buffers(), strict=True):
-        kept.copy_(newest)
-
-
-def _writer(folder: Path) -> Any:
-    from torch.utils.tensorboard import SummaryWriter  # needs the train extra, which the model half does without
-
-    return SummaryWriter(folder)
-
-
-def _save_checkpoint(work: Path, settings: GanSettings, step: int, *parts: Any) -> None:
-    aside = work / f"{_CHECKPOINT}.new"
-    torch.save({"settings": settings.model_dump(), "step": step, "parts": [part.state_dict() for part in parts]}, aside)
-    aside.replace(work / _CHECKPOINT)
-
-
-def _resume(work: Path, settings: GanSettings, *parts: Any) -> int:
-    path = work / _CHECKPOINT
-    if not path.is_file():
-        return 0
-    saved = torch.load(path, weights_only=True)
-    if saved["settings"] != settings.model_dump():
-        return 0
-    for part, state in zip(parts, saved["parts"], strict=True):
-        part.load_state_dict(state)
-    return int(saved["step"])

@@ -1,0 +1,128 @@
+"""What the trainers of networks share: steps that outlive an interruption, shown, logged and kept.
+
+A trainer draws what a step needs from ``(seed, step)``, so that one that was interrupted goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Final, Protocol, TypeVar
+
+import torch
+from pydantic import BeforeValidator
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from segue.plugin_api.training import Run, TrainingSettings
+from torch import nn
+
+_CHECKPOINT: Final = "checkpoint.pt"
+_EVERY: Final = 100
+
+SettingsT = TypeVar("SettingsT")
+
+
+def _read_json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+FromJson = Annotated[SettingsT, BeforeValidator(_read_json)]
+"""A setting that is itself a model, such as the sizes of a network: ``--set NAME={...}`` gives it as JSON."""
+
+
+class Part(Protocol):
+    """What a checkpoint holds: a network, an optimiser, a schedule."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state."""
+
+    def load_state_dict(self, state_dict: Any) -> Any:
+        """Take a state up again."""
+
+
+class Loop:
+    """The steps of a training.
+
+    Parameters
+    ----------
+    run
+        Where checkpoints and TensorBoard logs go (``run.work``) and progress is shown (``run.console``).
+    settings
+        A checkpoint that was made with other settings or another seed is not taken up.
+    *parts
+        What a checkpoint holds, always in the same order.
+    every
+        Steps between two checkpoints and log entries.
+
+    Attributes
+    ----------
+    first
+        The step to begin with: 0, or the one after the checkpoint's.
+    """
+
+    def __init__(self, run: Run, settings: TrainingSettings, *parts: Part, every: int = _EVERY) -> None:
+        self._run = run
+        self._made_with = {"settings": settings.model_dump(mode="json"), "seed": run.seed}
+        self._parts = parts
+        self._every = every
+        self._told: dict[str, float] = {}
+        self._path = run.work / _CHECKPOINT
+        self.first = self._resume()
+
+    def steps(self, last: int, describe: Callable[[dict[str, float]], str] | None = None) -> Iterator[int]:
+        """Yield the steps that are left, showing progress; the parts are kept now and then and after the last.
+
+        Parameters
+        ----------
+        last
+            Steps in all.
+        describe
+            What was told lately → what to show beside the bar; by default the names and values.
+        """
+        from torch.utils.tensorboard import SummaryWriter  # needs the train extra, which the model half does without
+
+        log = SummaryWriter(self._run.work)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self._run.console) as progress:
+            bar = progress.add_task("training", total=last, completed=self.first)
+            for step in range(self.first, last):
+                yield step
+                progress.update(bar, advance=1)
+                if (step + 1) % self._every == 0 or step + 1 == last:
+                    for name, value in self._told.items():
+                        log.add_scalar(name, value, step + 1)
+                    shown = (describe or _describe)(self._told)
+                    progress.update(bar, description=f"training, {shown}" if shown else "training")
+                    self._keep(step + 1)
+        log.close()
+
+    def tell(self, **scalars: float) -> None:
+        """Say how it goes: the latest values are logged and shown."""
+        self._told.update(scalars)
+
+    def _keep(self, step: int) -> None:
+        aside = self._path.with_suffix(".new")
+        torch.save(self._made_with | {"step": step, "parts": [part.state_dict() for part in self._parts]}, aside)
+        aside.replace(self._path)
+
+    def _resume(self) -> int:
+        if not self._path.is_file():
+            return 0
+        saved = torch.load(self._path, weights_only=True)
+        if any(saved.get(name) != value for name, value in self._made_with.items()):
+            return 0
+        for part, state in zip(self._parts, saved["parts"], strict=True):
+            part.load_state_dict(state)
+        return int(saved["step"])
+
+
+def _describe(told: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in told.items())
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move an average of a network's weights towards what they are now; its buffers are copied."""
+    for mean, now in zip(average.parameters(), network.parameters(), strict=True):
+        mean.lerp_(now, 1 - decay)
+    for kept, newest in zip(average.buffers(), network.buffers(), strict=True):
+        kept.copy_(newest)

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import load_file, save_file
 from segue.plugins.chorale.data import Chorale
-from segue.plugins.chorale.frames import reference
 from segue.plugins.chorale.network import Network, NetworkSettings
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.json"

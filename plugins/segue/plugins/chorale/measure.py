@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from segue.plugin_api.training import Report
 from segue.plugins.chorale.data import Chorale, Draw, collate
-from segue.plugins.chorale.frames import ORDER, VOICES, Frames, reference
+from segue.plugins.chorale.frames import ORDER, VOICES, Frames
 from segue.plugins.chorale.network import CLASSES, Network
 from torch import Tensor
 from torch.nn import functional

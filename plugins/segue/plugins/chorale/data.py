@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from segue.music import midi_to_piece
+from segue.music.bar_lines import PER_BEAT, Frames, Metre, infer_metres
 from segue.plugin_api import InvalidMusic, InvalidRequest
 from segue.plugins.chorale import memory
 from segue.plugins.chorale.features import (
@@ -31,19 +32,16 @@ from segue.plugins.chorale.frames import (
     MAJOR,
     MINOR,
     ORDER,
-    PER_BEAT,
     RANGES,
     REST,
     START,
     UNKNOWN,
-    Frames,
     bar_class,
     reference,
     remaining_class,
     shift_of,
     to_tokens,
 )
-from segue.plugins.chorale.metre import Metre, infer_metres
 from segue.plugins.chorale.voices import is_one_voice, to_voices, voice_tracks
 
 JSB = "Jsb16thSeparated.json"

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece
+from segue.music.bar_lines import PER_BEAT, Frames
 from segue.music.cells import cut
 from segue.music.chords import find_chords
 from segue.music.grid import find_grid
@@ -16,7 +17,7 @@ from segue.music.keys import find_keys
 from segue.plugin_api.training import Report
 from segue.plugins.chorale.commission import Commission, read_request
 from segue.plugins.chorale.composer import Composer, State
-from segue.plugins.chorale.frames import PER_BEAT, REST, Frames, to_frames
+from segue.plugins.chorale.frames import REST, to_frames
 from segue.plugins.chorale.network import Network
 from segue.plugins.chorale.plugin import ChoraleOptions
 from segue.plugins.chorale.present import to_piece

@@ -8,9 +8,10 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from segue.music.bar_lines import Frames
 from segue.plugin_api.training import Report
 from segue.plugins.chorale.data import Chorale, Draw, collate
-from segue.plugins.chorale.frames import ORDER, VOICES, Frames
+from segue.plugins.chorale.frames import ORDER, VOICES
 from segue.plugins.chorale.network import CLASSES, Network
 from torch import Tensor
 from torch.nn import functional

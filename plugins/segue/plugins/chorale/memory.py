@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.plugins.chorale.frames import PER_BEAT
+from segue.music.bar_lines import PER_BEAT
 
 SHORTEST_LAG = 16
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from segue.music.bar_lines import PER_BEAT, Frames
 from segue.plugins.chorale.data import SPLITS, Chorale
-from segue.plugins.chorale.frames import NO_NOTE, PER_BEAT, REST, Frames
+from segue.plugins.chorale.frames import NO_NOTE, REST
 from segue.plugins.chorale.measure import nats
 from segue.plugins.chorale.network import CLASSES
 from torch import Tensor

@@ -9,7 +9,7 @@ a piece is moved to C, a function of its first frame, is paid for under its own 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,12 +19,12 @@ from pydantic import Field
 from rich.console import Console
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
 from segue.plugins.chorale.artifacts import load, reference_counts, save
-from segue.plugins.chorale.data import Chorale, collate, draw, read_chorales
+from segue.plugins.chorale.data import Chorale, Draw, collate, draw, read_chorales
 from segue.plugins.chorale.likeness import compare, keys
 from segue.plugins.chorale.measure import measure, nats, nats_per_note
 from segue.plugins.chorale.network import Network, NetworkSettings
 from segue.plugins.training import FromJson, Loop, Processes, follow, warm_cosine
-from torch import nn
+from torch import Tensor, nn
 
 
 class ChoraleSettings(TrainingSettings):
@@ -61,11 +61,18 @@ class ChoraleTrainer(Trainer):
         torch.set_num_threads(settings.threads)
         data = read_chorales(run.data)
         run.sources.append(DataSource("JSB chorales", "public domain", run.data))
+        counts = reference_counts(data["train"])
+
+        def how(piece: Chorale, rng: np.random.Generator) -> Draw:
+            return draw(piece, rng, settings.free, settings.astray)
+
         with Processes() as processes:
-            network = _fit(data, run, settings, processes)
+            network = fit(
+                data["train"], run, settings, processes, nats, how, lambda n: nats_per_note(n, data["valid"], counts)
+            )
         if processes.rank == 0:
-            save(network, reference_counts(data["train"]), run.artifacts)
-        return _reports(network, data, reference_counts(data["train"]))
+            save(network, counts, run.artifacts)
+        return _reports(network, data, counts)
 
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
         """Measure shipped or trained weights on the test part."""
@@ -78,7 +85,35 @@ def _reports(network: Network, data: dict[str, list[Chorale]], counts: list[list
     return [measure(network, data, counts), compare(network, counts, real), keys(network, counts)]
 
 
-def _fit(data: dict[str, list[Chorale]], run: Run, settings: ChoraleSettings, processes: Processes) -> Network:
+def fit(
+    train: Sequence[Chorale],
+    run: Run,
+    settings: ChoraleSettings,
+    processes: Processes,
+    cost: Callable[[Tensor, dict[str, Any]], Tensor],
+    how: Callable[[Chorale, np.random.Generator], Draw],
+    look: Callable[[Network], float],
+) -> Network:
+    """Train a network.
+
+    Parameters
+    ----------
+    train
+        The pieces.
+    run, settings, processes
+        How, where and for how long.
+    cost
+        Logits and batch → nats of each token, as ``measure.nats`` returns them.
+    how
+        Draws what is done with a piece.
+    look
+        Measures the network on the validation part.
+
+    Returns
+    -------
+    Network
+        The moving average of its weights.
+    """
     torch.manual_seed(run.seed)
     device = processes.device
     network = Network(settings.network).to(device)
@@ -90,11 +125,11 @@ def _fit(data: dict[str, list[Chorale]], run: Run, settings: ChoraleSettings, pr
     loop = Loop(run, settings, *parts, every=settings.evaluate_every, silent=processes.rank > 0)
     for step in loop.steps(settings.steps):
         rng = np.random.default_rng((run.seed, step))
-        pieces = _pick(data["train"], settings.batch, run.seed, step)[processes.rank :: processes.count]
-        batch = collate(pieces, [draw(piece, rng, settings.free, settings.astray) for piece in pieces], device)
+        pieces = _pick(train, settings.batch, run.seed, step)[processes.rank :: processes.count]
+        batch = collate(pieces, [how(piece, rng) for piece in pieces], device)
         torch.manual_seed((run.seed * 1_000_003 + step) * 1_009 + processes.rank)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            loss = nats(shared.train()(batch), batch).sum() / batch["weight"].sum().clamp(min=1)
+            loss = cost(shared.train()(batch), batch).sum() / batch["weight"].sum().clamp(min=1)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -102,7 +137,7 @@ def _fit(data: dict[str, list[Chorale]], run: Run, settings: ChoraleSettings, pr
         schedule.step()
         follow(average, network, min(settings.average, (1 + step) / (10 + step)))
         if loop.is_time(step, settings.steps):
-            loop.tell(train=loss.item(), valid=nats_per_note(average, data["valid"], reference_counts(data["train"])))
+            loop.tell(train=loss.item(), valid=look(average))
     return average
 
 

@@ -52,10 +52,10 @@ def test_wishes_are_obeyed(model, key, minor, numerator):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_voices_stay_in_range_and_order_and_end_on_the_tonic(model, seed):
+def test_voices_stay_in_range_and_end_on_the_tonic(model, seed):
     lines = frames(read(compose_piece(model, item(seed, key=D_MINOR, bars=4))))
     assert lines.shape == (64, 4)
-    assert (np.diff(lines, axis=1) <= 0).all()
+    assert (lines[:, 0] >= lines[:, 3]).all()  # neighbours may cross
     for voice, (low, high) in enumerate(RANGES):
         assert low <= lines[:, voice].min() <= lines[:, voice].max() <= high
     assert (lines[-8:] == lines[-1]).all()

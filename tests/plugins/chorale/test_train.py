@@ -62,7 +62,7 @@ def test_training_writes_a_version_that_composes_and_is_measured(run):
     write_json(run.data)
     report, samples, keys = ChoraleTrainer().train(run, SETTINGS)
     assert {"chorale", "repeat or unigram", "unigram"} <= set(report.rows)
-    assert set(samples.rows) == {"composed", "real"}
+    assert set(samples.rows) == {"composed", "real, test part", "real, all parts"}
     assert set(keys.rows) == {"major", "minor"}
     assert [source.licence for source in run.sources] == ["public domain"]
     again = ChoraleTrainer().evaluate(run.data, run.artifacts, run.console)[0]

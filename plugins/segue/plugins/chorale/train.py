@@ -81,7 +81,7 @@ class ChoraleTrainer(Trainer):
 
 
 def _reports(network: Network, data: dict[str, list[Chorale]], counts: list[list[int]]) -> list[Report]:
-    real = [piece.frames for piece in data["test"]]
+    real = {part: [piece.frames for piece in pieces] for part, pieces in data.items()}
     return [measure(network, data, counts), compare(network, counts, real), keys(network, counts)]
 
 

@@ -60,6 +60,14 @@ class Report:
     protocol: str
     rows: Mapping[str, Mapping[str, float]]
 
+    def to_markdown(self, number: str = ".3f") -> str:
+        """Return the protocol and, below it, a table of the rows; ``number`` says how a figure is written."""
+        metrics = list(dict.fromkeys(metric for row in self.rows.values() for metric in row))
+        lines = [self.protocol, "", f"| | {' | '.join(metrics)} |", "|---" * (len(metrics) + 1) + "|"]
+        for name, row in self.rows.items():
+            lines.append(f"| {name} | " + " | ".join(f"{row[m]:{number}}" if m in row else "" for m in metrics) + " |")
+        return "\n".join(lines)
+
 
 @dataclass
 class Run:

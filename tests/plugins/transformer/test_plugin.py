@@ -1,6 +1,3 @@
-import asyncio
-from collections.abc import AsyncIterator
-
 import pytest
 from segue.music import midi_to_piece
 from segue.plugin_api import Call, InvalidField
@@ -11,32 +8,18 @@ from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.plugin import Transformer, TransformerOptions
 from segue.v1 import generate_pb2, music_pb2
 
-from .conftest import compose, compose_response, item
-
-
-class OneModel:
-    """Stands for the models of a call; runs a model in this process."""
-
-    def __init__(self, model) -> None:
-        self.model = model
-
-    async def stream(self, name: str, inputs: dict) -> AsyncIterator[dict]:
-        assert name == "transformer"
-        request = generate_pb2.GenerateRequest.FromString(inputs["request"])
-        request.ClearField("count")
-        session = self.model.start(item(inputs["seed"][0], **{f.name: v for f, v in request.ListFields()}))
-        done = False
-        while not done:
-            step = self.model.step([session])[0]
-            done = step.done
-            for response in step.responses:
-                yield {"response": [response.SerializeToString()]}
-            await asyncio.sleep(0)
+from ..in_process import OneModel, run_to_the_end
+from .conftest import compose_response, item
 
 
 @pytest.fixture
 def call(model) -> Call:
-    return Call(options=TransformerOptions(), seed=7, models=OneModel(model), plays=None)
+    return Call(
+        options=TransformerOptions(),
+        seed=7,
+        models=OneModel("transformer", model, TransformerOptions()),
+        plays=None,
+    )
 
 
 async def test_several_pieces_differ_and_the_first_is_the_single_one(call):
@@ -127,7 +110,7 @@ def test_the_shipped_model_answers_the_probe_and_obeys(shipped):
     with pytest.raises(ValueError, match="one bar"):
         algorithm.check_probe(generate_pb2.GenerateResponse())
     keys = [music_pb2.Key(tonic=tonic, mode=mode) for tonic in (0, 5, 9) for mode in (1, 2)]
-    answers = compose(shipped, [item(row, bars=8, key=key, style="pop_piano") for row, key in enumerate(keys)])
+    answers = run_to_the_end(shipped, [item(row, bars=8, key=key, style="pop_piano") for row, key in enumerate(keys)])
     pieces = [messages[-1].complete.pieces[0] for messages in answers]
     assert sum(piece.key == key for piece, key in zip(pieces, keys, strict=True)) >= 5
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from segue.music import KeySignature, Piece, Tempo, TrackInfo
 from segue.music.theme import fill
 from segue.plugin_api import InvalidField
+from segue.plugins import wishes
 from segue.plugins.transformer.artifacts import Profile
 from segue.plugins.transformer.composer import Plan
 from segue.plugins.transformer.controls import Figures, control_values, measure, towards
@@ -71,11 +72,8 @@ _THEME_STYLES: Final[Mapping[str, str]] = {
     "house": "house", "techno": "techno", "hip-hop": "hiphop", "hymn": "hymn",
 }  # fmt: skip
 """Styles that a theme can name, and ours."""
-_REFUSED: Final[Mapping[str, str]] = {
-    "chords": "this algorithm chooses its own chords",
-    "form": "this algorithm composes one strain",
+_REFUSED: Final = wishes.reasons("chords", "form", "lyrics") | {
     "image": "this algorithm looks at no picture; say the emotion",
-    "lyrics": "this algorithm sets no words",
 }
 
 
@@ -245,12 +243,10 @@ def _read_theme(
 
 def _refuse(request: generate_pb2.GenerateRequest, profiles: Mapping[str, Sequence[Profile]]) -> None:
     """Refuse what this algorithm can't follow, all at once."""
-    set_fields = {descriptor.name for descriptor, _ in request.ListFields()}
-    wrong = [(name, f"{why}; leave it out") for name, why in _REFUSED.items() if name in set_fields]
+    wrong = wishes.not_followed(request, _REFUSED)
     if request.style and request.style not in profiles:
         wrong.append(("style", f"is {request.style!r}, this algorithm knows {', '.join(profiles)}"))
-    if request.key.mode == music_pb2.MODE_UNSPECIFIED and request.HasField("key"):
-        wrong.append(("key.mode", "is not stated, must be major or minor"))
+    wrong += wishes.key_without_mode(request)
     if request.finish.shape_dynamics:
         wrong.append(("finish.shape_dynamics", "is not done here: the network writes the dynamics; leave it out"))
     asked = list(request.instruments)
@@ -258,10 +254,7 @@ def _refuse(request: generate_pb2.GenerateRequest, profiles: Mapping[str, Sequen
         wrong.append(("instruments", f"has {len(asked)} instruments, can have at most {SLOTS}"))
     if any(not 0 <= program <= DRUM_KIT for program in asked) or asked.count(DRUM_KIT) > 1 or asked == [DRUM_KIT]:
         wrong.append(("instruments", "must be programs 0-127, with at most one drum kit (128), and not it alone"))
-    if request.bars > MAX_BARS:
-        wrong.append(("bars", f"is {request.bars}, must be at most {MAX_BARS}"))
-    if wrong:
-        raise InvalidField(*wrong[0], wrong[1:])
+    wishes.refuse([*wrong, *wishes.too_many_bars(request, MAX_BARS)])
 
 
 def _wishes(request: generate_pb2.GenerateRequest, given: Given | None, minor: bool | None) -> Wishes:

@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music import Piece, piece_to_notes
+from segue.music import Piece
+from segue.music.answers import to_pitch_edits
 from segue.music.reading import Reading
 from segue.music.theory import key_name, scale
 from segue.v1 import music_pb2
@@ -59,24 +60,5 @@ def into_key(piece: Piece, key: int, fixed: NDArray[np.bool_], always: bool) -> 
     if not moved.any() or not (always or find_key(changed) == key):
         return piece, []
     rows = np.flatnonzero(moved)[:_MOST_EDITS]
-    before = piece.select(rows)
-    after = before.select(np.arange(len(rows)))
-    notes = zip(piece_to_notes(before), (before.pitch + moved[rows]).tolist(), strict=True)
     reason = f"It is foreign to {key_name(key)}, the key of the piece."
-    edits = []
-    for number, ((old, pitch), start, end, track) in enumerate(
-        zip(notes, after.start.tolist(), after.end.tolist(), after.track.tolist(), strict=True), 1
-    ):
-        new = music_pb2.Note()
-        new.CopyFrom(old)
-        new.pitch = pitch
-        place = music_pb2.Place(
-            track=track,
-            bar=int(piece.bar_of(start)),
-            span=music_pb2.Span(start=start, end=end),
-            seconds=float(piece.beats_to_seconds(start)),
-        )
-        edits.append(
-            music_pb2.Edit(id=number, kind=music_pb2.EDIT_KIND_PITCH, place=place, before=old, after=new, reason=reason)
-        )
-    return changed, edits
+    return changed, to_pitch_edits(piece, changed.pitch, dict.fromkeys(rows.tolist(), reason))

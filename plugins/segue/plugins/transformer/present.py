@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, piece_to_midi, piece_to_notes, to_key
+from segue.music.dynamics import shape_dynamics
 from segue.music.originality import Likeness, OriginalityIndex
 from segue.music.reading import Reading
 from segue.music.theory import NO_CHORD, chord_pitch_classes, chord_symbol, key_name
@@ -60,6 +61,10 @@ def finish(commission: Commission, state: State, known: OriginalityIndex) -> Fin
     if len(piece.without_drums()) and not (wish.HasField("correct_pitch") and not wish.correct_pitch):
         key = commission.tonic + 12 * commission.minor
         piece, edits = into_key(piece, key, given, always=wish.correct_pitch)
+    if wish.shape_dynamics:
+        phrases = [section.first * commission.bar_beats for section in commission.sections]
+        piece, shaped = shape_dynamics(piece, phrases, first_id=len(edits) + 1)
+        edits += shaped
     return Finished(piece, edits, known.compare(piece))
 
 

@@ -125,8 +125,8 @@ def measure_form(model: TransformerModel, pieces: int) -> Report:
     figures = [_form(one) for one in compose(model, requests)]
     protocol = (
         f"{pieces} pieces of {_FORM_BARS} bars, form {' '.join(_FORM)}, styles by turns. Share of the notes of a bar "
-        "(place and pitch) that the bar at the same place of the other section has: first and second A, A and B; notes a bar "
-        "in the intro beside the rest; share of pieces whose last bar sounds tones of the tonic chord alone."
+        "(place and pitch) that the bar at the same place of the other section has: first and second A, A and B; "
+        "notes a bar in the intro beside the rest; share of pieces whose last bar sounds the tonic chord alone."
     )
     return Report(protocol, {"composed": {name: float(np.mean([f[name] for f in figures])) for name in figures[0]}})
 

@@ -20,8 +20,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
+from segue.plugins.exporting import export
 from segue.plugins.transformer.artifacts import WEIGHTS, load_network, save
 from segue.plugins.transformer.data import Song, read_songs, sources
+from segue.plugins.transformer.exported import exportable
 from segue.plugins.transformer.likelihood import mean_nats, measure_likelihood
 from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.network import Network, NetworkSettings, nats
@@ -90,6 +92,14 @@ class TransformerTrainer(Trainer):
         model.load(artifacts, "cpu")
         with console.status("composing and analysing"):
             return [*measure_likelihood(load_network(artifacts), songs), *measure_pieces(model, songs["test"], data)]
+
+    def export(self, data: Path, artifacts: Path, out: Path, console: Console) -> Sequence[Report]:
+        """Write the network as ONNX and as int8, and measure both on the test part."""
+        torch.set_num_threads(1)
+        songs = _read(data, console)["test"]
+        with console.status("exporting"):
+            network = exportable(load_network(artifacts), songs)
+            return export(network, out, "Test part, the segments and nats of the table above, the mean of the packs.")
 
 
 def _read(data: Path, console: Console) -> dict[str, list[Song]]:

@@ -1,7 +1,9 @@
 import asyncio
+import io
 from collections.abc import AsyncIterator
 
 import pytest
+from PIL import Image
 from segue.music import midi_to_piece
 from segue.plugin_api import Call, InvalidField
 from segue.plugin_api.python_model import Item
@@ -107,6 +109,15 @@ def test_every_other_wish_is_taken(model, fields):
     response = compose_response(model, item(1, bars=1, **fields))
     assert response.pieces[0].bars == 1
     assert response.understood
+
+
+def test_a_picture_becomes_an_emotion(model):
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8), (255, 60, 0)).save(data, "PNG")
+    response = compose_response(model, item(1, bars=1, image=data.getvalue()))
+    assert "image: brightness 1.00 and colourfulness 1.00 suggest valence" in " ".join(response.understood)
+    with pytest.raises(InvalidField, match="PNG or JPEG"):
+        model.start(item(1, image=b"x"))
 
 
 def test_a_theme_becomes_controls(model):

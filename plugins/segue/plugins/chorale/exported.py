@@ -1,4 +1,7 @@
-"""The chorale network as one graph from features to logits, to be written for other runtimes; nothing is given."""
+"""The chorale network as one graph from features to logits, to be written for other runtimes; nothing is given.
+
+The exporter fixes the length of a recurrent network's sequence, so the graph takes pieces padded to the longest one.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,6 @@ from segue.plugins.exporting import Exportable, Run
 from torch import Tensor, nn
 
 NAMES = ("frame", "soprano", "bass", "alto", "tenor", "anchors", "candidates")
-_USUAL_FRAMES = 256
 
 
 class Graph(nn.Module):
@@ -48,16 +50,23 @@ class Graph(nn.Module):
 
 def exportable(network: Network, pieces: Sequence[Chorale]) -> Exportable:
     """Describe the network for export; measured on ``pieces``."""
-    batches = [collate([piece], [Draw()]) for piece in pieces]
-    example = min(batches, key=lambda batch: abs(batch["frame"].shape[1] - _USUAL_FRAMES))
+    longest = max(pieces, key=lambda piece: len(piece.frames))
+    batches = [_first(collate([piece, longest], [Draw(), Draw()])) for piece in pieces]
 
     def measure(run: Run) -> float:
         sums = [(float(nats(run(*_inputs(batch)), batch).sum()), float(batch["weight"].sum())) for batch in batches]
         total, count = np.sum(sums, 0)
         return float(total / count)
 
-    dynamic = ({1: "frames"},) * len(NAMES)
-    return Exportable(Graph(network), _inputs(example), NAMES, dynamic, "nats per note", measure)
+    return Exportable(Graph(network), _inputs(batches[0]), NAMES, ({},) * len(NAMES), "nats per note", measure)
+
+
+def _first(batch: dict[str, Any]) -> dict[str, Any]:
+    """Return the first piece of a batch of two, padded to the other's length."""
+    return {
+        name: [part[:1] for part in value] if isinstance(value, list) else None if value is None else value[:1]
+        for name, value in batch.items()
+    }
 
 
 def _inputs(batch: dict[str, Any]) -> tuple[Tensor, ...]:

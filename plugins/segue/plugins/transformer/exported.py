@@ -67,7 +67,7 @@ def _nats(run: Run, batches: Sequence[tuple[Tensor, ...]]) -> float:
         logits, wanted = run(*inputs).float()[0], inputs[5][0]
         told = (wanted[:, 0] >= BAR) & (wanted[:, 0] != INSTRUMENT)
         note = told & (wanted[:, 0] > BAR)
-        for index, part in enumerate(torch.split(logits, FIELD_SIZES, -1)):
+        for index, part in enumerate(torch.split(logits, list(FIELD_SIZES), -1)):
             counts = told if index == 0 else note
             total += float(cross_entropy(part[counts], wanted[counts, index], reduction="sum"))
         count += int(told.sum())

@@ -1,4 +1,4 @@
-"""What a trained version holds: the listener, and the texture of each style."""
+"""What a trained version holds: the listener, and the texture and the rhythm of each style."""
 
 from __future__ import annotations
 
@@ -9,8 +9,25 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from segue.plugins.style_audio.network import Listener, NetworkSettings, Texture
+from torch import Tensor
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.json"
+
+
+@dataclass(frozen=True)
+class Style:
+    """What is known of a style.
+
+    Attributes
+    ----------
+    texture
+        Its texture.
+    rhythm : Tensor, shape (BANDS, PLACES), or None
+        A bar of its drums, as bands; silent if it has none, None if it is not known.
+    """
+
+    texture: Texture
+    rhythm: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -21,23 +38,24 @@ class Artifacts:
     ----------
     listener
         The network; none of its weights asks for a gradient.
-    textures
-        Style → its texture, in the order of the network's names.
+    styles
+        Name → style, in the order of the network's names.
     """
 
     listener: Listener
-    textures: dict[str, Texture]
+    styles: dict[str, Style]
 
 
 def save(made: Artifacts, folder: Path) -> None:
-    """Write weights and textures as float16, and the configuration."""
+    """Write weights and styles as float16, and the configuration."""
     tensors = {f"network.{name}": tensor for name, tensor in made.listener.state_dict().items()}
-    textures = list(made.textures.values())
+    textures = [style.texture for style in made.styles.values()]
     for layer in range(len(textures[0].means)):
         tensors[f"means.{layer}"] = torch.stack([texture.means[layer] for texture in textures])
         tensors[f"together.{layer}"] = torch.stack([texture.together[layer] for texture in textures])
+    tensors["rhythms"] = torch.stack([style.rhythm for style in made.styles.values() if style.rhythm is not None])
     save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS)
-    config = {"network": made.listener.settings.model_dump(), "styles": list(made.textures)}
+    config = {"network": made.listener.settings.model_dump(), "styles": list(made.styles)}
     (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
 
 
@@ -50,11 +68,8 @@ def load(folder: Path) -> Artifacts:
         {name.removeprefix("network."): tensor for name, tensor in tensors.items() if name.startswith("network.")}
     )
     layers = range(len(listener.deeper) + 2)
-    textures = {
-        style: Texture(
-            tuple(tensors[f"means.{layer}"][row] for layer in layers),
-            tuple(tensors[f"together.{layer}"][row] for layer in layers),
-        )
-        for row, style in enumerate(config["styles"])
-    }
-    return Artifacts(listener, textures)
+    styles = {}
+    for row, name in enumerate(config["styles"]):
+        means, together = (tuple(tensors[f"{kind}.{n}"][row] for n in layers) for kind in ("means", "together"))
+        styles[name] = Style(Texture(means, together), tensors["rhythms"][row])
+    return Artifacts(listener, styles)

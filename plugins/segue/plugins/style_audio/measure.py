@@ -17,8 +17,7 @@ _ONSET_SIZE, _ONSET_HOP = 1_024, 512
 
 def chroma(samples: Tensor) -> Tensor:
     """Return the share of each pitch class over time, shape (12, frames): peaks from C2 to C7, compressed."""
-    window = torch.hann_window(_SIZE)
-    power = torch.stft(samples.mean(0), _SIZE, _HOP, window=window, return_complex=True, pad_mode="constant").abs()
+    power = _magnitude(samples, _SIZE, _HOP)
     hertz = np.arange(_SIZE // 2 + 1) * RATE / _SIZE
     inside = (hertz >= _LOWEST) & (hertz <= _HIGHEST)
     peaks = power.clone()
@@ -38,7 +37,9 @@ def chroma_similarity(one: Tensor, other: Tensor) -> float:
 def onsets(samples: Tensor) -> Tensor:
     """Return how much louder it gets at each moment, over all frequencies alike, shape (frames,)."""
     window = torch.hann_window(_ONSET_SIZE)
-    power = torch.stft(samples.mean(0), _ONSET_SIZE, _ONSET_HOP, window=window, return_complex=True, pad_mode="constant")
+    power = torch.stft(
+        samples.mean(0), _ONSET_SIZE, _ONSET_HOP, window=window, return_complex=True, pad_mode="constant"
+    )
     level = torch.log1p(100 * power.abs())
     return (level[:, 1:] - level[:, :-1]).clamp(min=0).mean(0)
 
@@ -48,3 +49,10 @@ def onset_correlation(one: Tensor, other: Tensor) -> float:
     both = torch.stack([onsets(one), onsets(other)])
     both = both - both.mean(1, keepdim=True)
     return float((both[0] * both[1]).sum() / (both[0].norm() * both[1].norm()).clamp(min=1e-9))
+
+
+def _magnitude(samples: Tensor, size: int, hop: int) -> Tensor:
+    spectrum = torch.stft(
+        samples.mean(0), size, hop, window=torch.hann_window(size), return_complex=True, pad_mode="constant"
+    )
+    return spectrum.abs()

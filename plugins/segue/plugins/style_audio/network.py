@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,10 +28,10 @@ class NetworkSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kernels: tuple[int, ...] = Field((3, 9, 27), description="Frames that the first layer's filters see; odd.")
-    first: int = Field(32, ge=1, description="Filters of each length.")
-    deeper: tuple[int, ...] = Field((64, 64), description="Filters of the layers above, each at half the rate.")
-    reach: int = Field(9, ge=1, description="Frames that theirs see; odd.")
+    kernels: tuple[int, ...] = Field(default=(3, 9, 27), description="Frames that the first layer's filters see; odd.")
+    first: int = Field(default=32, ge=1, description="Filters of each length.")
+    deeper: tuple[int, ...] = Field(default=(64, 64), description="Filters of the layers above, each at half the rate.")
+    reach: int = Field(default=9, ge=1, description="Frames that theirs see; odd.")
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,9 @@ class Listener(nn.Module):
         How many styles it tells apart.
     """
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, settings: NetworkSettings, styles: int) -> None:
         super().__init__()
         self.settings = settings
@@ -79,8 +83,7 @@ class Listener(nn.Module):
         )
         sizes = (settings.first * len(settings.kernels), *settings.deeper)
         self.deeper = nn.ModuleList(
-            nn.Conv1d(below, above, settings.reach, padding=settings.reach // 2)
-            for below, above in zip(sizes[:-1], sizes[1:], strict=True)
+            nn.Conv1d(below, above, settings.reach, padding=settings.reach // 2) for below, above in pairwise(sizes)
         )
         self.names = nn.Linear(2 * sum(sizes), styles)
 

@@ -1,4 +1,4 @@
-"""A recording as it is transferred: both channels, one rate, one level, cut into stretches that overlap."""
+"""A recording as it is transferred: all its channels, one rate, one level, in stretches that overlap."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 import soundfile
 import torch
 from segue.plugin_api.errors import InvalidMusic
-from segue.plugins.audio.sound import Sound, read_sound, resampled
+from segue.plugins.audio.sound import read_sound, resampled
+from segue.plugins.style_audio.plugin import MAX_SECONDS
 from segue.plugins.style_audio.spectrum import RATE, loudest
 from segue.v1 import music_pb2
 from torch import Tensor
 
-MAX_SECONDS: Final = 120.0
 _STRETCH: Final = 10 * RATE
 _OVERLAP: Final = RATE // 2
 
@@ -30,20 +30,23 @@ class Recording:
         At 44.1 kHz; its louder half has an RMS of 1.
     level
         The RMS that the louder half had.
-    sound
-        The recording as it was read.
+    seconds
+        Length.
+    missing
+        Seconds that the file's header promises beyond those it holds; 0 if it is whole.
     """
 
     samples: Tensor
     level: float
-    sound: Sound
+    seconds: float
+    missing: float
 
-    def stretches(self) -> list[slice]:
-        """Return equal stretches of at most 10 seconds, half a second of each shared with the next."""
-        length = self.samples.shape[1]
-        count = max(-(-(length - _OVERLAP) // (_STRETCH - _OVERLAP)), 1)
-        step = -(-(length - _OVERLAP) // count)
-        return [slice(n * step, min(n * step + step + _OVERLAP, length)) for n in range(count)]
+
+def stretches(length: int) -> list[slice]:
+    """Return equal stretches of at most 10 seconds of so many samples, half a second of each shared with the next."""
+    count = max(-(-(length - _OVERLAP) // (_STRETCH - _OVERLAP)), 1)
+    step = -(-(length - _OVERLAP) // count)
+    return [slice(n * step, min(n * step + step + _OVERLAP, length)) for n in range(count)]
 
 
 def read_recording(music: music_pb2.Music, field: str) -> Recording:
@@ -72,6 +75,5 @@ def read_recording(music: music_pb2.Music, field: str) -> Recording:
         raise InvalidMusic(f"{field}.audio.data", text)
     channels, _ = soundfile.read(io.BytesIO(music.audio.data), dtype="float32", always_2d=True)
     samples = torch.from_numpy(np.stack([resampled(channel, sound.rate, RATE) for channel in channels.T]))
-    level = max(loudest(samples), 1e-6)
-    return Recording(samples / level, level, sound)
-
+    level = loudest(samples)
+    return Recording(samples / level, level, sound.seconds, sound.missing)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from scipy.stats import spearmanr
@@ -18,18 +17,18 @@ from segue.plugins.style_audio.artifacts import Artifacts
 from segue.plugins.style_audio.data import SECONDS, Arrangement, arrangements
 from segue.plugins.style_audio.judge import Ear, Judge
 from segue.plugins.style_audio.measure import chroma_similarity, onset_correlation
-from segue.plugins.style_audio.network import distance
 from segue.plugins.style_audio.plugin import StyleAudioOptions
-from segue.plugins.style_audio.search import Search
-from segue.plugins.style_audio.spectrum import loudest, to_bands, to_spectrum
+from segue.plugins.style_audio.recording import Recording
+from segue.plugins.style_audio.spectrum import to_bands
 from segue.plugins.style_audio.synthesis import resound
+from segue.plugins.style_audio.transfer import Transfer, Wanted, far
 from torch import Tensor
 
-_PAIRS: Final = 48
+_PAIRS: Final = 32
 _JUDGE_CHARTS: Final = 12
 _STRENGTHS: Final = (0.25, 0.5, 0.75, 1.0)
-_GRADED: Final = 12
-"""Pairs that are also made at less than full strength."""
+_GRADED: Final = 10
+"""Pairs that are also made at less than full strength, and without rhythm."""
 
 
 @dataclass(frozen=True)
@@ -44,37 +43,41 @@ class Pair:
 class Bench:
     """What measures: the judge, and who hears notes."""
 
-    def __init__(self, made: Artifacts, found: Sequence[Arrangement], console: Console) -> None:
+    def __init__(self, made: Artifacts, train: Sequence[Arrangement], console: Console) -> None:
         self.made = made
         self.ear = Ear()
-        charts = sorted({each.chart for each in found if each.part == "train"})[:_JUDGE_CHARTS]
-        train = [each for each in found if each.part == "train" and each.chart in charts]
+        charts = sorted({each.chart.number for each in train})[:_JUDGE_CHARTS]
+        train = [each for each in train if each.chart.number in charts]
         played = track(train, "teaching the judge", console=console)
-        embeddings = [self.ear.embed(torch.from_numpy(each.sound())) for each in played]
+        embeddings = [self.ear.embed(each.sound()) for each in played]
         self.judge = Judge(embeddings, [each.style for each in train])
 
-    def measure(self, pair: Pair, wanted: str, before: Tensor, after: Tensor) -> dict[str, float]:
-        """Return the figures of what became of a recording; ``wanted`` is the style it is held against."""
-        was = self.judge.probabilities(self.ear.embed(before))
-        now = self.judge.probabilities(self.ear.embed(after))
-        bands = to_bands(to_spectrum(after / loudest(after)))
-        texture = self.made.listener.texture(bands)
+    def judge_of(self, samples: Tensor) -> dict[str, float]:
+        """Return the probability of each style."""
+        return self.judge.probabilities(self.ear.embed(samples))
+
+    def measure(
+        self, pair: Pair, wanted: str, before: Tensor, was: dict[str, float], after: Tensor
+    ) -> dict[str, float]:
+        """Return the figures of what became of a recording that was judged; ``wanted`` is what it is held against."""
+        heard = self.ear.embed(after)
+        now = self.judge.probabilities(heard)
         source = pair.source.style
         return {
             "strength": (was[source] - now[source] + now[wanted] - was[wanted]) / 2,
-            "target": now[wanted],
             "source": now[source],
-            "named target": float(max(now, key=lambda style: now[style]) == wanted),
+            "target": now[wanted],
+            "distance of likeness": self.judge.far(heard, wanted),
+            "distance of texture": far(self.made.listener, after, self.made.styles[wanted].texture),
             "chroma": chroma_similarity(before, after),
+            "melody heard": self.ear.share_heard(pair.source.melody(), after),
             "onsets": onset_correlation(before, after),
-            "melody heard": self.ear.share_heard(pair.source.tune(), after),
-            "texture distance": float(distance(texture, self.made.textures[wanted])),
         }
 
 
-def pairs(found: Sequence[Arrangement], count: int) -> list[Pair]:
+def pairs(arranged: Sequence[Arrangement], count: int) -> list[Pair]:
     """Return pairs of styles of the test part's charts, every style as often as any other."""
-    test = {(each.style, each.chart): each for each in found if each.part == "test"}
+    test = {(each.style, each.chart.number): each for each in arranged}
     styles, charts = sorted({style for style, _ in test}), sorted({chart for _, chart in test})
     made = []
     for number in range(min(count, len(test) * (len(styles) - 1))):
@@ -90,69 +93,82 @@ def pairs(found: Sequence[Arrangement], count: int) -> list[Pair]:
 def reports(made: Artifacts, data: Path, console: Console) -> list[Report]:
     """Transfer recordings of the test part and measure what became of them."""
     found = arrangements(data)
-    bench = Bench(made, found, console)
+    bench = Bench(made, found["train"], console)
     rows: dict[str, list[dict[str, float]]] = {}
-    graded: list[list[dict[str, float]]] = []
-    chosen = pairs(found, _PAIRS)
+    graded: dict[str, list[dict[str, float]]] = {}
+    chosen = pairs(found["test"], _PAIRS)
     for number, pair in enumerate(track(chosen, "transferring", console=console)):
-        before = _level(pair.source.sound())
-        target = pair.target.style
-        changes = dict(_changes(made, before, target))
-        sounds = {name: resound(before, change, 0) for name, change in changes.items()}
-        sounds |= {"identity": before, "the target style's own recording": _level(pair.target.sound())}
+        before, target = pair.source.sound(), pair.target.style
+        measure = partial(bench.measure, pair, before=before, was=bench.judge_of(before))
+        new = _transfer(made, pair, rhythm=True)
+        sounds = {
+            "identity": before,
+            "equaliser": _equalise(made, before, target),
+            "style-audio": new,
+            "own recording": pair.target.sound(),
+        }
         for name, sound in sounds.items():
-            rows.setdefault(name, []).append(bench.measure(pair, target, before, sound))
-        rows.setdefault("random target", []).append(bench.measure(pair, pair.other, before, sounds["style-audio"]))
+            rows.setdefault(name, []).append(measure(target, after=sound))
+        rows.setdefault("random target", []).append(measure(pair.other, after=new))
         if number < _GRADED:
-            whole = rows["style-audio"][-1]
-            steps = [resound(before, strength * changes["style-audio"], 0) for strength in _STRENGTHS[:-1]]
-            graded.append([*(bench.measure(pair, target, before, step) for step in steps), whole])
-    order = ("identity", "random target", "equaliser", "style-audio", "the target style's own recording")
+            for share in _STRENGTHS[:-1]:
+                graded.setdefault(f"strength {share:g}", []).append(
+                    measure(target, after=before + share * (new - before))
+                )
+            graded.setdefault("strength 1", []).append(rows["style-audio"][-1])
+            graded.setdefault("without rhythm", []).append(measure(target, after=_transfer(made, pair, rhythm=False)))
+    order = ("identity", "random target", "equaliser", "style-audio", "own recording")
     protocol = (
-        f"{len(chosen)} pairs of styles, the first {SECONDS:g} seconds of charts of the test part, synthetic, played by a "
-        "SoundFont. "
+        f"{len(chosen)} pairs of styles, the first {SECONDS:g} seconds of charts of the test part, synthetic, played "
+        "by a SoundFont. "
     )
+    monotone = {
+        "target": _monotone(graded, "target", 1),
+        "distance of likeness": _monotone(graded, "distance of likeness", -1),
+        "distance of texture": _monotone(graded, "distance of texture", -1),
+    }
     return [
         Report(
-            protocol + "strength: half the sum of the drop of the source's and the rise of the target's probability, by a "
-            f"logistic regression on musicnn's embedding, learnt from {_JUDGE_CHARTS} charts of the train part, which "
-            "has no part in the search; named target: share in which it finds the target likeliest; chroma: cosine "
-            "of the pitch classes with the recording's; onsets: correlation with the recording's; melody heard: share "
-            "of the melody's notes that basic-pitch hears; texture distance: by the network that the search uses. "
-            "Random target: held against a style that was not asked for; equaliser: bands' means alone.",
+            protocol
+            + "strength: half the sum of the source's drop and the target's rise in probability, by a logistic "
+            f"regression on musicnn's embedding, learnt from {_JUDGE_CHARTS} charts of the train part, with no part in "
+            "the transfer; distance of likeness: of that embedding from the target's mean, in standard deviations; "
+            "distance of texture: by the network that the search uses; chroma: cosine of the pitch classes with the "
+            "recording's; melody heard: share of the melody's notes that basic-pitch hears; onsets: correlation with "
+            "the recording's. Random target: held against a style that was not asked for. Equaliser: the bands' means "
+            "alone. Own recording: the chart played in the target style.",
             {name: _mean(rows[name]) for name in order},
         ),
         Report(
-            f"{len(graded)} of these pairs at lesser strength: the same figures, and Spearman's correlation of the strength "
-            "asked with target's probability and with (the negative of) the texture's distance, mean over pairs.",
-            {
-                f"strength {strength:g}": _mean([row[step] for row in graded])
-                for step, strength in enumerate(_STRENGTHS)
-            }
-            | {"spearman": {"target": _monotone(graded, "target"), "texture distance": -_monotone(graded, "texture distance")}},
+            f"{_GRADED} of these pairs at lesser strength, and without the rhythm: the same figures; Spearman's "
+            "correlation of strength with the target's probability and with the nearness of likeness and of texture.",
+            {name: _mean(some) for name, some in graded.items()} | {"spearman": monotone},
         ),
     ]
 
 
-def _level(samples: NDArray[np.float32]) -> Tensor:
-    tensor = torch.from_numpy(samples)
-    return tensor / loudest(tensor)
+def _transfer(made: Artifacts, pair: Pair, *, rhythm: bool) -> Tensor:
+    """Return what becomes of a pair's recording; its beats are known."""
+    style, options = made.styles[pair.target.style], StyleAudioOptions()
+    wanted = Wanted(style.texture, style.rhythm if rhythm else None, 1.0, options.keep, options.iterations)
+    recording = Recording(pair.source.sound(), 1.0, SECONDS, 0.0)
+    transfer = Transfer(made.listener, recording, wanted, pair.source.meter(), 0)
+    while not transfer.go_on(options.iterations):
+        pass
+    return transfer.result()
 
 
-def _changes(made: Artifacts, samples: Tensor, target: str) -> Iterator[tuple[str, Tensor]]:
-    bands = to_bands(to_spectrum(samples))
-    wanted = made.textures[target]
-    options = StyleAudioOptions()
-    search = Search(made.listener, bands, wanted, options.keep)
-    search.go_on(options.iterations)
-    yield "style-audio", search.change()
-    means = made.listener.texture(bands).means[0]
-    lasting = ((wanted.means[0] - means) * made.listener.scale)[:, None]
-    yield "equaliser", (bands + lasting).clamp(min=0) - bands
+def _equalise(made: Artifacts, samples: Tensor, style: str) -> Tensor:
+    """Return samples whose bands have the means of a style."""
+    bands = to_bands(samples)
+    away = made.styles[style].texture.means[0] - made.listener.texture(bands).means[0]
+    return resound(samples, (bands + (away * made.listener.scale)[:, None]).clamp(min=0) - bands, 0)
 
 
-def _monotone(graded: Sequence[Sequence[dict[str, float]]], name: str) -> float:
-    return float(np.mean([spearmanr(_STRENGTHS, [step[name] for step in steps]).statistic for steps in graded]))
+def _monotone(graded: Mapping[str, Sequence[dict[str, float]]], name: str, sign: int) -> float:
+    """Return the mean over pairs of the correlation of strength with a figure."""
+    by_strength = [[sign * row[name] for row in graded[f"strength {share:g}"]] for share in _STRENGTHS]
+    return float(np.mean([spearmanr(_STRENGTHS, row).statistic for row in zip(*by_strength, strict=True)]))
 
 
 def _mean(rows: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 import torch
-from segue.plugin_api.errors import InvalidMusic
+from numpy.typing import NDArray
 from torch import Tensor
 
 RATE: Final = 44_100
@@ -21,7 +21,9 @@ BANDS: Final = 96
 FRAMES_PER_SECOND: Final = RATE / HOP
 _LOWEST, _HIGHEST = 30.0, 16_000.0
 FLOOR: Final = 1e-4
-"""Power of a band below which nothing is told apart: about 60 dB under a band that is heard well."""
+"""Power of a band below which nothing is told apart: about 50 dB under one that is loud."""
+_SCALE: Final = 3 / 128 * SIZE**2
+"""Power of a spectrum's bin by which bands are measured."""
 
 
 @cache
@@ -29,8 +31,8 @@ def triangles() -> Tensor:
     """Return the bands, shape (BANDS, bins): centres even on Slaney's mel scale from 30 Hz to 16 kHz, the ends open."""
     step = np.log(6.4) / 27
 
-    def to_mel(hertz: np.ndarray) -> np.ndarray:
-        return np.where(hertz < 1000, hertz * 3 / 200, 15 + np.log(np.maximum(hertz, 1000) / 1000) / step)
+    def to_mel(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.where(hertz < 1000, hertz * 3 / 200, 15 + np.log(np.maximum(hertz, 1000) / 1000) / step))
 
     low, high = to_mel(np.array([_LOWEST, _HIGHEST]))
     place = (to_mel(np.arange(SIZE // 2 + 1) * RATE / SIZE) - low) / (high - low) * (BANDS - 1)
@@ -56,30 +58,27 @@ def to_samples(spectrum: Tensor, length: int) -> Tensor:
     return found
 
 
-def to_bands(spectrum: Tensor) -> Tensor:
-    """Return the bands of a spectrum, the mean of its channels, shape (BANDS, frames).
+def to_bands(samples: Tensor) -> Tensor:
+    """Return the bands of samples, shape (channels, n), of their mean: shape (BANDS, frames).
 
     Zero stands for silence; above the floor, 1 more is 4.3 dB more.
     """
-    power = triangles() @ spectrum.abs().square().mean(0) / _scale()
-    return torch.log1p(power / FLOOR)
+    spectrum = to_spectrum(samples.mean(0, keepdim=True))[0]
+    power = triangles() @ (spectrum.real.square() + spectrum.imag.square())
+    return torch.log1p(power / (FLOOR * _SCALE))
 
 
 def noise_like(spectrum: Tensor, seed: int) -> Tensor:
-    """Return noise of the floor's power in every band, of the shape of a spectrum."""
+    """Return noise of the floor's power in every band, the same in every channel, of the shape of a spectrum."""
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randn(2, *spectrum.shape, generator=generator)
-    level = (FLOOR * _scale() / triangles().sum(1)).sqrt() / 2**0.5
-    return torch.complex(drawn[0], drawn[1]) * (triangles().T @ level)[:, None]
+    drawn = torch.randn(2, *spectrum.shape[1:], generator=generator)
+    level = (FLOOR * _SCALE / triangles().sum(1)).sqrt() / 2**0.5
+    return (torch.complex(drawn[0], drawn[1]) * (triangles().T @ level)[:, None]).expand_as(spectrum)
 
 
 def loudest(samples: Tensor) -> float:
-    """Return the root mean square of samples over the half of it that is loudest, by tenths of a second."""
-    blocks = samples.square().mean(0)
-    count = max(len(blocks) // (RATE // 10), 1)
-    energies = torch.stack([part.mean() for part in torch.tensor_split(blocks, count)])
-    return float(energies.sort(descending=True).values[: max(count // 2, 1)].mean().sqrt())
-
-
-def _scale() -> float:
-    return SIZE * 0.375 * SIZE / 2 / 8
+    """Return the root mean square of the channels' mean over its louder half, by tenths of a second; above 0."""
+    energy = samples.mean(0).square()
+    count = max(len(energy) // (RATE // 10), 1)
+    parts = torch.stack([part.mean() for part in torch.tensor_split(energy, count)])
+    return max(float(parts.sort(descending=True).values[: max(count // 2, 1)].mean().sqrt()), 1e-6)

@@ -1,22 +1,23 @@
 """Bands made to sound: the spectrum of the recording, weighed anew, and noise where there is too little of it.
 
-The phases are those of the recording to begin with, and then whatever fits the new magnitudes together (Griffin, Lim,
-"Signal estimation from modified short-time Fourier transform", 1984).
+The phases are those of the recording to begin with, and then whatever fits the new magnitudes together.
+
+References
+----------
+D. Griffin, J. Lim, "Signal estimation from modified short-time Fourier transform", IEEE TASSP 32, 1984.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-import torch
 from segue.plugins.style_audio.spectrum import noise_like, to_samples, to_spectrum, triangles
 from torch import Tensor
 
-ROUNDS: Final = 4
-"""Rounds of Griffin and Lim's algorithm."""
+_ROUNDS: Final = 3
 
 
-def resound(samples: Tensor, change: Tensor, seed: int, rounds: int = ROUNDS) -> Tensor:
+def resound(samples: Tensor, change: Tensor, seed: int) -> Tensor:
     """Return samples whose bands are changed.
 
     Parameters
@@ -27,16 +28,13 @@ def resound(samples: Tensor, change: Tensor, seed: int, rounds: int = ROUNDS) ->
         What is added to the bands; zero changes nothing.
     seed
         Seed of the noise.
-    rounds
-        Rounds of Griffin and Lim's algorithm.
     """
     spectrum = to_spectrum(samples)
     power = (triangles().T @ change).exp()
-    noise = noise_like(spectrum, seed) * (power - 1).clamp(min=0).sqrt()
-    wanted = spectrum * power.sqrt() + noise
+    wanted = spectrum * power.sqrt() + noise_like(spectrum, seed) * (power - 1).clamp(min=0).sqrt()
     magnitude = wanted.abs()
     found = to_samples(wanted, samples.shape[1])
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         again = to_spectrum(found)
         found = to_samples(magnitude * again / again.abs().clamp(min=1e-9), samples.shape[1])
     return found

@@ -12,16 +12,20 @@ from pydantic import Field
 from rich.console import Console
 from rich.progress import track
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
-from segue.plugins.style_audio.artifacts import Artifacts, load, save
-from segue.plugins.style_audio.data import Arrangement, arrangements, heard, sources
+from segue.plugins.style.pack import source
+from segue.plugins.style_audio.artifacts import Artifacts, Style, load, save
+from segue.plugins.style_audio.data import Arrangement, arrangements, hear
 from segue.plugins.style_audio.network import Listener, NetworkSettings, Texture
 from segue.plugins.style_audio.report import reports
-from segue.plugins.style_audio.spectrum import BANDS
+from segue.plugins.style_audio.rhythm import fold
+from segue.plugins.style_audio.spectrum import BANDS, to_bands
 from segue.plugins.training import FromJson, Loop
 from torch import Tensor
 from torch.nn import functional
 
 _CROP: Final = 256
+_BARS_OF: Final = 8
+"""Charts whose drums are averaged."""
 _TILT, _LEVEL = 0.15, 0.5
 """How much the balance of the bands and their level are varied in training, in their own unit."""
 
@@ -29,14 +33,14 @@ _TILT, _LEVEL = 0.15, 0.5
 class StyleAudioSettings(TrainingSettings):
     """Settings of the trainer; the defaults remake the shipped weights."""
 
-    steps: int = Field(400, ge=1, description="Steps of the listener.")
-    batch: int = Field(32, ge=2, description="Excerpts of four seconds in a step.")
-    learning_rate: float = Field(2e-3, gt=0, le=1, description="Learning rate at first; it falls by a cosine.")
-    weight_decay: float = Field(1e-2, ge=0, le=1, description="Weight decay.")
-    smoothing: float = Field(0.1, ge=0, lt=1, description="Share of the target that is spread over all styles.")
-    charts: int = Field(1000, ge=1, description="Charts of the train part that are learnt from at most.")
-    threads: int = Field(1, ge=1, le=64, description="CPU threads.")
-    network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes, as JSON.")
+    steps: int = Field(default=200, ge=1, description="Steps of the listener.")
+    batch: int = Field(default=32, ge=2, description="Excerpts of four seconds in a step.")
+    learning_rate: float = Field(default=2e-3, gt=0, le=1, description="Learning rate at first; it falls by a cosine.")
+    weight_decay: float = Field(default=1e-2, ge=0, le=1, description="Weight decay.")
+    smoothing: float = Field(default=0.1, ge=0, lt=1, description="Share of the target that is spread over all styles.")
+    charts: int = Field(default=32, ge=1, description="Charts that are learnt from, at most.")
+    threads: int = Field(default=1, ge=1, le=64, description="CPU threads.")
+    network: FromJson[NetworkSettings] = Field(default=NetworkSettings(), description="Sizes, as JSON.")
 
 
 class StyleAudioTrainer(Trainer):
@@ -48,26 +52,24 @@ class StyleAudioTrainer(Trainer):
     def train(self, run: Run, settings: StyleAudioSettings) -> Sequence[Report]:
         """Train; resumes from the checkpoint in ``run.work`` if it was made with the same settings."""
         torch.set_num_threads(settings.threads)
-        found = arrangements(run.data)
-        run.sources.extend(sources(run.data))
-        train = _first_charts([each for each in found if each.part == "train"], settings.charts)
+        train = arrangements(run.data)["train"]
+        run.sources.append(source(run.data))
+        charts = sorted({each.chart.number for each in train})[: settings.charts]
+        train = [each for each in train if each.chart.number in charts]
         styles = sorted({each.style for each in train})
         played = track(train, "listening", console=run.console)
-        bands = torch.stack([heard(each, run.work / "heard") for each in played])
+        bands = torch.stack([hear(each, run.work / "heard") for each in played])
         names = torch.tensor([styles.index(each.style) for each in train])
         listener = _fit(bands, names, Listener(settings.network, len(styles)), run, settings)
-        save(Artifacts(listener, _textures(listener, bands, names, styles)), run.artifacts)
+        textures = _textures(listener, bands, names, styles)
+        made = {style: Style(textures[style], _rhythm([a for a in train if a.style == style])) for style in styles}
+        save(Artifacts(listener, made), run.artifacts)
         return reports(load(run.artifacts), run.data, run.console)
 
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
         """Measure shipped or trained weights on the test part."""
         torch.set_num_threads(1)
         return reports(load(artifacts), data, console)
-
-
-def _first_charts(found: Sequence[Arrangement], count: int) -> list[Arrangement]:
-    charts = sorted({each.chart for each in found})[:count]
-    return [each for each in found if each.chart in charts]
 
 
 def _fit(bands: Tensor, names: Tensor, listener: Listener, run: Run, settings: StyleAudioSettings) -> Listener:
@@ -109,3 +111,12 @@ def _textures(listener: Listener, bands: Tensor, names: Tensor, styles: Sequence
         style: Texture.mean([listener.texture(bands[row].float()) for row in torch.nonzero(names == number)[:, 0]])
         for number, style in enumerate(styles)
     }
+
+
+def _rhythm(played: Sequence[Arrangement]) -> Tensor:
+    """Return a bar of a style's drums: the mean over some of its recordings."""
+    bars = []
+    for each in played[:_BARS_OF]:
+        bands = to_bands(each.drums())
+        bars.append(fold(bands, each.meter().place(bands.shape[1], 0.0)))
+    return torch.stack(bars).mean(0)

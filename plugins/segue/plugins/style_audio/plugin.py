@@ -29,7 +29,7 @@ MAX_SECONDS: Final = 120.0
 class StyleAudioOptions(Options):
     """Options of ``style-audio``."""
 
-    iterations: int = Field(default=50, ge=5, le=100, description="Iterations of each search; time grows with them.")
+    iterations: int = Field(default=40, ge=5, le=100, description="Iterations of each search; time grows with them.")
     keep: float = Field(
         default=0.3,
         ge=0,

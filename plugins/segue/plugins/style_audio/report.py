@@ -24,10 +24,10 @@ from segue.plugins.style_audio.synthesis import resound
 from segue.plugins.style_audio.transfer import Transfer, Wanted, far
 from torch import Tensor
 
-_PAIRS: Final = 32
-_JUDGE_CHARTS: Final = 12
+_PAIRS: Final = 20
+_JUDGE_CHARTS: Final = 10
 _STRENGTHS: Final = (0.25, 0.5, 0.75, 1.0)
-_GRADED: Final = 10
+_GRADED: Final = 6
 """Pairs that are also made at less than full strength, and without rhythm."""
 
 

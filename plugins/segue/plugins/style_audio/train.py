@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Final
@@ -81,7 +82,7 @@ def _fit(bands: Tensor, names: Tensor, listener: Listener, run: Run, settings: S
         rng = np.random.default_rng((run.seed, step))
         torch.manual_seed(run.seed * 1_000_003 + step)
         for group in optimiser.param_groups:
-            group["lr"] = settings.learning_rate * 0.5 * (1 + np.cos(np.pi * step / settings.steps))
+            group["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
         excerpts, wanted = _draw(bands, names, rng, settings.batch)
         with torch.autocast("cpu", torch.bfloat16):
             logits = listener(excerpts)

@@ -160,7 +160,7 @@ def _meter(heard: AnalyzeResponse) -> Meter | None:
 def _rhythm_notices(
     style: Style, meter: Meter | None, strength: float, options: Mapping[str, Any]
 ) -> list[music_pb2.Notice]:
-    if style.rhythm is None or meter is not None or not (strength and options["rhythm"]):
+    if style.rhythm is None or not style.rhythm.any() or meter is not None or not (strength and options["rhythm"]):
         return []
     text = "No beat was heard in the recording, so that the rhythm of the style was not laid on it."
     return [music_pb2.Notice(subject="music.audio", text=text)]

@@ -16,6 +16,7 @@ from pydantic import Field
 from segue.plugin_api import Algorithm, Call, Options, Transferrer, hookimpl, message_model
 from segue.plugins.audio.plugin import AudioAnalyzer
 from segue.plugins.score.plugin import ScoreOptions
+from segue.plugins.style.styles import members
 from segue.v1 import music_pb2
 from segue.v1.analyze_pb2 import ASPECT_METER, AnalyzeRequest, AnalyzeResponse
 from segue.v1.transfer_pb2 import TransferProgress, TransferRequest, TransferResponse, TransferStreamResponse
@@ -75,6 +76,8 @@ class StyleAudio(Transferrer):
 
     async def transfer_stream(self, request: TransferRequest, call: Call) -> AsyncIterator[TransferStreamResponse]:
         """Find the beats, then transfer a recording, saying how far it has come."""
+        if request.style:
+            members(request.style)  # a name that nothing has is refused before anything is listened to
         heard = AnalyzeResponse()
         if request.style and call.options.rhythm and _strength(request):
             progress = TransferProgress(fraction=0, stage="listening for the beat")

@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 import torch
 from segue.plugin_api.errors import InvalidMusic
-from segue.plugins.audio.sound import read_sound, resampled
+from segue.plugins.audio.sound import SILENCE, read_sound, resampled
 from segue.plugins.style_audio.plugin import MAX_SECONDS
 from segue.plugins.style_audio.spectrum import RATE, loudest
 from segue.v1 import music_pb2
@@ -62,7 +62,7 @@ def read_recording(music: music_pb2.Music, field: str) -> Recording:
     Raises
     ------
     InvalidMusic
-        If it is no audio, can't be read, is silent, or too short or long.
+        If it is no audio, can't be read, is silent alone or mixed, or too short or long.
     """
     if music.WhichOneof("content") != "audio":
         raise InvalidMusic(field, f"holds {music.WhichOneof('content') or 'nothing'}, must hold audio")
@@ -76,4 +76,7 @@ def read_recording(music: music_pb2.Music, field: str) -> Recording:
     channels, _ = soundfile.read(io.BytesIO(music.audio.data), dtype="float32", always_2d=True)
     samples = torch.from_numpy(np.stack([resampled(channel, sound.rate, RATE) for channel in channels.T]))
     level = loudest(samples)
+    if level < SILENCE:
+        text = f"is silent where its channels are mixed: their louder half has {level:.1g} of full scale"
+        raise InvalidMusic(f"{field}.audio.data", text)
     return Recording(samples / level, level, sound.seconds, sound.missing)

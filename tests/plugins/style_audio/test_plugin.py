@@ -78,7 +78,10 @@ def test_the_probe_is_answered_well(run):
     from .conftest import item
 
     request = StyleAudio().probe()
-    answer = run(item(request.music, options={"iterations": 40}, style=request.style))[0][-1].complete
+    options = StyleAudioOptions.model_validate(
+        {name: int(value) if name == "iterations" else value for name, value in request.options.items()}
+    )
+    answer = run(item(request.music, options=options.model_dump(), style=request.style))[0][-1].complete
     StyleAudio().check_probe(answer)
     answer.figures[0].after = answer.figures[0].before + 1
     with pytest.raises(ValueError, match="must be nearer"):

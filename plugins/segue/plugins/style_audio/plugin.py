@@ -89,9 +89,11 @@ class StyleAudio(Transferrer):
             yield message
 
     def probe(self) -> TransferRequest:
-        """Send a second of a plucked string that is to sound like a bright one."""
-        audio = music_pb2.Audio(data=_pluck())
-        return TransferRequest(music=music_pb2.Music(audio=audio), style="house", seed=1)
+        """Send a second of a plucked string, which has no beat worth listening for, and ask for little work."""
+        request = TransferRequest(style="house", seed=1)
+        request.music.audio.data = _pluck()
+        request.options.update({"iterations": 5, "rhythm": False})
+        return request
 
     def check_probe(self, response: TransferResponse) -> None:
         """Want a FLAC file, and a texture that is nearer."""

@@ -17,7 +17,6 @@ from segue.plugin_api import Algorithm, Call, Options, Transferrer, hookimpl, me
 from segue.plugins.audio.plugin import AudioAnalyzer
 from segue.plugins.score.plugin import ScoreOptions
 from segue.plugins.style.styles import members
-from segue.v1 import music_pb2
 from segue.v1.analyze_pb2 import ASPECT_METER, AnalyzeRequest, AnalyzeResponse
 from segue.v1.transfer_pb2 import TransferProgress, TransferRequest, TransferResponse, TransferStreamResponse
 

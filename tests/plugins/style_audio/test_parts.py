@@ -51,7 +51,7 @@ def test_a_louder_band_is_a_higher_one():
 def test_noise_fills_every_band_to_the_floor():
     noise = noise_like(to_spectrum(torch.zeros(2, 4 * RATE)), 3)
     power = triangles() @ noise[0].abs().square().mean(1) / (FLOOR * 3 / 128 * SIZE**2)
-    assert 0.8 < float(power.min()) < float(power.max()) < 1.2
+    assert 0.7 < float(power.min()) < float(power.max()) < 1.2
     assert torch.equal(noise[0], noise[1])
     assert torch.equal(noise, noise_like(to_spectrum(torch.zeros(2, 4 * RATE)), 3))
 

@@ -88,10 +88,10 @@ class StyleAudio(Transferrer):
             yield message
 
     def probe(self) -> TransferRequest:
-        """Send a second of a plucked string, which has no beat worth listening for, and ask for little work."""
+        """Send a second of a plucked string, and ask for little work."""
         request = TransferRequest(style="house", seed=1)
         request.music.audio.data = _pluck()
-        request.options.update({"iterations": 5, "rhythm": False})
+        request.options.update({"iterations": 5})
         return request
 
     def check_probe(self, response: TransferResponse) -> None:

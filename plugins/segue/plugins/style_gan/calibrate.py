@@ -1,4 +1,4 @@
-"""When the generator's neurons fire: so that it writes as many notes, as long, as there are in real music of a style."""
+"""Textures measured: so that the network writes as many notes, as long, as real music of a style has."""
 
 from __future__ import annotations
 
@@ -6,48 +6,64 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from segue.plugins.style_gan.context import SHIFTS
+from segue.plugins.style_gan.decode import BASS_BELOW, Part, Texture, at_pitches, expected
+from segue.plugins.style_gan.frames import PER_CELL
 from segue.plugins.style_gan.lessons import Lesson, Windows
-from segue.plugins.style_gan.network import BEATEN, Generator
-from segue.plugins.style_gan.roll import LOWEST, PER_CELL, PITCHES
+from segue.plugins.style_gan.network import BAND, Generator
+from segue.plugins.style_gan.roll import ONSET, PITCHES, SOUND
 from torch import Tensor
 
-LAYERS: Final = ("bass begins", "bass sounds", "upper notes begin", "upper notes sound", "drums")
-_BASS_BELOW: Final = 52
-_WINDOWS: Final = 64
-_SHIFTS: Final = slice(12, 24)
-
-
-def layers_of(context: Tensor) -> Tensor:
-    """Return the layer of each number that the generator writes, shape (batch, cells, WRITTEN)."""
-    shift = context[..., _SHIFTS].argmax(-1) - 5
-    pitch = torch.arange(PITCHES) + LOWEST + shift[..., None]
-    upper = 2 * (pitch >= _BASS_BELOW).long()  # (batch, cells, pitches)
-    cell = torch.stack([upper, upper + 1], -1)[:, :, None].expand(-1, -1, PER_CELL, -1, -1).flatten(2)
-    return torch.cat([cell, torch.full((*shift.shape, BEATEN), 4)], -1)
+_WINDOWS: Final = 96
+_ALONE: Final = 1.05
+"""Notes that begin together on average, where any do, up to which a range is one voice."""
+_STEADY: Final = 0.8
+"""Share of the steps in which the same number of notes sounds, from which on that is the texture."""
+_NEVER: Final = 1e9
 
 
 @torch.no_grad()
-def calibrate(generator: Generator, windows: Windows, styles: int, rng: np.random.Generator) -> Tensor:
-    """Return the logit above which each layer of each style is written, shape (styles, layers).
+def calibrate(generator: Generator, windows: Windows, styles: int, rng: np.random.Generator) -> list[Texture]:
+    """Measure the texture of each style.
 
-    The generator hears other songs in other styles, and writes as many cells of a layer as real windows hold.
+    The generator hears songs in all styles and writes them in one; levels are set so that as much is written as real
+    windows of that style hold.
     """
-    threshold = torch.zeros(styles, len(LAYERS))
+    textures = []
     for style in range(styles):
         real = windows.draw(rng, np.full(_WINDOWS, style))
         heard = windows.draw(rng, rng.integers(windows.styles, size=_WINDOWS))
         logits = generator(*heard.told(torch.full((_WINDOWS,), style)))
-        threshold[style] = _quantiles(logits, layers_of(heard.context), real)
-    return threshold
+        there, leans = _real_pitches(real.band, real) > 0, _real_pitches(logits, heard, -30.0)
+        beaten, drums = real.band[..., BAND:] > 0, logits[..., BAND:]
+        count = np.bincount(there[..., SOUND].sum(-1).ravel())
+        steady = int(count.argmax()) if count.max() > _STEADY * count.sum() else 0
+        low, high = slice(0, BASS_BELOW), slice(BASS_BELOW, None)
+        parts = [_part(there[..., side, :], leans[..., side, :]) for side in (low, high)]
+        textures.append(Texture(steady, *parts, _level(drums.numpy(), float(beaten.float().mean()))))
+    return textures
 
 
-def _quantiles(logits: Tensor, layers: Tensor, real: Lesson) -> Tensor:
-    found, there = layers_of(real.context), real.band.bool()
-    rows = []
-    for layer in range(len(LAYERS)):
-        count = int(there[found == layer].sum())
-        ordered = logits[layers == layer].sort(descending=True).values
-        rows.append(ordered[min(count, len(ordered) - 1)] if count else torch.tensor(torch.inf))
-    return torch.stack(rows)
+def _real_pitches(band: Tensor, lesson: Lesson, empty: float = 0.0) -> NDArray[np.float32]:
+    """Return rolls counted from C, shape (batch, steps, 128, layers)."""
+    shift = lesson.context[..., SHIFTS].argmax(-1).numpy() - 5
+    roll = band[..., :BAND].reshape(*shift.shape, PER_CELL, PITCHES, 2).numpy()
+    return np.asarray(at_pitches(roll, shift, empty), np.float32)
 
 
+def _part(there: NDArray[np.bool_], leans: NDArray[np.float32]) -> Part:
+    begin = there[..., ONSET].sum(-1)
+    alone = bool(begin.any()) and float(begin[begin > 0].mean()) <= _ALONE
+    levels = []
+    for layer in (ONSET, SOUND):
+        if alone:
+            levels.append(_level(expected(leans[..., layer]), float(there[..., layer].any(-1).mean())))
+        else:
+            levels.append(_level(leans[..., layer], float(there[..., layer].mean())))
+    return Part(alone, *levels)
+
+
+def _level(values: NDArray[np.generic], share: float) -> float:
+    """Return the value above which a share of the values lies."""
+    return round(float(np.quantile(values, 1 - share)), 4) if share > 0 else _NEVER

@@ -7,8 +7,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music.theory import NO_CHORD
-from segue.plugins.style_gan.roll import Frames, shift_of
+from segue.plugins.style_gan.frames import Frames
+from segue.plugins.style_gan.roll import shift_of
 
+SHIFTS: Final = slice(12, 24)
+"""Columns that say how far the root lies above C, from -5."""
+LEVELS: Final = slice(58, 62)
+"""Columns of the metrical level."""
 _FAR: Final = 8
 """Cells after which it no longer matters when the chord changes."""
 _PLACES, _LEVELS, _BARS = 8, 4, 4

@@ -9,17 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from segue.music.theory import NO_CHORD
-from segue.plugins.style_gan.context import context_of
+from segue.plugins.style_gan.context import LEVELS, SHIFTS, context_of
 from segue.plugins.style_gan.data import Song
-from segue.plugins.style_gan.roll import PITCHES, shift_of
+from segue.plugins.style_gan.roll import fold, shift_of
 from torch import Tensor
 
 BAR: Final = 8
 WINDOW: Final = 4 * BAR
 _TRANSPOSED: Final = 5
-_SHIFTS: Final = slice(12, 24)
-"""Columns of ``context_of`` that say where the root lies: they alone change when a window is transposed."""
-_LEVELS: Final = slice(58, 62)
 _BEAT: Final = 2
 _BORROWED: Final = 0.75
 """How often a song that is there in one style alone is heard with the accompaniment of another."""
@@ -56,12 +53,12 @@ class Windows:
 
     def __init__(self, songs: Sequence[Song], styles: Sequence[str]) -> None:
         self.styles = len(styles)
-        first = np.cumsum([0, *(len(song.frames) for song in songs)])
-        self._band = np.concatenate([song.band for song in songs])
-        self._melody = np.concatenate([song.melody for song in songs])
-        self._drums = np.concatenate([song.drums for song in songs])
-        self._chord = np.concatenate([song.frames.chord for song in songs])
-        self._context = np.concatenate([context_of(song.frames) for song in songs])
+        first = np.cumsum([0, *(len(song.sheet.frames) for song in songs)])
+        self._band = np.concatenate([song.sheet.band for song in songs])
+        self._melody = np.concatenate([song.sheet.melody for song in songs])
+        self._drums = np.concatenate([song.sheet.drums for song in songs])
+        self._chord = np.concatenate([song.sheet.frames.chord for song in songs])
+        self._context = np.concatenate([context_of(song.sheet.frames) for song in songs])
         begins = [begin + _regular(song) for begin, song in zip(first, songs, strict=False)]
         self._start = np.concatenate(begins)
         self._song = np.repeat(np.arange(len(songs)), [len(each) for each in begins])
@@ -119,7 +116,7 @@ class Windows:
             lesson.band[torch.from_numpy(alone)] = self._borrowed(rng, int(alone.sum()))[:, : len(steps)]
         if len(steps) < WINDOW:
             middle = torch.from_numpy(steps % BAR == BAR // 2)
-            lesson.context[:, middle, _LEVELS] = torch.eye(4)[_BEAT]
+            lesson.context[:, middle, LEVELS] = torch.eye(4)[_BEAT]
         return lesson, self._lesson(meant, heard, self._style[song], by).band
 
     def _borrowed(self, rng: np.random.Generator, size: int) -> Tensor:
@@ -138,7 +135,7 @@ class Windows:
         root = (self._chord[frames] + by[:, None]) % 12
         shift = np.where(none, 0, shift_of(root))
         context = self._context[frames]
-        context[..., _SHIFTS] = np.eye(12, dtype=np.float32)[shift + 5]
+        context[..., SHIFTS] = np.eye(12, dtype=np.float32)[shift + 5]
         moved = shift_of(self._chord[cells]) + by[:, None] - shift
         band, melody = (_move(roll[cells], moved) for roll in (self._band, self._melody))
         size = cells.shape
@@ -164,12 +161,12 @@ def _transposition(rng: np.random.Generator, size: int) -> NDArray[np.int64]:
 
 def _regular(song: Song) -> NDArray[np.int64]:
     """Return the cells at which four whole bars of 4/4 begin; a song that is shorter has none."""
-    place = song.frames.place
+    place = song.sheet.frames.place
     count = len(place) - WINDOW + 1
     if count < 1:
         return np.zeros(0, np.int64)
     whole = np.lib.stride_tricks.sliding_window_view(place, WINDOW) == np.arange(WINDOW) % BAR
-    return np.flatnonzero(whole.all(1) & song.band[:count].any((1, 2, 3)))
+    return np.flatnonzero(whole.all(1) & song.sheet.band[:count].any((1, 2, 3)))
 
 
 def _move(roll: NDArray[np.bool_], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -182,7 +179,5 @@ def _move(roll: NDArray[np.bool_], rows: NDArray[np.int64]) -> NDArray[np.bool_]
     """
     moved = np.zeros_like(roll)
     window, cell, step, row, layer = np.nonzero(roll)
-    to = row + rows[window, cell]
-    to += 12 * np.maximum(0, -(to // 12)) - 12 * np.maximum(0, (to - PITCHES) // 12 + 1)
-    moved[window, cell, step, to, layer] = True
+    moved[window, cell, step, fold(row + rows[window, cell]), layer] = True
     return moved

@@ -19,7 +19,8 @@ from typing import Any, Final, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from segue.plugins.style_gan.roll import DRUMS, PER_CELL, PITCHES
+from segue.plugins.style_gan.frames import PER_CELL
+from segue.plugins.style_gan.roll import DRUMS, PITCHES
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm

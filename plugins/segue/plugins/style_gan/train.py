@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 from rich.console import Console
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
-from segue.plugins.score.networks import Networks
 from segue.plugins.style_gan.artifacts import Artifacts, load, save
 from segue.plugins.style_gan.calibrate import calibrate
-from segue.plugins.style_gan.data import GROUPS, grooves, read_songs, sources
+from segue.plugins.style_gan.data import DOMAINS, grooves, read_songs, sources
 from segue.plugins.style_gan.lessons import Lesson, Windows, hide
 from segue.plugins.style_gan.network import Discriminator, Generator, NetworkSettings, decide
 from segue.plugins.training import FromJson, Loop, follow
@@ -37,8 +36,8 @@ _SHORT: Final = 0.15
 class StyleGanSettings(TrainingSettings):
     """Settings of the trainer; the defaults remake the shipped weights on a CPU."""
 
-    pair_steps: int = Field(2400, ge=1, description="Steps on pairs alone.")
-    cycle_steps: int = Field(1000, ge=0, description="Steps of the cycles.")
+    pair_steps: int = Field(2000, ge=1, description="Steps on pairs alone.")
+    cycle_steps: int = Field(400, ge=0, description="Steps of the cycles.")
     batch: int = Field(32, ge=2, description="Windows in a step on pairs.")
     cycle_batch: int = Field(24, ge=2, description="Windows in a step of the cycles, and as many pairs.")
     learning_rate: float = Field(1.5e-3, gt=0, description="Highest, of the generator; a fifth of it in the cycles.")
@@ -61,15 +60,13 @@ class StyleGanTrainer(Trainer):
     def train(self, run: Run, settings: StyleGanSettings) -> Sequence[Report]:
         """Train; resumes from the checkpoint in ``run.work`` if it was made with the same settings."""
         torch.set_num_threads(settings.threads)
-        songs = read_songs(run.data, _score())
+        songs = read_songs(run.data, ["train"])
         run.sources.extend(sources(run.data))
-        train = [song for song in songs if song.part == "train"]
-        styles = [name for names in GROUPS.values() for name in names]
-        windows = Windows(train, [*styles, *sorted({song.style for song in train} - set(styles))])
+        styles = [name for names in DOMAINS.values() for name in names]
+        windows = Windows(songs, [*styles, *sorted({song.style for song in songs} - set(styles))])
         generator = _fit(windows, styles, run, settings)
-        threshold = calibrate(generator, windows, len(styles), np.random.default_rng((run.seed, 0, 1)))
-        played = grooves(train)
-        save(Artifacts(generator, styles, threshold, [played[name] for name in styles]), run.artifacts)
+        textures = calibrate(generator, windows, len(styles), np.random.default_rng((run.seed, 0, 1)))
+        save(Artifacts(generator, styles, textures, grooves(songs, styles)), run.artifacts)
         return []
 
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
@@ -79,19 +76,11 @@ class StyleGanTrainer(Trainer):
         return []
 
 
-def _score() -> Networks:
-    from segue.plugins.score.plugin import Score
-
-    folder = Score.models[0].shipped
-    assert folder is not None
-    return Networks.load(folder / "1")
-
-
 class _Draw:
     """Which styles a step is about: groups alike, styles of a group alike."""
 
     def __init__(self, styles: Sequence[str]) -> None:
-        self._groups = [np.array([styles.index(name) for name in names]) for names in GROUPS.values()]
+        self._groups = [np.array([styles.index(name) for name in names]) for names in DOMAINS.values()]
 
     def targets(self, rng: np.random.Generator, size: int) -> NDArray[np.int64]:
         """Draw styles to write."""

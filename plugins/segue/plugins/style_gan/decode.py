@@ -18,7 +18,7 @@ from segue.plugins.style_gan.roll import LOWEST, ONSET, PITCHES, SOUND, join_not
 
 BASS_BELOW: Final = 52
 _SILENT: Final = -30.0
-_GOES_ON: Final = 0.5
+_GOES_ON: Final = 1.0
 """Logits that speak for a note that sounds in a piece of steady voices."""
 _ALL: Final = 128
 

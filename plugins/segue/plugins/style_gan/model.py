@@ -51,7 +51,7 @@ class StyleGanModel(MessageModel[transfer_pb2.TransferRequest]):
 
 
 def style_to_write(name: str, known: Sequence[str]) -> str:
-    """Return the style that a name means: one that is known, of a group the first that is.
+    """Return the style that a name means; of a group, the first that is known.
 
     Raises
     ------
@@ -59,8 +59,8 @@ def style_to_write(name: str, known: Sequence[str]) -> str:
         If none is.
     """
     wanted = members(name)
-    for style in known:
-        if style in wanted:
+    for style in wanted:
+        if style in known:
             return style
     groups = [group for group, styles in GROUPS.items() if set(styles) & set(known)]
     raise InvalidField("style", f"is {name!r}, must be one of {', '.join([*groups, *known])}")

@@ -24,6 +24,7 @@ from segue.plugins.style_gan.calibrate import calibrate
 from segue.plugins.style_gan.data import DOMAINS, grooves, read_songs, sources
 from segue.plugins.style_gan.lessons import Lesson, Windows, hide
 from segue.plugins.style_gan.network import Discriminator, Generator, NetworkSettings, decide
+from segue.plugins.style_gan.report import reports
 from segue.plugins.training import FromJson, Loop, follow
 from torch import Tensor, nn
 from torch.nn import functional
@@ -36,8 +37,8 @@ _SHORT: Final = 0.15
 class StyleGanSettings(TrainingSettings):
     """Settings of the trainer; the defaults remake the shipped weights on a CPU."""
 
-    pair_steps: int = Field(2000, ge=1, description="Steps on pairs alone.")
-    cycle_steps: int = Field(400, ge=0, description="Steps of the cycles.")
+    pair_steps: int = Field(1000, ge=1, description="Steps on pairs alone.")
+    cycle_steps: int = Field(200, ge=0, description="Steps of the cycles.")
     batch: int = Field(32, ge=2, description="Windows in a step on pairs.")
     cycle_batch: int = Field(24, ge=2, description="Windows in a step of the cycles, and as many pairs.")
     learning_rate: float = Field(1.5e-3, gt=0, description="Highest, of the generator; a fifth of it in the cycles.")
@@ -67,13 +68,12 @@ class StyleGanTrainer(Trainer):
         generator = _fit(windows, styles, run, settings)
         textures = calibrate(generator, windows, len(styles), np.random.default_rng((run.seed, 0, 1)))
         save(Artifacts(generator, styles, textures, grooves(songs, styles)), run.artifacts)
-        return []
+        return self.evaluate(run.data, run.artifacts, run.console)
 
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
         """Measure shipped or trained weights on the test part."""
         torch.set_num_threads(1)
-        load(artifacts)
-        return []
+        return reports(load(artifacts), read_songs(data, ["test"]))
 
 
 class _Draw:

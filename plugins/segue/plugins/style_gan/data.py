@@ -1,8 +1,8 @@
 """Songs to learn from: the same charts in many styles, chorales, and lead sheets.
 
-``style_parallel_synth`` gives each chart in sixteen styles (synthetic) with its tune; ``jsb_chorales`` and, where they are
-there, the lead sheets of ``openewld`` are real. A song is in one part only, by the hash that ``score`` splits its data
-with; so the classifier of ``score``, by which results are measured, has not learnt from the test part either.
+``style_parallel_synth`` gives each chart in sixteen styles (synthetic) with its tune; ``jsb_chorales`` and, where they
+are there, the lead sheets of ``openewld`` are real. A song is in one part only, by the hash that ``score`` splits its
+data with; so the classifier of ``score``, by which results are measured, has not learnt from the test part either.
 """
 
 from __future__ import annotations

@@ -55,7 +55,9 @@ def frames_of(arrangement: Arrangement) -> Frames:
     """Cut a piece: a bar into as many cells as it has half beats."""
     bars = arrangement.bars
     counts = np.array([_cells(length) for length in np.diff(bars)])
-    edges = np.concatenate([np.linspace(a, b, n, endpoint=False) for a, b, n in zip(bars, bars[1:], counts, strict=False)])
+    edges = np.concatenate(
+        [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(bars, bars[1:], counts, strict=False)]
+    )
     number = np.repeat(np.arange(len(counts)), counts)
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     pickup = len(counts) > 1 and counts[0] < counts[1]

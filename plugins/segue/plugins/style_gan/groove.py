@@ -1,6 +1,6 @@
 """How a style is played: whether it swings, how far a chord is strummed, how loosely notes are struck.
 
-The networks write on steps; this table, measured on the songs that they learn from, says where in time a step's notes lie.
+The networks write on steps; this table, measured on the songs that they learn from, says where in time notes lie.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Windows of four bars as the networks learn from them: pairs of one chart in two styles, and real ones of any style."""
+"""Windows of four bars to learn from: pairs of one chart in two styles, and real ones of any style."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ class Windows:
             charts.setdefault(song.chart, []).append(number)
         length = np.diff(first)
         self._akin = [
-            [other for other in charts[song.chart] if length[other] == length[number]] for number, song in enumerate(songs)
+            [other for other in charts[song.chart] if length[other] == length[number]]
+            for number, song in enumerate(songs)
         ]
 
     def draw(self, rng: np.random.Generator, styles: NDArray[np.int64]) -> Lesson:
@@ -82,7 +83,7 @@ class Windows:
     def pairs(self, rng: np.random.Generator, styles: NDArray[np.int64], short: float = 0.0) -> tuple[Lesson, Tensor]:
         """Draw a window of each of some styles, and beside it the same bars of the same chart in any style.
 
-        A song that is there in one style alone, such as a chorale, mostly has the accompaniment of another song beside it.
+        A song that is there in one style alone, such as a chorale, mostly has another song's accompaniment beside it.
 
         Parameters
         ----------

@@ -21,7 +21,10 @@ class StyleGanOptions(Options):
 
     drums: bool = Field(True, description="Whether drums are written where the style has any.")
     looseness: float = Field(
-        1.0, ge=0.0, le=2.0, description="How loosely notes are struck and chords strummed: 0 not at all, 1 as the style is."
+        1.0,
+        ge=0.0,
+        le=2.0,
+        description="How loosely notes are struck and chords strummed: 0 not at all, 1 as the style is.",
     )
 
 

@@ -19,7 +19,7 @@ _ACCENT: Final = np.array([8, 4, 0, -4])
 
 
 class Band(NamedTuple):
-    """Instruments of a style: General MIDI programs of its bass, None if the upper notes' instrument plays it, and of these."""
+    """General MIDI programs of a style: of its bass, None if one instrument plays all, and of its upper notes."""
 
     bass: int | None
     upper: int

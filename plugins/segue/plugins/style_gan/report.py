@@ -4,8 +4,8 @@ Pieces go the whole way that a request goes: ``score`` hears them, what it heard
 
 References
 ----------
-G. Brunner et al., "Symbolic Music Genre Transfer with CycleGAN", ICTAI 2018: the strength, and a classifier that was not
-trained for this as its judge.
+G. Brunner et al., "Symbolic Music Genre Transfer with CycleGAN", ICTAI 2018: the strength, and a classifier that was
+not trained for this as its judge.
 """
 
 from __future__ import annotations
@@ -134,7 +134,9 @@ def reports(made: Artifacts, songs: Sequence[Song]) -> list[Report]:
         "melody kept: of the notes heard as melody; tune kept: of the true tune's. "
     )
     return [
-        Report(protocol + "Between jazz and classical, both ways. strength: Spearman with the target's probability.", rows),
+        Report(
+            protocol + "Between jazz and classical, both ways. strength: Spearman with the target's probability.", rows
+        ),
         Report(protocol + "By pair.", pairs),
         Report(
             protocol + "Between jazz and classical by the style that is written. F1: sixteenths and pitches of onsets "
@@ -164,7 +166,10 @@ def _ways(songs: Sequence[Song], listen: Listener) -> list[Way]:
 
 def _real(songs: Sequence[Song], listen: Listener) -> dict[str, list[Way]]:
     ways = {}
-    for style, name, source, target in ((_CHORALE, "chorales", "classical", "jazz"), (LEAD_SHEET, "lead sheets", "jazz", "classical")):
+    for style, name, source, target in (
+        (_CHORALE, "chorales", "classical", "jazz"),
+        (LEAD_SHEET, "lead sheets", "jazz", "classical"),
+    ):
         own = [song for song in songs if song.style == style][:_REAL]
         ways[name] = [Way(song, listen(song.arrangement.piece), source, target) for song in own]
     return {name: own for name, own in ways.items() if own}

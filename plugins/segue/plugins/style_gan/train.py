@@ -47,7 +47,9 @@ class StyleGanSettings(TrainingSettings):
     cycle: float = Field(0.02, ge=0, description="Weight of the way back.")
     identity: float = Field(0.02, ge=0, description="Weight of what must stay.")
     noise: float = Field(0.1, ge=0, description="Standard deviation of noise that discriminators hear on top.")
-    average: float = Field(0.995, ge=0, lt=1, description="Decay of the moving average of the generator, which is kept.")
+    average: float = Field(
+        0.995, ge=0, lt=1, description="Decay of the moving average of the generator, which is kept."
+    )
     threads: int = Field(1, ge=1, description="CPU threads.")
     network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes, as JSON.")
 
@@ -161,7 +163,10 @@ def _cycle(
     with torch.autocast("cpu", torch.bfloat16):
         found = [judge(*_noisy(made, settings.noise)) for judge in judges]
         both = generator(
-            torch.cat([written, heard.band]), heard.melody.repeat(2, 1, 1), heard.context.repeat(2, 1, 1), heard.style.repeat(2)
+            torch.cat([written, heard.band]),
+            heard.melody.repeat(2, 1, 1),
+            heard.context.repeat(2, 1, 1),
+            heard.style.repeat(2),
         )
     judges.requires_grad_(True)
     there = torch.stack([((one - 1) ** 2).mean() for one in found]).sum()
@@ -175,7 +180,9 @@ def _teach(
 ) -> float:
     """Take a step of both discriminators: least squares (Mao et al. 2017); return how well they tell apart, 0-1."""
     with torch.autocast("cpu", torch.bfloat16):
-        found = [(judge(*_noisy(one, noise)), judge(*_noisy(made, noise))) for judge, one in zip(judges, real, strict=True)]
+        found = [
+            (judge(*_noisy(one, noise)), judge(*_noisy(made, noise))) for judge, one in zip(judges, real, strict=True)
+        ]
     loss = torch.stack([((true - 1) ** 2).mean() + (false**2).mean() for true, false in found]).sum()
     _step(critic, loss, judges)
     return float(torch.stack([(true.mean() - false.mean()).detach() for true, false in found]).mean())

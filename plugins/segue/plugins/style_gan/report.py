@@ -127,11 +127,11 @@ def reports(made: Artifacts, songs: Sequence[Song]) -> list[Report]:
         for name, own in _real(songs, listen).items()
     }
     protocol = (
-        f"{len(charts)} arrangements of {len({song.chart for song in charts})} charts that neither this model nor the judge "
-        "learnt from, with their tunes (synthetic accompaniments, real tunes). The judge is the style classifier of score, "
-        "which hears neither instruments nor drums, tempo, loudness or tracks; a group's probability is the sum of its "
-        "styles'. S: half of drop (of the source's) and rise (of the target's probability). chroma, groove: cosine by bars. "
-        "melody kept: of the notes heard as melody; tune kept: of the true tune's. "
+        f"{len(charts)} arrangements of {len({song.chart for song in charts})} charts that neither this model nor the "
+        "judge learnt from, with their tunes (synthetic accompaniments, real tunes). The judge is the style classifier "
+        "of score, which hears neither instruments nor drums, tempo, loudness or tracks; a group's probability is the "
+        "sum of its styles'. S: half of drop (of the source's) and rise (of the target's probability). chroma, groove: "
+        "cosine by bars. melody kept: of the notes heard as melody; tune kept: of the true tune's. "
     )
     return [
         Report(
@@ -144,8 +144,8 @@ def reports(made: Artifacts, songs: Sequence[Song]) -> list[Report]:
             by_style,
         ),
         Report(
-            "Real pieces of the test part: chorales by Bach, and lead sheets of OpenEWLD (tune over block chords, which no "
-            "style of the judge's is, so that the drop says little). Columns as above.",
+            "Real pieces of the test part: chorales by Bach, and lead sheets of OpenEWLD (tune over block chords, which "
+            "no style of the judge's is, so that the drop says little). Columns as above.",
             real_rows,
         ),
     ]

@@ -1,8 +1,8 @@
 """Notes as rolls of cells: what the networks hear and write.
 
 In each step 84 pitches have two layers: where a note begins, and where it sounds; so a repeated note is not taken for a
-held one. **Pitches are counted from the root of the chord that sounds**: a pattern is then the same on every chord, and a
-few dozen songs are enough to learn it.
+held one. **Pitches are counted from the root of the chord that sounds**: a pattern is then the same on every chord, and
+a few dozen songs are enough to learn it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ PITCHES: Final = 84
 LOWEST: Final = 24
 ONSET, SOUND = 0, 1
 DRUMS: Final = ((36, 35), (38, 40, 39), (37,), (42, 44), (46,), (51, 53, 59), (49, 55, 57, 52), (70, 69, 82, 54))
-"""General MIDI drums that are written - kick, snare, stick, closed and open hi-hat, ride, crash, shaker - and those that
-each stands for."""
+"""General MIDI drums: kick, snare, stick, closed and open hi-hat, ride, crash, shaker. The first of each is written, and
+stands for the others."""
 
 
 def shift_of(chord: NDArray[np.int64]) -> NDArray[np.int64]:

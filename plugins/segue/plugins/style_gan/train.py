@@ -1,9 +1,9 @@
 """Training: first from pairs, then in cycles against the discriminators.
 
 A generator that starts from nothing takes a critic's word for hours before it writes a chord. So it first learns from
-pairs, the same bars of one chart in two styles, and from real music whose accompaniment is hidden. Then come the cycles:
-what is written in another domain must sound real there and real at all, must lead back to what was heard, and what is
-in the right style already must stay; the pairs go on at a small weight.
+pairs, the same bars of one chart in two styles, and from real music whose accompaniment is hidden. Then come the
+cycles: what is written in another domain must sound real there and real at all, must lead back to what was heard, and
+what is in the right style already must stay; the pairs go on at a small weight.
 """
 
 from __future__ import annotations
@@ -151,7 +151,10 @@ def _cycle(
     settings: StyleGanSettings,
     loop: Loop,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Go to another domain and back; return how far the discriminators object, and nats of the way back and of what stays."""
+    """Go to another domain and back.
+
+    Returns how far the discriminators object, and the nats of the way back and of what must stay.
+    """
     source, goal = draw.crossings(rng, settings.cycle_batch)
     heard, to = windows.draw(rng, source), torch.from_numpy(goal)
     with torch.autocast("cpu", torch.bfloat16):

@@ -73,6 +73,6 @@ def test_steady_voices_never_fall_silent():
 
 def test_counting_from_c_keeps_every_note():
     roll = draw(np.array([0, 4]), np.array([2, 9]), np.array([45, 67]), SHIFT)
-    real = at_pitches(roll, SHIFT, False)
+    real = at_pitches(roll, SHIFT, 0.0)
     assert np.argwhere(real[..., 0]).tolist() == [[0, 45], [4, 67]]
     assert np.argwhere(real[..., 1])[:, 1].tolist() == [45, 45, 67, 67, 67, 67, 67]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -40,8 +40,8 @@ def calibrate(generator: Generator, windows: Windows, styles: int, rng: np.rando
         count = np.bincount(there[..., SOUND].sum(-1).ravel())
         steady = int(count.argmax()) if count.max() > _STEADY * count.sum() else 0
         low, high = slice(0, BASS_BELOW), slice(BASS_BELOW, None)
-        parts = [_part(there[..., side, :], leans[..., side, :]) for side in (low, high)]
-        textures.append(Texture(steady, *parts, _level(drums.numpy(), float(beaten.float().mean()))))
+        bass, upper = (_part(there[..., side, :], leans[..., side, :]) for side in (low, high))
+        textures.append(Texture(steady, bass, upper, _level(drums.numpy(), float(beaten.float().mean()))))
     return textures
 
 
@@ -49,7 +49,7 @@ def _real_pitches(band: Tensor, lesson: Lesson, empty: float = 0.0) -> NDArray[n
     """Return rolls counted from C, shape (batch, steps, 128, layers)."""
     shift = lesson.context[..., SHIFTS].argmax(-1).numpy() - 5
     roll = band[..., :BAND].reshape(*shift.shape, PER_CELL, PITCHES, 2).numpy()
-    return np.asarray(at_pitches(roll, shift, empty), np.float32)
+    return at_pitches(roll, shift, empty)
 
 
 def _part(there: NDArray[np.bool_], leans: NDArray[np.float32]) -> Part:
@@ -64,6 +64,6 @@ def _part(there: NDArray[np.bool_], leans: NDArray[np.float32]) -> Part:
     return Part(alone, *levels)
 
 
-def _level(values: NDArray[np.generic], share: float) -> float:
+def _level(values: NDArray[np.floating[Any]], share: float) -> float:
     """Return the value above which a share of the values lies."""
     return round(float(np.quantile(values, 1 - share)), 4) if share > 0 else _NEVER

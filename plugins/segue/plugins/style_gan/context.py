@@ -49,7 +49,7 @@ def context_of(frames: Frames) -> NDArray[np.float32]:
         _one_hot(frames.level, _LEVELS),
         _one_hot(frames.bar % _BARS, _BARS),
     ]
-    return np.concatenate(columns, axis=1).astype(np.float32)
+    return np.asarray(np.concatenate(columns, axis=1), np.float32)
 
 
 def _one_hot(values: NDArray[np.int64], size: int) -> NDArray[np.float32]:

@@ -88,11 +88,11 @@ def decode(
     return notes[np.lexsort((notes[:, 2], notes[:, 0]))], drums
 
 
-def at_pitches(roll: NDArray[np.generic], shift: NDArray[np.int64], empty: float) -> NDArray[np.generic]:
+def at_pitches(roll: NDArray[np.float32], shift: NDArray[np.int64], empty: float) -> NDArray[np.float32]:
     """Count from C instead of from roots: (..., cells, steps, rows, layers) to (..., all steps, 128, layers)."""
     *batch, cells, steps, rows, layers = roll.shape
     pitch = np.arange(rows) + LOWEST + np.repeat(shift, steps, axis=-1)[..., None]
-    real = np.full((*batch, cells * steps, _ALL, layers), empty, roll.dtype)
+    real = np.full((*batch, cells * steps, _ALL, layers), empty, np.float32)
     flat = roll.reshape(*batch, cells * steps, rows, layers)
     np.put_along_axis(real, pitch[..., None], flat, axis=-2)
     return real
@@ -115,7 +115,7 @@ def _read_part(part: Part, real: NDArray[np.float32], low: int) -> NDArray[np.in
         sounds = (speaks | stays)[:, None] & (line[:, None] == every)
     else:
         begins, sounds = real[..., ONSET] > part.begins, real[..., SOUND] > part.sounds
-    return join_notes(begins, sounds) + np.array([0, 0, low])
+    return np.asarray(join_notes(begins, sounds) + np.array([0, 0, low]))
 
 
 def _steady(real: NDArray[np.float32], texture: Texture) -> NDArray[np.int64]:

@@ -71,7 +71,7 @@ def frames_of(arrangement: Arrangement) -> Frames:
     return Frames(
         np.r_[edges, bars[-1]],
         np.where(root < 0, NO_CHORD, 12 * quality + root),
-        number + (not pickup),
+        number + int(not pickup),
         np.where(size % 6 == 0, within % 6, within),
         _levels(within, size),
         paired,
@@ -87,7 +87,7 @@ def step_edges(frames: Frames, *, swung: bool) -> NDArray[np.float64]:
         whole = length[first] + length[first + 1]
         phases = begin[first, None] + whole[:, None] * np.array(_SWUNG)
         steps[first], steps[first + 1] = phases[:, :2], phases[:, 2:]
-    return np.r_[steps.ravel(), frames.edges[-1]]
+    return np.asarray(np.r_[steps.ravel(), frames.edges[-1]])
 
 
 def to_steps(beats: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -56,7 +56,7 @@ class _Decide(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        (probability,) = ctx.saved_tensors
+        (probability,) = cast("tuple[Tensor]", ctx.saved_tensors)
         return gradients[0] * probability * (1 - probability)
 
 
@@ -94,7 +94,7 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList(_Block(s.channels, s.style, dilation) for dilation in s.dilations)
         self.told = nn.Linear(s.style, s.channels)
         self.write = nn.Conv1d(s.channels, WRITTEN, 1)
-        nn.init.constant_(self.write.bias, -3.0)  # a roll is nearly empty
+        nn.init.constant_(cast(Tensor, self.write.bias), -3.0)  # a roll is nearly empty
 
     def forward(self, band: Tensor, melody: Tensor, context: Tensor, style: Tensor) -> Tensor:
         """Write accompaniments.

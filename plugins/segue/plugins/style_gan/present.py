@@ -91,7 +91,7 @@ def _source(arrangement: Arrangement, rewritten: NDArray[np.bool_]) -> Columns:
     kept = arrangement.melody | ~rewritten[bar]
     end = np.where(arrangement.melody, piece.end, np.minimum(piece.end, _run_end(bars, rewritten)[bar]))
     columns = np.stack([piece.start, end - piece.start, piece.pitch, piece.velocity, piece.track]).astype(np.float64)
-    return columns[:, kept]
+    return np.asarray(columns[:, kept])
 
 
 def _played(
@@ -112,7 +112,7 @@ def _played(
     stop = np.minimum(edges[end], _run_end(bars, rewritten)[bar])
     loud = velocity + _ACCENT[frames.level[begin // 2]]
     rows = [start, np.maximum(stop - start, _SHORTEST), pitch, loud, np.full(len(notes), track)]
-    return np.stack(rows).astype(np.float64)[:, rewritten[bar]]
+    return np.asarray(np.stack(rows)[:, rewritten[bar]], np.float64)
 
 
 def _bar_of(bars: NDArray[np.float64], beats: NDArray[np.float64]) -> NDArray[np.int64]:

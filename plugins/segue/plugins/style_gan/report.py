@@ -16,7 +16,7 @@ from itertools import permutations
 from typing import Final
 
 import numpy as np
-from scipy.stats import spearmanr  # type: ignore[import-untyped]
+from scipy.stats import spearmanr
 from segue.music import Piece, piece_to_midi
 from segue.plugin_api.training import Report
 from segue.plugins.score.model import analyze
@@ -48,7 +48,7 @@ class Listener:
         folder = ScoreAnalyzer.models[0].shipped
         assert folder is not None
         self._networks = Networks.load(folder / "1")
-        self._options = ScoreOptions().model_dump()
+        self._options = ScoreOptions.model_validate({}).model_dump()
 
     def __call__(self, piece: Piece) -> Arrangement:
         """Return what is kept of a piece."""
@@ -144,8 +144,8 @@ def reports(made: Artifacts, songs: Sequence[Song]) -> list[Report]:
             by_style,
         ),
         Report(
-            "Real pieces of the test part: chorales by Bach, and lead sheets of OpenEWLD (tune over block chords, which "
-            "no style of the judge's is, so that the drop says little). Columns as above.",
+            "Real pieces of the test part: chorales by Bach, and lead sheets of OpenEWLD (tune over block chords, "
+            "which no style of the judge's is, so that the drop says little). Columns as above.",
             real_rows,
         ),
     ]

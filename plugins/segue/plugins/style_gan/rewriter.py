@@ -113,7 +113,7 @@ def _chosen(sounds: NDArray[np.bool_], strength: float) -> NDArray[np.bool_]:
 
 def _spread(rank: int) -> float:
     """Van der Corput's sequence: the first n of its values lie evenly for every n."""
-    return sum(((rank >> place) & 1) / 2 ** (place + 1) for place in range(_HALVINGS))
+    return sum(((rank >> place) & 1) * 0.5 ** (place + 1) for place in range(_HALVINGS))
 
 
 def _fitted(frames: Frames, bars: NDArray[np.float64], rewritten: NDArray[np.bool_]) -> list[int]:

@@ -18,8 +18,8 @@ PITCHES: Final = 84
 LOWEST: Final = 24
 ONSET, SOUND = 0, 1
 DRUMS: Final = ((36, 35), (38, 40, 39), (37,), (42, 44), (46,), (51, 53, 59), (49, 55, 57, 52), (70, 69, 82, 54))
-"""General MIDI drums: kick, snare, stick, closed and open hi-hat, ride, crash, shaker. The first of each is written, and
-stands for the others."""
+"""General MIDI drums: kick, snare, stick, closed and open hi-hat, ride, crash, shaker. The first of each is written and
+stands for the rest."""
 
 
 def shift_of(chord: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -29,7 +29,7 @@ def shift_of(chord: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def fold(row: NDArray[np.int64]) -> NDArray[np.int64]:
     """Move rows outside the roll into it, by octaves."""
-    return row + 12 * np.maximum(0, -(row // 12)) - 12 * np.maximum(0, (row - PITCHES) // 12 + 1)
+    return np.asarray(row + 12 * np.maximum(0, -(row // 12)) - 12 * np.maximum(0, (row - PITCHES) // 12 + 1))
 
 
 def draw(

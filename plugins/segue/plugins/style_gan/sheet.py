@@ -46,6 +46,6 @@ def sheet_of(arrangement: Arrangement) -> Sheet:
     edges = step_edges(frames, swung=swung)
     begin, end = (np.asarray(to_steps(beats, edges)) for beats in (piece.start, piece.end))
     shift = shift_of(frames.chord)
-    rolls = (draw(begin[own], end[own], piece.pitch[own], shift) for own in (band, arrangement.melody))
+    heard, melody = (draw(begin[own], end[own], piece.pitch[own], shift) for own in (band, arrangement.melody))
     drums = draw_drums(begin[beaten], piece.pitch[beaten], len(frames))
-    return Sheet(frames, swung, *rolls, drums, begin, piece.start - edges[begin])
+    return Sheet(frames, swung, heard, melody, drums, begin, piece.start - edges[begin])

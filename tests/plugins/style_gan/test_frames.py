@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from segue.music import Meter, Piece
 from segue.music.theory import NO_CHORD
+from segue.plugin_api.errors import InvalidMusic
 from segue.plugins.style.arrangement import Arrangement
 from segue.plugins.style_gan.context import LEVELS, SHIFTS, context_of
 from segue.plugins.style_gan.frames import frames_of, step_edges, swings, to_steps
@@ -42,6 +43,11 @@ def test_chords_and_levels_are_told_to_the_network():
     assert context.shape == (16, CONTEXT)
     assert context[:, SHIFTS].argmax(1).tolist() == [5] * 8 + [0] * 8  # G lies five semitones below C
     assert context[:, LEVELS].argmax(1).tolist() == frames.level.tolist()
+
+
+def test_a_piece_without_end_is_refused():
+    with pytest.raises(InvalidMusic, match="half beats"):
+        frames_of(arrangement(np.arange(1001) * 32.0))
 
 
 def test_swung_steps_lie_on_thirds():

@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music.cells import BEAT, DOWNBEAT, STRONG, WEAK
 from segue.music.theory import NO_CHORD
+from segue.plugin_api.errors import InvalidMusic
 from segue.plugins.style.arrangement import Arrangement
 
 PER_CELL: Final = 2
 _SWUNG: Final = (0.0, 1 / 3, 2 / 3, 5 / 6)
 _SWING_GAIN: Final = 0.8
 """How much nearer the notes must lie to swung places than to straight ones before a piece is taken to swing."""
+MAX_CELLS: Final = 20_000
+"""Half beats of a piece: more than an hour at 120 quarter notes per minute."""
 _EVEN: Final = 0.1
 """Cells that a bar may differ from a whole number of them."""
 
@@ -52,9 +55,17 @@ class Frames:
 
 
 def frames_of(arrangement: Arrangement) -> Frames:
-    """Cut a piece: a bar into as many cells as it has half beats."""
+    """Cut a piece: a bar into as many cells as it has half beats.
+
+    Raises
+    ------
+    InvalidMusic
+        If there are more than ``MAX_CELLS``.
+    """
     bars = arrangement.bars
     counts = np.array([_cells(length) for length in np.diff(bars)])
+    if counts.sum() > MAX_CELLS:
+        raise InvalidMusic("music", f"lasts {counts.sum():,} half beats, must be at most {MAX_CELLS:,} to be rewritten")
     edges = np.concatenate(
         [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(bars, bars[1:], counts, strict=False)]
     )

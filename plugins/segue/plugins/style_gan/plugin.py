@@ -42,7 +42,7 @@ class StyleGan(StyleTransferrer):
         *ScoreAnalyzer.models,
     )
     Options = StyleGanOptions
-    limits: ClassVar[Mapping[str, float]] = {"notes": 60_000, "bars": 2_000}
+    limits: ClassVar[Mapping[str, float]] = {"notes": 60_000, "bars": 2_000, "beats": 10_000}
     trainer = "segue.plugins.style_gan.train:StyleGanTrainer"
 
     def probe(self) -> transfer_pb2.TransferRequest:

@@ -51,14 +51,12 @@ def draw(
     """
     steps = PER_CELL * len(shift)
     begin = np.clip(begin, 0, steps - 1)
-    length = np.maximum(np.minimum(end, steps) - begin, 1)
-    note = np.repeat(np.arange(len(begin)), length)
-    step = begin[note] + np.arange(len(note)) - np.repeat(np.cumsum(length) - length, length)
-    row = fold(pitch[note] - LOWEST - shift[step // PER_CELL])
+    end = np.maximum(np.minimum(end, steps), begin + 1)
+    begun, ended = (np.bincount(128 * step + pitch, minlength=128 * (steps + 1)) for step in (begin, end))
+    sounding = np.cumsum((begun - ended).reshape(-1, 128), axis=0)[:steps] > 0
     roll = np.zeros((steps, PITCHES, 2), bool)
-    roll[step, row, SOUND] = True
-    first = step == begin[note]
-    roll[step[first], row[first], ONSET] = True
+    for layer, (step, note) in ((SOUND, np.nonzero(sounding)), (ONSET, (begin, pitch))):
+        roll[step, fold(note - LOWEST - shift[step // PER_CELL]), layer] = True
     return roll.reshape(-1, PER_CELL, PITCHES, 2)
 
 

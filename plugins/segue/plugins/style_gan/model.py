@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import torch
 from google.protobuf.message import Message
-from numpy.typing import NDArray
-from segue.music import Piece, music_to_piece, piece_to_midi
-from segue.music.melody import skyline
+from segue.music import music_to_piece, piece_to_midi
 from segue.plugin_api.errors import InvalidField, SegueError
 from segue.plugin_api.python_model import Item, MessageModel
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
 from segue.plugins.style.measure import figures
 from segue.plugins.style.styles import GROUPS, members
 from segue.plugins.style_gan.artifacts import Artifacts, load
-from segue.plugins.style_gan.rewriter import Rewritten, rewrite
+from segue.plugins.style_gan.rewriter import Rewritten, rewrite, with_melody
 from segue.v1 import analyze_pb2, music_pb2, transfer_pb2
 
 _REFUSED = {
@@ -84,7 +80,7 @@ def transfer(made: Artifacts, item: Item[transfer_pb2.TransferRequest]) -> trans
     piece, notices = music_to_piece(request.music)
     arrangement = read_arrangement(piece, analyze_pb2.AnalyzeResponse.FromString(item.context))
     if not arrangement.melody.any() and len(piece.without_drums()):
-        arrangement = replace(arrangement, melody=_highest(piece))
+        arrangement = with_melody(arrangement)
         text = "No melody was heard in the piece; its highest voice was kept instead."
         notices.append(music_pb2.Notice(subject="music", text=text))
     strength = request.strength if request.HasField("strength") else 1.0
@@ -95,13 +91,6 @@ def transfer(made: Artifacts, item: Item[transfer_pb2.TransferRequest]) -> trans
         kept=_kept(arrangement),
         notices=[*notices, *_notices(arrangement, done, style)],
     )
-
-
-def _highest(piece: Piece) -> NDArray[np.bool_]:
-    """Mark the highest voice: all of a piece of one voice."""
-    found = ~piece.is_drum
-    found[found] = skyline(piece.without_drums())
-    return found
 
 
 def _kept(arrangement: Arrangement) -> list[str]:

@@ -29,7 +29,7 @@ from segue.plugins.style.transferrer import HEARD_BEFORE
 from segue.plugins.style_gan.artifacts import Artifacts
 from segue.plugins.style_gan.data import LEAD_SHEET, Song
 from segue.plugins.style_gan.model import style_to_write
-from segue.plugins.style_gan.rewriter import rewrite
+from segue.plugins.style_gan.rewriter import rewrite, with_melody
 from segue.v1 import analyze_pb2, music_pb2
 
 _TARGETS: Final = ("jazz", "classical", "pop")
@@ -42,7 +42,7 @@ _CHORALE: Final = "chorale"
 
 
 class Listener:
-    """Hears pieces as the gateway half has them heard."""
+    """Hears pieces as they are heard when they are asked for."""
 
     def __init__(self) -> None:
         folder = ScoreAnalyzer.models[0].shipped
@@ -54,7 +54,7 @@ class Listener:
         """Return what is kept of a piece."""
         music = music_pb2.Music(midi=piece_to_midi(piece))
         request = analyze_pb2.AnalyzeRequest(music=music, aspects=HEARD_BEFORE)
-        return read_arrangement(piece, analyze(request, self._options, self._networks))
+        return with_melody(read_arrangement(piece, analyze(request, self._options, self._networks)))
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from segue.music import Piece
+from segue.music.melody import skyline
 from segue.plugins.style.arrangement import Arrangement
 from segue.plugins.style_gan.artifacts import Artifacts
 from segue.plugins.style_gan.context import context_of
@@ -40,6 +41,15 @@ class Rewritten:
     piece: Piece
     bars: int
     fitted: list[int]
+
+
+def with_melody(arrangement: Arrangement) -> Arrangement:
+    """Return the piece with its highest voice as the melody if none was heard: all of a piece of one voice."""
+    if arrangement.melody.any():
+        return arrangement
+    highest = ~arrangement.piece.is_drum
+    highest[highest] = skyline(arrangement.piece.without_drums())
+    return replace(arrangement, melody=highest)
 
 
 def rewrite(

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
+from segue.plugin_api.errors import Unsupported
 
 
 class TrainingSettings(BaseModel):
@@ -124,3 +125,13 @@ class Trainer(ABC):
     @abstractmethod
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
         """Measure an existing version on the held-out part of the data."""
+
+    def export(self, data: Path, artifacts: Path, out: Path, console: Console) -> Sequence[Report]:
+        """Write an existing version for other runtimes into ``out``, and report what each form loses, weighs and takes.
+
+        Raises
+        ------
+        Unsupported
+            If this model has no such form.
+        """
+        raise Unsupported("this algorithm's model can't be exported")

@@ -1,9 +1,12 @@
+import io
+
 import pytest
+from PIL import Image
 from segue.music import midi_to_piece
 from segue.plugin_api import Call, InvalidField
 from segue.plugin_api.python_model import Item
 from segue.plugins.transformer import plugin
-from segue.plugins.transformer.commission import _RANGES
+from segue.plugins.transformer.ensemble import RANGES
 from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.plugin import Transformer, TransformerOptions
 from segue.v1 import generate_pb2, music_pb2
@@ -51,11 +54,8 @@ def test_the_hook_registers_it():
         ({"time_signature": {"numerator": 5, "denominator": 4}}, "time_signature"),
         ({"instruments": [0] * 9}, "instruments"),
         ({"instruments": [128]}, "instruments"),
-        ({"chords": [music_pb2.Chord(symbol="C:maj")]}, "chords"),
-        ({"form": ["A", "B"]}, "form"),
         ({"image": b"x"}, "image"),
         ({"lyrics": {"language": "en"}}, "lyrics"),
-        ({"finish": {"shape_dynamics": True}}, "finish.shape_dynamics"),
     ],
 )
 def test_a_wish_that_cannot_be_obeyed_is_refused_by_name(model, fields, field):
@@ -72,7 +72,7 @@ def test_instruments_are_those_asked_for_in_their_order_and_range(model):
     assert tracks <= set(asked)
     for index, track in enumerate(piece.tracks):
         pitch = piece.pitch[piece.track == index]
-        low, high = (35, 81) if track.drums else _RANGES[track.program // 8]
+        low, high = (35, 81) if track.drums else RANGES[track.program // 8]
         assert low <= pitch.min()
         assert pitch.max() <= high
     silent = len(asked) - len(piece.tracks)
@@ -93,6 +93,15 @@ def test_every_other_wish_is_taken(model, fields):
     response = compose_response(model, item(1, bars=1, **fields))
     assert response.pieces[0].bars == 1
     assert response.understood
+
+
+def test_a_picture_becomes_an_emotion(model):
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8), (255, 60, 0)).save(data, "PNG")
+    response = compose_response(model, item(1, bars=1, image=data.getvalue()))
+    assert "image: brightness 1.00 and colourfulness 1.00 suggest valence" in " ".join(response.understood)
+    with pytest.raises(InvalidField, match="PNG or JPEG"):
+        model.start(item(1, image=b"x"))
 
 
 def test_a_theme_becomes_controls(model):

@@ -20,9 +20,11 @@ from rich.console import Console
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
 from segue.plugins.chorale.artifacts import load, reference_counts, save
 from segue.plugins.chorale.data import Chorale, Draw, collate, draw, read_chorales
+from segue.plugins.chorale.exported import exportable
 from segue.plugins.chorale.likeness import compare, keys
 from segue.plugins.chorale.measure import measure, nats, nats_per_note
 from segue.plugins.chorale.network import Network, NetworkSettings
+from segue.plugins.exporting import export
 from segue.plugins.training import FromJson, Loop, Processes, follow, warm_cosine
 from torch import Tensor, nn
 
@@ -78,6 +80,13 @@ class ChoraleTrainer(Trainer):
         """Measure shipped or trained weights on the test part."""
         network, counts = load(artifacts)
         return _reports(network, read_chorales(data), counts)
+
+    def export(self, data: Path, artifacts: Path, out: Path, console: Console) -> Sequence[Report]:
+        """Write the network as ONNX and as int8, and measure both on the test part."""
+        torch.set_num_threads(1)
+        with console.status("exporting"):
+            network = exportable(load(artifacts)[0], read_chorales(data)["test"])
+            return export(network, out, "Test part, nats per note as in the table above, the key of a piece known.")
 
 
 def _reports(network: Network, data: dict[str, list[Chorale]], counts: list[list[int]]) -> list[Report]:

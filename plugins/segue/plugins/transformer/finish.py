@@ -26,18 +26,15 @@ def without_overlaps(piece: Piece) -> Piece:
     return piece.select(np.arange(len(piece))).with_notes(duration=np.maximum(duration, 1 / 12))
 
 
-def find_key(piece: Piece) -> int:
-    """Find the key of a piece, 0-23."""
-    return Reading(piece).keys.best
-
-
-def into_key(piece: Piece, key: int, fixed: NDArray[np.bool_], always: bool) -> tuple[Piece, list[music_pb2.Edit]]:
+def into_key(
+    reading: Reading, key: int, fixed: NDArray[np.bool_], always: bool
+) -> tuple[Reading, list[music_pb2.Edit]]:
     """Move notes that are foreign to a key to its nearest ones, if the piece would otherwise be heard in another key.
 
     Parameters
     ----------
-    piece
-        Any piece with pitched notes.
+    reading
+        Of any piece with pitched notes.
     key
         The key that is wanted, 0-23.
     fixed
@@ -47,18 +44,20 @@ def into_key(piece: Piece, key: int, fixed: NDArray[np.bool_], always: bool) -> 
 
     Returns
     -------
-    piece, edits
-        The piece, and each change, with its reason.
+    reading, edits
+        Of the piece as it then is, and each change, with its reason.
     """
-    if not always and find_key(piece) == key:
-        return piece, []
+    piece = reading.original
+    if not always and reading.keys.best == key:
+        return reading, []
     inside = np.isin(np.arange(-1, 13) % 12, scale(key))
     steps = np.where(inside[:-2], -1, 1)
     steps[list(scale(key))] = 0
     moved = np.where(fixed | piece.is_drum, 0, steps[piece.pitch % 12])
     changed = piece.with_notes(pitch=np.clip(piece.pitch + moved, 0, 127))
-    if not moved.any() or not (always or find_key(changed) == key):
-        return piece, []
+    later = Reading(changed)
+    if not moved.any() or not (always or later.keys.best == key):
+        return reading, []
     rows = np.flatnonzero(moved)[:_MOST_EDITS]
     reason = f"It is foreign to {key_name(key)}, the key of the piece."
-    return changed, to_pitch_edits(piece, changed.pitch, dict.fromkeys(rows.tolist(), reason))
+    return later, to_pitch_edits(piece, changed.pitch, dict.fromkeys(rows.tolist(), reason))

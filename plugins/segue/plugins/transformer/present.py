@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, piece_to_midi, piece_to_notes, to_key
 from segue.music.answers import to_chords, to_originality
+from segue.music.dynamics import shape_dynamics
 from segue.music.originality import Likeness, OriginalityIndex
 from segue.music.reading import Reading
 from segue.music.theory import key_name
@@ -20,9 +21,10 @@ from segue.v1 import generate_pb2, music_pb2
 
 @dataclass(frozen=True)
 class Finished:
-    """A complete piece: its notes, which of them were given, what was changed, and how original it is."""
+    """A complete piece as it is read, what was changed, and how original it is; no reading where no pitch sounds."""
 
     piece: Piece
+    reading: Reading | None
     edits: list[music_pb2.Edit]
     likeness: Likeness
 
@@ -58,10 +60,16 @@ def finish(commission: Commission, state: State, known: OriginalityIndex) -> Fin
     piece, given = so_far(commission, state)
     edits: list[music_pb2.Edit] = []
     wish = commission.finish
-    if len(piece.without_drums()) and not (wish.HasField("correct_pitch") and not wish.correct_pitch):
+    reading = Reading(piece) if len(piece.without_drums()) else None
+    if reading is not None and not (wish.HasField("correct_pitch") and not wish.correct_pitch):
         key = commission.tonic + 12 * commission.minor
-        piece, edits = into_key(piece, key, given, always=wish.correct_pitch)
-    return Finished(piece, edits, known.compare(piece))
+        reading, edits = into_key(reading, key, given, always=wish.correct_pitch)
+        piece = reading.original
+    if wish.shape_dynamics:
+        phrases = [section.first * commission.bar_beats for section in commission.sections]
+        piece, shaped = shape_dynamics(piece, phrases, first_id=len(edits) + 1)
+        edits += shaped
+    return Finished(piece, reading, edits, known.compare(piece))
 
 
 def bar_message(commission: Commission, piece: Piece, number: int, last: bool) -> generate_pb2.GenerateStreamResponse:
@@ -93,8 +101,8 @@ def complete_message(
     )
     asked = commission.tonic + 12 * commission.minor
     notices = list(commission.notices)
-    if len(piece.without_drums()):
-        reading = Reading(piece)
+    reading = finished.reading  # of the notes before their dynamics were shaped, which it does not hear
+    if reading is not None:
         answer.key.CopyFrom(to_key(reading.keys.best % 12, reading.keys.best >= 12))
         answer.chords.extend(to_chords(reading.chords, reading.cells.edges, asked))
         if reading.keys.best != asked:

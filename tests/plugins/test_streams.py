@@ -1,4 +1,5 @@
-"""What Triton's bridge does with streams, with the shipped models: a cancelled one leaves before the next step.
+"""What Triton's bridge does with streams, with the shipped models: a cancelled one leaves before the next step, and one
+that waits takes its place in that step.
 
 Triton itself is stood in for: only so is it known between which two steps a stream was cancelled.
 """

@@ -4,6 +4,7 @@ that waits takes its place in that step.
 Triton itself is stood in for: only so is it known between which two steps a stream was cancelled.
 """
 
+import importlib
 import json
 import queue
 import sys
@@ -93,9 +94,7 @@ def streams(monkeypatch):
     bridge.InferenceResponse = lambda tensors: tensors[0]
     monkeypatch.setitem(sys.modules, bridge.__name__, bridge)
     monkeypatch.delitem(sys.modules, "segue.plugin_api.triton_entry", raising=False)
-    from segue.plugin_api import triton_entry
-
-    yield triton_entry._Streams
+    yield importlib.import_module("segue.plugin_api.triton_entry")._Streams
     sys.modules.pop("segue.plugin_api.triton_entry")
 
 

@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece
-from segue.music.rhythm import bar_patterns, polyphony
-from segue.plugins.style_vae.bars import Blocks, lowest_pitch, ROWS
+from segue.music.rhythm import polyphony
+from segue.plugins.style_vae.bars import ROWS, SLOTS, Blocks, Timeline, lowest_pitch
 
 NAMES: Final = ("rhythmic_intensity", "polyphony", "register", "loudness")
 INTENSITY, POLYPHONY, REGISTER, LOUDNESS = range(4)
@@ -24,15 +24,22 @@ _UNKNOWN: Final = 0.5
 Floats = NDArray[np.float64]
 
 
-def measure(piece: Piece) -> Floats:
-    """Measure a piece whose bars are right.
+def measure(piece: Piece, timeline: Timeline) -> Floats:
+    """Measure a piece.
+
+    Parameters
+    ----------
+    piece
+        The piece, with at least one note.
+    timeline
+        Where its bars are.
 
     Returns
     -------
     ndarray, shape (4,)
-        Share of the sixteenths of a bar in which something begins [1]_; notes that sound together; mean pitch weighted
-        by duration; mean velocity. Drums count for the first and the last. A piece without pitched notes has 0 notes
-        together and the pitch 60.
+        Share of the sixteenths in which something begins [1]_, silent blocks left out; notes that sound together; mean
+        pitch weighted by duration; mean velocity. Drums count for the first and the last. A piece without pitched
+        notes has 0 notes together and the pitch 60.
 
     References
     ----------
@@ -41,7 +48,9 @@ def measure(piece: Piece) -> Floats:
     """
     pitched = piece.without_drums()
     register = float(np.average(pitched.pitch, weights=pitched.duration)) if len(pitched) else 60.0
-    return np.array([bar_patterns(piece).mean(), polyphony(pitched), register, piece.velocity.mean()])
+    block, slot, _ = timeline.place_of(piece.start)
+    struck = len(np.unique(block * SLOTS + slot)) / timeline.slots[np.unique(block)].sum()
+    return np.array([struck, polyphony(pitched), register, piece.velocity.mean()])
 
 
 def measure_blocks(begins: NDArray[np.bool_], sounds: NDArray[np.bool_], blocks: Blocks) -> Floats:

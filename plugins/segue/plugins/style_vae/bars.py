@@ -179,9 +179,7 @@ def row_to_pitch(row: Ints, root: Ints) -> Ints:
     return lowest_pitch(root) + row
 
 
-def surroundings(
-    timeline: Timeline, chord: Ints, tune_start: Floats, tune_end: Floats, tune_pitch: Ints
-) -> Blocks:
+def surroundings(timeline: Timeline, chord: Ints, tune_start: Floats, tune_end: Floats, tune_pitch: Ints) -> Blocks:
     """Say what the accompaniment goes with.
 
     Parameters
@@ -226,7 +224,7 @@ def to_notes(timeline: Timeline, blocks: Blocks, start: Floats, end: Floats, pit
 
 
 def lateness(timeline: Timeline, start: Floats) -> Floats:
-    """Return how late what lies on each sixteenth of a quarter is played, in quarters: the median; 0 where few notes are.
+    """Return how late what lies on each sixteenth of a quarter is played, in quarters: the median; 0 for few notes.
 
     A swung piece plays its fourth sixteenth early and its second late, and what is added to it has to.
     """

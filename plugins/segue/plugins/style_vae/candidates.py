@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -20,7 +20,8 @@ _EACH: Final = 4
 _FOREIGN: Final = 2.5
 """By how much a note outside the chord counts less than the decoder says."""
 _CHUNK: Final = 256
-OWN: Final = -1
+WRITTEN: Final = -1
+"""In place of the index of a note: one that the decoder wrote."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Candidates:
     velocity : ndarray
         1-127.
     note : ndarray of int
-        Index of the note of the piece that it is, -1 for one that the decoder wrote.
+        Index of the note of the piece that it is, or ``WRITTEN``.
     """
 
     block: Ints
@@ -53,6 +54,10 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.block)
+
+    def select(self, chosen: NDArray[np.bool_] | Ints) -> Candidates:
+        """Return some of the candidates."""
+        return Candidates(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
     @property
     def place(self) -> Ints:
@@ -97,16 +102,16 @@ def gather(source: Source, network: Network, figures: Floats, style: int, bonus:
     own_loud = loud[notes.block, notes.slot]
     shift = float(np.mean(notes.velocity / 127 - own_loud)) if len(notes) else 0.0
     velocity = np.clip(127 * (loud[block, slot] + shift), 1, 127)
-    rest = source.piece.pitch[source.accompaniment]
+    pitch = source.piece.pitch[source.accompaniment]
     return Candidates(
         np.r_[notes.block, block],
         np.r_[notes.slot, slot],
-        np.r_[rest, row_to_pitch(row, source.blocks.root[block, slot])],
+        np.r_[pitch, row_to_pitch(row, source.blocks.root[block, slot])],
         np.r_[notes.row, row] // _OCTAVE,
         np.r_[own_score, offered[block, slot, row]],
         np.r_[notes.length, 2.0 ** length[block, slot, row]],
         np.r_[notes.velocity, velocity],
-        np.r_[source.accompaniment, np.full(len(block), OWN)],
+        np.r_[source.accompaniment, np.full(len(block), WRITTEN)],
     )
 
 
@@ -123,9 +128,7 @@ def _decode(
     for at in range(0, len(begins), _CHUNK):
         rows = np.arange(at, min(at + _CHUNK, len(begins)))
         around = to_tensors(source.blocks.take(rows))
-        mean, _ = network.encode(
-            torch.from_numpy(begins[rows]).float(), torch.from_numpy(sounds[rows]).float(), around
-        )
+        mean, _ = network.encode(torch.from_numpy(begins[rows]).float(), torch.from_numpy(sounds[rows]).float(), around)
         asked = torch.from_numpy(figures[rows]).float()
         answer = network.decode(mean, asked, torch.full((len(rows),), style), around)
         found.append([part.double().numpy() for part in answer])

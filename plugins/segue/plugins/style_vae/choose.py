@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.plugins.style_vae.bars import PER_QUARTER, SLOTS, Floats, Ints
-from segue.plugins.style_vae.candidates import OWN, Candidates
+from segue.plugins.style_vae.candidates import WRITTEN, Candidates
 from segue.plugins.style_vae.source import Source
 
 _ROUNDS: Final = 14
@@ -25,6 +25,8 @@ _FAINT: Final = -9.0
 _SHORTEST: Final = 0.3
 """Least that a length is multiplied by."""
 _LONGEST: Final = 8.0
+_ALONE: Final = 1.05
+"""Notes together above which a melody is no longer alone."""
 _KICK: Final = (35, 36, 38, 40)
 _DEPTH: Final = np.array([3, 0, 1, 0, 2, 0, 1, 0, 2.5, 0, 1, 0, 2, 0, 1, 0])
 
@@ -60,25 +62,25 @@ def choose(source: Source, offer: Candidates, struck: float, together: float, pi
     struck, together, pitch
         Share of the sixteenths in which something is to begin; notes that are to sound together; mean pitch.
     """
-    slots, drums = _places(source, offer, struck)
+    alone = not len(source.notes) and together > _ALONE
+    slots, drums = _places(source, offer, struck, alone)
     offer_rows = np.flatnonzero(slots[offer.place])
     if not len(offer_rows):
         return Chosen(offer_rows, offer.length[offer_rows], drums)
     table = _Table(source, offer, offer_rows)
     low, high = -_TILT, _TILT
     chosen = table.fill(0.0, together)
-    if len(table.tune_pitch) or len(offer_rows):
-        for _ in range(_ROUNDS):
-            tilt = (low + high) / 2
-            chosen = table.fill(tilt, together)
-            if table.mean_pitch(*chosen) < pitch:
-                low = tilt
-            else:
-                high = tilt
+    for _ in range(_ROUNDS):
+        tilt = (low + high) / 2
+        chosen = table.fill(tilt, together)
+        if table.mean_pitch(*chosen) < pitch:
+            low = tilt
+        else:
+            high = tilt
     return Chosen(*chosen, drums)
 
 
-def _places(source: Source, offer: Candidates, struck: float) -> tuple[NDArray[np.bool_], Ints]:
+def _places(source: Source, offer: Candidates, struck: float, alone: bool) -> tuple[NDArray[np.bool_], Ints]:
     """Return for each slot of all blocks whether the accompaniment may begin there, and the drums that stay."""
     count = len(source.blocks) * SLOTS
     best = np.full(count, -np.inf)
@@ -90,7 +92,7 @@ def _places(source: Source, offer: Candidates, struck: float) -> tuple[NDArray[n
     weight = weight + 2.0 * np.isin(source.piece.pitch[source.drums], _KICK)
     drum = np.full(count, -np.inf)
     np.maximum.at(drum, drum_place, weight)
-    anchor = _anchors(source, best, fixed)
+    anchor = _anchors(source, best, fixed, alone)
     free = ~fixed & ~anchor
     worth = np.sort(np.maximum(best, drum)[free])[::-1]
     total = int(source.blocks.slots[_sounding(source)].sum())
@@ -107,11 +109,14 @@ def _sounding(source: Source) -> NDArray[np.bool_]:
     return found
 
 
-def _anchors(source: Source, best: Floats, fixed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark one slot in each block that is accompanied: with the melody where it strikes, else the best."""
+def _anchors(source: Source, best: Floats, fixed: NDArray[np.bool_], alone: bool) -> NDArray[np.bool_]:
+    """Mark one slot in each block that is accompanied: with the melody where it strikes, else the best.
+
+    A melody that is alone and is to be so no longer gets one in each block in which it sounds.
+    """
     worth = np.where(fixed, best + 100.0, best).reshape(-1, SLOTS)
     found = np.zeros(worth.shape, bool)
-    rows = np.unique(source.notes.block)
+    rows = np.flatnonzero(_sounding(source)) if alone else np.unique(source.notes.block)
     found[rows, worth[rows].argmax(1)] = True
     return found.reshape(-1)
 
@@ -124,7 +129,7 @@ class _Table:
         self.place, self.pitch, self.length = offer.place[rows], offer.pitch[rows], offer.length[rows]
         timeline, piece = source.timeline, source.piece
         self.start = timeline.start[offer.block[rows]] + offer.slot[rows] / PER_QUARTER
-        own = offer.note[rows] != OWN
+        own = offer.note[rows] != WRITTEN
         self.start[own] = timeline.to_quarters(piece.start[offer.note[rows][own]])
         self.room = np.maximum((source.chord_end.reshape(-1)[self.place] - self.start) * PER_QUARTER, 1.0)
         tune = piece.select(source.melody)

@@ -2,8 +2,8 @@
 
 Read from a folder that holds some of ``style_parallel_synth`` (public-domain charts arranged by a program in sixteen
 styles, with their melodies: synthetic), ``pop909`` (bridge and piano below the melody) and ``jsb_chorales`` (three
-voices below the soprano, its own split). A song belongs to the part that the SHA-256 of its id says, in all styles:
-80 % train, 10 % valid, 10 % test. Chords are those that the model of ``score`` hears, as when serving.
+voices below the soprano, its own split). A song is in the same part as in the training of ``score``, in all styles, so
+that what ``score`` hears in the test part it never saw. Chords are those that its model hears, as when serving.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from segue.music import Meter, Piece, TrackInfo, midi_to_piece
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource
 from segue.plugins.chorale.metre import infer_metres
-from segue.plugins.score import plugin as score
+from segue.plugins.score.data import part_of
 from segue.plugins.score.networks import Networks
+from segue.plugins.score.plugin import ScoreAnalyzer
+from segue.plugins.style.pack import join, read_charts
 from segue.plugins.style_vae.attributes import measure
-from segue.plugins.style_vae.bars import Blocks, Notes, Timeline, lateness, surroundings, to_notes
-from segue.plugins.vae.data import part_of
+from segue.plugins.style_vae.bars import SLOTS, Blocks, Ints, Notes, Timeline, lateness, surroundings, to_notes
 
 POP: Final = "pop_piano"
 CHORALE: Final = "chorale"
@@ -104,69 +105,64 @@ def read_songs(data: Path) -> Iterator[Song]:
     """
     if not any((data / pack).is_dir() for pack in _PACKS):
         raise InvalidRequest("data", f"{data} holds none of {', '.join(_PACKS)}")
-    readers = (_arrangements, _pop909, _chorales)
+    readers = (_charts, _pop909, _chorales)
     for pack, reader in zip(_PACKS, readers, strict=True):
         if (data / pack).is_dir():
-            yield from reader(data / pack)
+            yield from reader(data)
 
 
 def sources(data: Path) -> list[DataSource]:
     """Return the packs in a folder, for the model card."""
-    return [DataSource(name, licence, data / pack) for pack, (name, licence) in _PACKS.items() if (data / pack).is_dir()]
+    return [
+        DataSource(name, licence, data / pack) for pack, (name, licence) in _PACKS.items() if (data / pack).is_dir()
+    ]
 
 
 def listener() -> Networks:
     """Return the shipped networks of ``score``, which hear the chords."""
-    return Networks.load(Path(score.__file__).parent / "weights" / "score" / "1")
+    shipped = ScoreAnalyzer.models[0].shipped
+    assert shipped is not None
+    return Networks.load(shipped / "1")
+
+
+def lay_out(song: Song, networks: Networks) -> tuple[Timeline, Ints]:
+    """Return where the blocks of a song are, and the chord that is heard in each slot, shape (blocks, 16)."""
+    quarters = np.array([0.0, max(song.piece.beats, song.bars[-1])])
+    timeline = Timeline.of(quarters, quarters, song.bars)
+    return timeline, networks.read(song.piece).chord_at(timeline.slot_beats().reshape(-1)).reshape(-1, SLOTS)
 
 
 def to_lesson(song: Song, networks: Networks) -> Lesson | None:
     """Cut a song into blocks; None if hardly anything accompanies its melody."""
-    piece, drums = song.piece, song.piece.is_drum
-    below = ~song.melody & ~drums
+    piece = song.piece
+    below = ~song.melody & ~piece.is_drum
     if below.sum() < _FEWEST:
         return None
-    quarters = np.array([0.0, max(piece.beats, song.bars[-1])])
-    timeline = Timeline.of(quarters, quarters, song.bars)
-    chord = networks.read(piece).chord_at(timeline.slot_beats().reshape(-1)).reshape(-1, 16)
+    timeline, chord = lay_out(song, networks)
     tune, rest = piece.select(song.melody), piece.select(below)
     inside = (rest.start >= song.bars[0] - 0.1) & (rest.start < song.bars[-1] - 0.1)
     rest = rest.select(inside)
     blocks = surroundings(timeline, chord, tune.start, tune.end, tune.pitch)
     notes = to_notes(timeline, blocks, rest.start, rest.end, rest.pitch, rest.velocity)
     programs = np.array([info.program for info in piece.tracks])[rest.track]
-    low, high = (np.bincount(programs[part], minlength=128) for part in (rest.pitch < BASS_BELOW, rest.pitch >= BASS_BELOW))
+    low, high = (
+        np.bincount(programs[part], minlength=128) for part in (rest.pitch < BASS_BELOW, rest.pitch >= BASS_BELOW)
+    )
     late = lateness(timeline, rest.start)
-    return Lesson(song.name, song.part, song.style, measure(piece), low, high, late, blocks, notes)
+    return Lesson(song.name, song.part, song.style, measure(piece, timeline), low, high, late, blocks, notes)
 
 
-def _arrangements(root: Path) -> Iterator[Song]:
-    with (root / "index.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            tune = root / "melody" / f"{row['chart_id']}.mid"
-            if (root / row["midi"]).is_file() and tune.is_file():
-                band, melody = (midi_to_piece(path.read_bytes())[0] for path in (root / row["midi"], tune))
-                name = f"openewld/{row['chart_id']}"
-                yield _arrangement(name, row["style"], band, melody, int(row["bars"]))
+def _charts(data: Path) -> Iterator[Song]:
+    for chart in read_charts(data):
+        for style, band in chart.styles.items():
+            plays = np.array([info.drums or info.program < _PERCUSSIVE for info in band.tracks])[band.track]
+            piece = replace(join(chart.melody, band.select(plays)), meters=(Meter(0.0, 4, 4),))
+            bars = np.arange(chart.bars + 1) * 4.0
+            yield Song(f"chart/{chart.number}", chart.part, style, piece, piece.track < len(chart.melody.tracks), bars)
 
 
-def _arrangement(name: str, style: str, band: Piece, melody: Piece, bars: int) -> Song:
-    plays = np.array([info.drums or info.program < _PERCUSSIVE for info in band.tracks])[band.track]
-    band = band.select(plays)
-    piece = replace(
-        band,
-        **{
-            column: np.r_[getattr(band, column), getattr(melody, column)]
-            for column in ("start", "duration", "pitch", "velocity")
-        },
-        track=np.r_[band.track, np.full(len(melody), len(band.tracks))],
-        tracks=(*band.tracks, TrackInfo("Melody")),
-        meters=(Meter(0.0, 4, 4),),
-    ).with_notes()
-    return Song(name, part_of(name), style, piece, piece.track == len(band.tracks), np.arange(bars + 1) * 4.0)
-
-
-def _pop909(root: Path) -> Iterator[Song]:
+def _pop909(data: Path) -> Iterator[Song]:
+    root = data / "pop909"
     with (root / "index.csv").open(encoding="utf-8") as file:
         numbers = [f"{int(row['song_id']):03d}" for row in csv.DictReader(file)]
     for number in numbers:
@@ -181,11 +177,11 @@ def _pop909(root: Path) -> Iterator[Song]:
         piece = replace(piece, meters=(Meter(float(downbeats[0] % 4), 4, 4),), tempos=())
         piece = piece.with_notes(start=begin, duration=np.maximum(end - begin, 0.05))
         names = np.array([info.name for info in piece.tracks])[piece.track]
-        yield Song(f"pop909/{number}", part_of(f"pop909/{number}"), POP, piece, names == "MELODY", downbeats)
+        yield Song(f"pop909/{number}", part_of(number), POP, piece, names == "MELODY", downbeats)
 
 
-def _chorales(root: Path) -> Iterator[Song]:
-    raw = json.loads((root / "Jsb16thSeparated.json").read_text())
+def _chorales(data: Path) -> Iterator[Song]:
+    raw = json.loads((data / "jsb_chorales" / "Jsb16thSeparated.json").read_text())
     for part in ("train", "valid", "test"):
         pieces = [np.array(piece, np.int64).reshape(-1, 4) for piece in raw[part]]
         for number, (frames, metre) in enumerate(zip(pieces, infer_metres(pieces), strict=True)):

@@ -1,4 +1,4 @@
-"""Rewrites a piece: asks the network for another accompaniment, chooses its notes, and puts the piece together again."""
+"""Rewrites a piece: asks the network for another accompaniment, chooses its notes, puts the piece together again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from segue.music import Piece, TrackInfo
 from segue.plugins.style_vae.artifacts import Artifacts, Habits
 from segue.plugins.style_vae.attributes import INTENSITY, LOUDNESS, POLYPHONY, REGISTER, measure
 from segue.plugins.style_vae.bars import PER_QUARTER, Floats, Ints
-from segue.plugins.style_vae.candidates import OWN, Candidates, gather, own_figures
+from segue.plugins.style_vae.candidates import WRITTEN, Candidates, gather, own_figures
 from segue.plugins.style_vae.choose import Chosen, choose
 from segue.plugins.style_vae.data import BASS_BELOW
 from segue.plugins.style_vae.network import FIGURES, UNKNOWN
@@ -45,7 +45,7 @@ class Wish:
     strength: float = 1.0
 
 
-def rewrite(source: Source, made: Artifacts, wish: Wish, bars: Piece) -> Piece:
+def rewrite(source: Source, made: Artifacts, wish: Wish) -> Piece:
     """Rewrite a piece.
 
     Parameters
@@ -56,18 +56,16 @@ def rewrite(source: Source, made: Artifacts, wish: Wish, bars: Piece) -> Piece:
         A trained version.
     wish
         What it is to become.
-    bars
-        The piece with the bars that were found in it, by which it is measured.
     """
     if not wish.strength or not (wish.figures or wish.style):
         return source.piece
-    own = measure(bars)
+    own = measure(source.piece, source.timeline)
     targets = _targets(own, made, wish)
     piece = source.piece
     if wish.style or any(figure != LOUDNESS for figure in wish.figures):
         offer = _offer(source, made, wish, own, targets)
         chosen = choose(source, offer, targets[INTENSITY], targets[POLYPHONY], targets[REGISTER])
-        piece = _together(source, offer, chosen, made.habits.get(wish.style), wish.strength)
+        piece = assemble(source, offer, chosen, made.habits.get(wish.style), wish.strength)
     return _louder(piece, targets[LOUDNESS]) if LOUDNESS in wish.figures else piece
 
 
@@ -91,14 +89,15 @@ def _offer(source: Source, made: Artifacts, wish: Wish, own: Floats, targets: Fl
     figures = np.clip(own_figures(source, made.block_scale) + moved, 0, 1)
     style = made.styles.index(wish.style) + 1 if wish.style else UNKNOWN
     bonus = (0.0 if wish.style else _FAITHFUL) + _HOLD * (1 / wish.strength - 1)
-    return gather(source, made.network, figures, style, bonus)
+    offer = gather(source, made.network, figures, style, bonus)
+    return offer if len(source.notes) or source.melody.any() else offer.select(np.zeros(len(offer), bool))
 
 
-def _together(source: Source, offer: Candidates, chosen: Chosen, habits: Habits | None, strength: float) -> Piece:
+def assemble(source: Source, offer: Candidates, chosen: Chosen, habits: Habits | None, strength: float) -> Piece:
     """Put melody, drums and the chosen notes together; a note of the piece keeps its time, loudness and instrument."""
     piece, rows = source.piece, chosen.rows
     note, length = offer.note[rows], chosen.length
-    own = note != OWN
+    own = note != WRITTEN
     late = source.late if habits is None else source.late + strength * (np.array(habits.late) - source.late)
     quarter = source.timeline.start[offer.block[rows]] + offer.slot[rows] / PER_QUARTER
     start = source.timeline.to_beats(quarter + late[offer.slot[rows] % PER_QUARTER])
@@ -122,17 +121,15 @@ def _together(source: Source, offer: Candidates, chosen: Chosen, habits: Habits 
     return whole.with_notes(**{name: np.concatenate(parts) for name, parts in columns.items()})
 
 
-def _tracks(
-    source: Source, pitch: Ints, note: Ints, habits: Habits | None
-) -> tuple[Ints, tuple[TrackInfo, ...]]:
+def _tracks(source: Source, pitch: Ints, note: Ints, habits: Habits | None) -> tuple[Ints, tuple[TrackInfo, ...]]:
     """Return the track of each chosen note, and all tracks.
 
     A note of the piece stays in its own. A new one goes to the accompaniment's track whose pitches are nearest, or, in
     another style, to one of two new tracks with the instruments of that style.
     """
     piece = source.piece
-    found = np.where(note == OWN, -1, piece.track[np.maximum(note, 0)])
-    new = note == OWN
+    found = np.where(note == WRITTEN, -1, piece.track[np.maximum(note, 0)])
+    new = note == WRITTEN
     if not new.any():
         return found, piece.tracks
     first = len(piece.tracks)

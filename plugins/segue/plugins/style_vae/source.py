@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece
-from segue.plugins.style_vae.bars import PER_QUARTER, SLOTS, Blocks, Floats, Ints, Notes, Timeline, lateness
-from segue.plugins.style_vae.bars import surroundings, to_notes
+from segue.music.theory import NO_CHORD
+from segue.plugins.style.arrangement import Arrangement
+from segue.plugins.style_vae.bars import (
+    PER_QUARTER,
+    SLOTS,
+    Blocks,
+    Floats,
+    Ints,
+    Notes,
+    Timeline,
+    lateness,
+    surroundings,
+    to_notes,
+)
+
+_REGULAR: Final = 0.02
+"""Beats by which a bar's length may miss a sixteenth if the file's beats are to count."""
+_USUAL: Final = 4.0
+"""Quarters of a bar where the file's beats mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +76,23 @@ class Source:
         rest = piece.select(below)
         notes = to_notes(timeline, blocks, rest.start, rest.end, rest.pitch, rest.velocity)
         return cls(piece, timeline, blocks, melody, below, notes)
+
+    @classmethod
+    def arranged(cls, arrangement: Arrangement) -> Source:
+        """Take apart a piece of which it was heard what is kept.
+
+        Where the bars that were heard are no whole sixteenths of the file, each counts as four quarters.
+        """
+        bars = arrangement.bars
+        lengths = np.diff(bars) * PER_QUARTER
+        regular = np.abs(lengths - np.rint(lengths)) <= _REGULAR * PER_QUARTER
+        even = np.where(regular.all(), np.diff(bars), _USUAL)
+        quarters = np.r_[0.0, np.cumsum(even)] + (bars[0] if regular.all() else 0.0)
+        timeline = Timeline.of(bars, quarters, quarters)
+        chord = arrangement.chord_at(timeline.slot_beats())  # (blocks, 16, 3)
+        root, quality = chord[..., 0], chord[..., 1]
+        index = np.where(root < 0, NO_CHORD, 12 * quality + root)
+        return cls.of(arrangement.piece, timeline, index, arrangement.melody)
 
     @cached_property
     def drums(self) -> Ints:

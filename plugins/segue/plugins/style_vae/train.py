@@ -31,7 +31,7 @@ _SCALED: Final = 8192
 class StyleVaeSettings(TrainingSettings):
     """Settings of the trainer; the defaults remake the shipped weights on a CPU."""
 
-    steps: int = Field(2600, ge=1, description="Optimiser steps.")
+    steps: int = Field(1500, ge=1, description="Optimiser steps.")
     batch: int = Field(96, ge=2, description="Blocks in a step.")
     learning_rate: float = Field(2e-3, gt=0, description="Peak learning rate; it falls by a cosine.")
     beta: float = Field(0.15, ge=0, description="Weight of the divergence from the prior, reached after a fifth.")

@@ -2,6 +2,7 @@ import pytest
 from segue.plugin_api import Call
 from segue.plugin_api.python_model import Item
 from segue.plugins.score.model import analyze
+from segue.plugins.style import arrangement
 from segue.plugins.style_vae import plugin
 from segue.plugins.style_vae.plugin import StyleVae, StyleVaeOptions
 from segue.v1 import analyze_pb2, transfer_pb2
@@ -38,6 +39,10 @@ async def test_the_probe_is_answered_and_looked_at(model, networks):
     struck.after = struck.before
     with pytest.raises(ValueError, match="more than"):
         algorithm.check_probe(response)
+
+
+def test_the_limits_that_are_stated_are_those_that_hold():
+    assert (StyleVae.limits["notes"], StyleVae.limits["bars"]) == (arrangement.MAX_NOTES, arrangement.MAX_BARS)
 
 
 def test_the_hook_registers_it():

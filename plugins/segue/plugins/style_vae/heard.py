@@ -35,7 +35,7 @@ def emotion_report(made: Artifacts, data: Path, console: Console) -> Report:
     listeners, networks = Listeners.load(folder / "1"), listener()
     clips = emopia(data, "test")
     chosen = clips[:: max(len(clips) // _CLIPS, 1)][:_CLIPS]
-    options = ScoreOptions().model_dump()
+    options = ScoreOptions.model_validate({}).model_dump()
     heard: dict[str, list[tuple[int, int]]] = {"identity": [], "melody kept": [], "mode follows": []}
     for clip in track(chosen, "emotion", console=console):
         music = music_pb2.Music(midi=piece_to_midi(clip.piece))
@@ -61,7 +61,7 @@ def emotion_report(made: Artifacts, data: Path, console: Console) -> Report:
     table["chance"] = {"quadrant": 0.25, "arousal": 0.5, "valence": 0.5}
     return Report(
         f"{len(chosen)} test clips of EMOPIA, each rewritten towards all four quadrants: the share in which the "
-        "classifier of emotion (which is right about .66 of EMOPIA's own clips) hears the quadrant, the arousal and the "
-        "valence that were asked for.",
+        "classifier of emotion, itself right about .66 of such clips, hears the quadrant, the arousal and the valence "
+        "that were asked for.",
         table,
     )

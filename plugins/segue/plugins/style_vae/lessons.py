@@ -58,7 +58,7 @@ def to_tensors(blocks: Blocks) -> Surroundings:
     """Return blocks as the network reads them."""
     bits = (blocks.tones[..., None] >> np.arange(12)) & 1
     parts = (blocks.slots, blocks.place, blocks.size, bits.astype(np.float32), blocks.following, blocks.tune)
-    return Surroundings(*(torch.from_numpy(part) for part in parts), torch.from_numpy(blocks.struck.astype(np.int64)))
+    return Surroundings(*(torch.from_numpy(part) for part in (*parts, blocks.struck.astype(np.int64))))
 
 
 class Bank:
@@ -106,7 +106,7 @@ class Bank:
         """Return for each block one of the same bar of the same song in any style."""
         chart = self.chart[rows]
         first, last = self.alike_begin[chart], self.alike_begin[chart + 1]
-        return self.alike[first + (rng.random(len(rows)) * (last - first)).astype(np.int64)]
+        return np.asarray(self.alike[first + (rng.random(len(rows)) * (last - first)).astype(np.int64)])
 
     def scale(self, rng: np.random.Generator, count: int) -> Scale:
         """Find the quantiles of the figures of blocks, half of them varied."""

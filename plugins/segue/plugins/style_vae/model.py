@@ -107,7 +107,8 @@ def read_wish(request: transfer_pb2.TransferRequest, styles: Sequence[str]) -> t
     asked = request.attributes
     feeling = feeling_of(asked.emotion)
     figures = sliders(feeling) if feeling is not None else {}
-    figures |= {figure: getattr(asked, name) for figure, name in enumerate(NAMES) if asked.HasField(name)}
+    stated = {field.name: value for field, value in asked.ListFields()}
+    figures |= {figure: stated[name] for figure, name in enumerate(NAMES) if name in stated}
     if not figures:
         raise InvalidField("attributes", f"sets nothing, must set one of {', '.join(NAMES)}, emotion")
     return Wish(figures=figures, strength=strength), feeling

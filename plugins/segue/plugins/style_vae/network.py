@@ -1,8 +1,8 @@
 """The network, whole: a variational autoencoder of one block of accompaniment.
 
-The encoder reads a block into a latent vector. The decoder knows for each sixteenth the chord, the place in the bar
-and the melody, and is told the latent vector, the three figures asked for and the style again at every layer (in-attention).
-It says all at once where notes begin, how long each would be and how loud the sixteenth is.
+The encoder reads a block into a latent vector. The decoder knows for each sixteenth the chord, the place in the bar and
+the melody; the latent vector, the three figures asked for and the style are told it again at every layer
+(in-attention). It says all at once where notes begin, how long each would be and how loud the sixteenth is.
 
 References
 ----------

@@ -64,7 +64,8 @@ def reports(made: Artifacts, data: Path, console: Console) -> list[Report]:
 
 def read_cases(data: Path) -> list[Case]:
     """Read songs of the test part, a few of each style."""
-    networks, count, cases = listener(), dict[str, int](), []
+    networks, count = listener(), dict[str, int]()
+    cases: list[Case] = []
     for song in read_songs(data):
         taken = count.get(song.style, 0)
         fits = song.style in _EACH or taken == 0 or song.name not in {case.song.name for case in cases}
@@ -125,7 +126,11 @@ def _sliders(made: Artifacts, cases: Sequence[Case], console: Console) -> list[R
         follows[name] = rho
     for name in ("style-vae", "decoder alone", "identity"):
         keeps[name] = _kept([case for case, _ in drawn], pieces[name])
-    mixed = [pieces["identity"][row] for row in other]
+    others = [[case.song.piece for case, _ in drawn if case.song.name != own_case.song.name] for own_case, _ in drawn]
+    mixed = [
+        pool[int(rng.integers(len(pool)))] if pool else case.song.piece
+        for pool, (case, _) in zip(others, drawn, strict=True)
+    ]
     keeps["another piece"] = _kept([case for case, _ in drawn], mixed)
     about = (
         f"{len(drawn)} rewritings of {len(own)} whole pieces of the test part ({_EACH[POP]} POP909, {_EACH[CHORALE]} "
@@ -137,8 +142,8 @@ def _sliders(made: Artifacts, cases: Sequence[Case], console: Console) -> list[R
             + "Spearman's rho of what was asked and what segue.music measures of the whole piece, melody and drums "
             "included: sixteenths of a bar in which something begins (beside it the feature onsets in a beat, "
             "which tells apart what is struck a hundredth of a beat apart), notes together, mean pitch, mean velocity. "
-            "Decoder alone: the likely cells, nothing chosen. Random sliders: figures of rewritings that were asked for "
-            "something else.",
+            "Decoder alone: the likely cells, nothing chosen. Random sliders: figures of rewritings that were asked "
+            "for something else.",
             follows,
         ),
         Report(
@@ -226,11 +231,11 @@ def _styles(made: Artifacts, cases: Sequence[Case], console: Console) -> Report:
             found["random target"].append([missed.total, missed.drop, missed.rise, 0.0, chroma])
     names = ("strength", "drop", "rise", "rho", "chroma")
     return Report(
-        f"{len(found['style-vae'])} transfers of synthetic test charts, {_PAIRS} to each of {len(made.styles)} styles; judge: "
-        "by the classifier of score, which hears neither instruments nor drums and never saw these charts: half the sum "
-        "of the fall of the source's and the rise of the target's probability, both halves, the mean Spearman's rho of "
-        "strength asked and the target's probability, similarity of chroma. Random target: judged as if another style "
-        "had been asked for.",
+        f"{len(found['style-vae'])} transfers of synthetic test charts, {_PAIRS} to each of {len(made.styles)} styles, "
+        "judged by the classifier of score, which hears neither instruments nor drums and never saw these charts: half "
+        "the sum of the fall of the source's and the rise of the target's probability, both halves, mean Spearman's "
+        "rho of strength asked and the target's probability, similarity of chroma. Random target: judged as if some "
+        "other style had been asked for.",
         {name: dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True)) for name, rows in found.items() if rows},
     )
 
@@ -246,17 +251,24 @@ def _reconstruction(made: Artifacts, cases: Sequence[Case]) -> Report:
         mean, _ = made.network.encode(torch.from_numpy(begins).float(), torch.from_numpy(sounds).float(), around)
         figures = torch.from_numpy(own_figures(source, made.block_scale)).float()
         style = made.styles.index(case.song.style) + 1 if case.song.style in made.styles else UNKNOWN
-        guess = (made.network.decode(mean, figures, torch.full((len(begins),), style), around).begins > 0).numpy()
-        before = np.roll(begins, 1, axis=0)
+        logits = made.network.decode(mean, figures, torch.full((len(begins),), style), around).begins.numpy()
+        guess, before = _likeliest(logits, begins), np.roll(begins, 1, axis=0)
         pack = case.song.style if case.song.style in _EACH else "synthetic"
         row = [float(x.sum()) for x in (begins & guess, guess, begins & before, before, begins)]
         counts[pack] = counts.get(pack, np.zeros(5)) + row
-    rows = {"style-vae": {}, "block before": {}}
+    rows: dict[str, dict[str, float]] = {"style-vae": {}, "block before": {}}
     for pack, (hit, said, same, old, true) in counts.items():
         rows["style-vae"][pack] = 2 * hit / max(said + true, 1)
         rows["block before"][pack] = 2 * same / max(old + true, 1)
     return Report(
-        "Blocks of the same pieces, encoded and decoded with their own figures and style: F1 of sixteenth and pitch of "
-        "each onset of the accompaniment. Beside it, the block before, relative to the chord.",
+        "Blocks of the same pieces, encoded and decoded with their own figures and style, as many onsets as each has: "
+        "F1 of sixteenth and pitch of each onset of the accompaniment. Beside it, the block before, over this chord.",
         rows if counts else {},
     )
+
+
+def _likeliest(logits: Floats, begins: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark in each block as many of the likeliest cells as begin a note."""
+    flat = logits.reshape(len(logits), -1)
+    rank = np.argsort(np.argsort(-flat, axis=1, kind="stable"), axis=1, kind="stable")
+    return np.asarray((rank < begins.sum((1, 2))[:, None]).reshape(begins.shape))

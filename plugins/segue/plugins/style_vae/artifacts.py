@@ -11,9 +11,11 @@ from typing import Final
 from safetensors.torch import load_file, save_file
 from segue.plugins.style_vae.attributes import Scale
 from segue.plugins.style_vae.network import Network, NetworkSettings
+from torch import Tensor
 
 WEIGHTS: Final = "weights.safetensors"
 CONFIG: Final = "config.json"
+_LATENTS: Final = "latents"
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,15 @@ class Artifacts:
         Quantiles of the figures of pieces and of blocks.
     habits
         Style → what it is usually like, in the order of the network's styles, which count from 1.
+    latents : Tensor, shape (styles, latent)
+        Mean latent vector of the blocks of each style.
     """
 
     network: Network
     scale: Scale
     block_scale: Scale
     habits: Mapping[str, Habits]
+    latents: Tensor
 
     @property
     def styles(self) -> list[str]:
@@ -63,8 +68,8 @@ class Artifacts:
 
 def save(made: Artifacts, folder: Path) -> None:
     """Write weights, as float16, and configuration."""
-    tensors = {name: tensor.half().contiguous() for name, tensor in made.network.state_dict().items()}
-    save_file(tensors, folder / WEIGHTS)
+    tensors = {**made.network.state_dict(), _LATENTS: made.latents}
+    save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS)
     config = {
         "network": made.network.settings.model_dump(),
         "scale": made.scale.as_dict(),
@@ -82,5 +87,7 @@ def load(folder: Path) -> Artifacts:
         for name, told in config["habits"].items()
     }
     network = Network(NetworkSettings(**config["network"]), len(habits)).eval()
-    network.load_state_dict({name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()})
-    return Artifacts(network, Scale.from_dict(config["scale"]), Scale.from_dict(config["block_scale"]), habits)
+    tensors = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()}
+    latents = tensors.pop(_LATENTS)
+    network.load_state_dict(tensors)
+    return Artifacts(network, Scale.from_dict(config["scale"]), Scale.from_dict(config["block_scale"]), habits, latents)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from segue.plugins.style_vae.bars import ROWS, SLOTS, Floats, Ints, row_to_pitch
 from segue.plugins.style_vae.lessons import to_tensors
 from segue.plugins.style_vae.network import Network
 from segue.plugins.style_vae.source import Source
+from torch import Tensor
 
 _OCTAVE: Final = 12
 _EACH: Final = 4
@@ -22,6 +23,13 @@ _FOREIGN: Final = 2.5
 _CHUNK: Final = 256
 WRITTEN: Final = -1
 """In place of the index of a note: one that the decoder wrote."""
+
+
+class Towards(NamedTuple):
+    """A latent vector, shape (latent,), and how far to go there, 0-1."""
+
+    latent: Tensor
+    share: float
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,9 @@ def own_figures(source: Source, scale: Scale) -> Floats:
 
 
 @torch.inference_mode()
-def gather(source: Source, network: Network, figures: Floats, style: int, bonus: float) -> Candidates:
+def gather(
+    source: Source, network: Network, figures: Floats, style: int, bonus: float, towards: Towards | None = None
+) -> Candidates:
     """Read the accompaniment and write it anew.
 
     Parameters
@@ -86,9 +96,11 @@ def gather(source: Source, network: Network, figures: Floats, style: int, bonus:
         Number of the style; 0 for none.
     bonus
         What speaks for a note of the piece beside what the decoder says.
+    towards
+        The latent vector to move those of the blocks towards, if any.
     """
     begins, sounds = to_cells(source.notes, len(source.blocks))
-    logits, length, loud = _decode(source, network, begins, sounds, figures, style)
+    logits, length, loud = _decode(source, network, begins, sounds, figures, style, towards)
     bits = (source.blocks.tones[..., None] >> np.arange(ROWS) % 12) & 1
     foreign = (source.blocks.tones[..., None] > 0) & (bits == 0)
     logits = logits - _FOREIGN * foreign
@@ -122,6 +134,7 @@ def _decode(
     sounds: NDArray[np.bool_],
     figures: Floats,
     style: int,
+    towards: Towards | None,
 ) -> tuple[Floats, Floats, Floats]:
     """Return logits, lengths (logarithm to base 2 of sixteenths) and velocities over 127."""
     found = []
@@ -129,6 +142,8 @@ def _decode(
         rows = np.arange(at, min(at + _CHUNK, len(begins)))
         around = to_tensors(source.blocks.take(rows))
         mean, _ = network.encode(torch.from_numpy(begins[rows]).float(), torch.from_numpy(sounds[rows]).float(), around)
+        if towards is not None:
+            mean = mean + towards.share * (towards.latent - mean)
         asked = torch.from_numpy(figures[rows]).float()
         answer = network.decode(mean, asked, torch.full((len(rows),), style), around)
         found.append([part.double().numpy() for part in answer])

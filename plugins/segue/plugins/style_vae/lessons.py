@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from segue.plugins.style_vae.attributes import Scale, measure_blocks
 from segue.plugins.style_vae.bars import ROWS, SLOTS, Blocks, Ints, Notes, to_cells
 from segue.plugins.style_vae.data import CHORALE, POP, Lesson
-from segue.plugins.style_vae.network import UNKNOWN, Surroundings
+from segue.plugins.style_vae.network import UNKNOWN, Network, Surroundings
 from torch import Tensor
 
 _SHARES: Final = {POP: 0.4, CHORALE: 0.08}
@@ -107,6 +107,16 @@ class Bank:
         chart = self.chart[rows]
         first, last = self.alike_begin[chart], self.alike_begin[chart + 1]
         return np.asarray(self.alike[first + (rng.random(len(rows)) * (last - first)).astype(np.int64)])
+
+    @torch.inference_mode()
+    def latents(self, network: Network, rng: np.random.Generator, each: int) -> Tensor:
+        """Return the mean latent vector of so many blocks of each style, shape (styles, latent)."""
+        found = []
+        for style in range(1, int(self.style.max()) + 1):
+            rows = rng.choice(np.flatnonzero(self.style == style), each)
+            begins, sounds = (torch.from_numpy(part).float() for part in to_cells(self.notes_of(rows), each))
+            found.append(network.encode(begins, sounds, to_tensors(self.blocks.take(rows)))[0].mean(0))
+        return torch.stack(found)
 
     def scale(self, rng: np.random.Generator, count: int) -> Scale:
         """Find the quantiles of the figures of blocks, half of them varied."""

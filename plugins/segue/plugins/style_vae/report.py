@@ -185,7 +185,7 @@ def _tune_kept(case: Case, piece: Piece) -> float:
 def _strengths(made: Artifacts, cases: Sequence[Case], console: Console) -> Report:
     """Go from 0 to 1 towards the end of each slider that the piece is farther from."""
     rows: dict[str, list[float]] = {name: [] for name in NAMES}
-    for case in track(_slid(cases)[::3], "strength", console=console):
+    for case in track(_slid(cases)[::4], "strength", console=console):
         now = made.scale.to_quantiles(_own(case))
         for figure, name in enumerate(NAMES):
             wish = {figure: 0.05 if now[figure] > 0.5 else 0.95}

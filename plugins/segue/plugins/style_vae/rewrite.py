@@ -12,7 +12,7 @@ from segue.music import Piece, TrackInfo
 from segue.plugins.style_vae.artifacts import Artifacts, Habits
 from segue.plugins.style_vae.attributes import INTENSITY, LOUDNESS, POLYPHONY, REGISTER, measure
 from segue.plugins.style_vae.bars import PER_QUARTER, Floats, Ints
-from segue.plugins.style_vae.candidates import WRITTEN, Candidates, gather, own_figures
+from segue.plugins.style_vae.candidates import WRITTEN, Candidates, Towards, gather, own_figures
 from segue.plugins.style_vae.choose import Chosen, choose
 from segue.plugins.style_vae.data import BASS_BELOW
 from segue.plugins.style_vae.network import FIGURES, UNKNOWN
@@ -20,7 +20,7 @@ from segue.plugins.style_vae.source import Source
 
 _FAITHFUL: Final = 3.0
 """What speaks for a note of the piece, as a logit, where sliders go all the way; nothing does for another style."""
-_HOLD: Final = 3.0
+_HOLD: Final = 5.0
 """What more speaks for it the less far the rewriting goes."""
 _ROUNDS: Final = 16
 _SOFTEST: Final = 0.05
@@ -87,9 +87,12 @@ def _offer(source: Source, made: Artifacts, wish: Wish, own: Floats, targets: Fl
     """Ask the network: each block is to change as far as the whole does, so that loud and quiet parts stay so."""
     moved = (made.scale.to_quantiles(targets) - made.scale.to_quantiles(own))[:FIGURES]
     figures = np.clip(own_figures(source, made.block_scale) + moved, 0, 1)
-    style = made.styles.index(wish.style) + 1 if wish.style else UNKNOWN
+    style, towards = UNKNOWN, None
+    if wish.style:
+        row = made.styles.index(wish.style)
+        style, towards = row + 1, Towards(made.latents[row], wish.strength)
     bonus = (0.0 if wish.style else _FAITHFUL) + _HOLD * (1 / wish.strength - 1)
-    offer = gather(source, made.network, figures, style, bonus)
+    offer = gather(source, made.network, figures, style, bonus, towards)
     return offer if len(source.notes) or source.melody.any() else offer.select(np.zeros(len(offer), bool))
 
 

@@ -26,6 +26,8 @@ from torch.nn import functional
 
 _SCALED: Final = 8192
 """Blocks by which their scale is set."""
+_AVERAGED: Final = 256
+"""Blocks of a style by which its mean latent vector is taken."""
 
 
 class StyleVaeSettings(TrainingSettings):
@@ -59,7 +61,8 @@ class StyleVaeTrainer(Trainer):
         each = np.array([styles.index(lesson.style) for lesson in lessons])
         weights = 1.0 / np.bincount(each)[each]
         scale = Scale.fit(np.stack([lesson.figures for lesson in lessons]), weights)
-        save(Artifacts(network, scale, block_scale, habits_of(lessons, styles)), run.artifacts)
+        latents = bank.latents(network, np.random.default_rng((run.seed, 0, 2)), _AVERAGED)
+        save(Artifacts(network, scale, block_scale, habits_of(lessons, styles), latents), run.artifacts)
         return reports(load(run.artifacts), run.data, run.console)
 
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:

@@ -1,5 +1,7 @@
 """What a request gets, through the model half with the shipped weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from segue.music import Meter, Piece, TrackInfo
@@ -95,7 +97,7 @@ def test_changing_metres_and_many_tracks_are_answered(model, networks):
     piece = band()
     meters = (Meter(0.0, 4, 4), Meter(8.0, 3, 4), Meter(20.0, 7, 8))
     tracks = tuple(TrackInfo(f"Track {n}", n) for n in range(15))
-    spread = Piece(**(vars(piece) | {"meters": meters, "tracks": tracks, "track": np.arange(len(piece)) % 15}))
+    spread = replace(piece, meters=meters, tracks=tracks, track=np.arange(len(piece)) % 15).with_notes()
     result = read(ask(model, item(spread, networks, **attributes(polyphony=0.2, rhythmic_intensity=0.7))))
     assert result.meters == meters
     assert len(result) > 0
@@ -144,7 +146,7 @@ def test_alone_as_in_a_batch(model, networks):
 
 def test_what_can_not_be_met_is_said(model, networks):
     piece = band(chords=False, drums=False)
-    low = Piece(**(vars(piece) | {"pitch": piece.pitch - 48}))
+    low = piece.with_notes(pitch=piece.pitch - 48)
     answer = ask(model, item(low, networks, **attributes(register=1.0)))
     assert any(notice.subject == "attributes.register" for notice in answer.notices)
 

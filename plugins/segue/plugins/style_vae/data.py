@@ -19,9 +19,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Meter, Piece, TrackInfo, midi_to_piece
+from segue.music.bar_lines import infer_metres
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource
-from segue.plugins.chorale.metre import infer_metres
 from segue.plugins.score.data import part_of
 from segue.plugins.score.networks import Networks
 from segue.plugins.score.plugin import ScoreAnalyzer

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from segue.music import Piece, Tempo
-from segue.plugins.style_vae.attributes import INTENSITY, LOUDNESS, REGISTER
-from segue.plugins.style_vae.emotion import Feeling, at_tempo, feeling_of, in_mode, sliders
+from segue.plugins.style_vae.attributes import INTENSITY, REGISTER
+from segue.plugins.style_vae.emotion import Feeling, at_tempo, feeling_of, in_mode, loudness, sliders
 from segue.v1 import music_pb2 as pb
 
 
@@ -17,10 +17,17 @@ def test_numbers_win_over_the_quadrant_and_nothing_is_nothing():
     assert feeling_of(pb.Emotion(valence=0.4)) == (0.4, 0.0)
 
 
-def test_sliders_rise_with_arousal_and_stay_within_their_range():
-    low, high = (sliders(Feeling(valence, arousal)) for valence, arousal in ((-1, -1), (1, 1)))
-    for figure in (INTENSITY, LOUDNESS, REGISTER):
+def test_sliders_follow_and_what_is_enough_is_left():
+    middle, ends = np.full(4, 0.5), np.array([0.0, 0.5, 1.0, 0.5])
+    low, high = (sliders(Feeling(*way), middle) for way in ((-1, -1), (1, 1)))
+    for figure in (INTENSITY, REGISTER):
         assert 0 <= low[figure] < 0.5 < high[figure] <= 1
+    assert sliders(Feeling(1, -1), ends) == {INTENSITY: 0.0, REGISTER: 1.0}
+    assert sliders(Feeling(0, 0), middle) == {}
+    assert loudness(Feeling(0, 1), 60) == 96
+    assert loudness(Feeling(0, -1), 60) == 49
+    assert loudness(Feeling(0, -1), 30) == 30
+    assert loudness(Feeling(1, 0), 60) == 60
 
 
 def test_arousal_changes_the_whole_tempo_map():

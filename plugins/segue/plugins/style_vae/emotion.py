@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from segue.music import Piece, Tempo
 from segue.music.piece import DEFAULT_TEMPO
-from segue.plugins.style_vae.attributes import INTENSITY, LOUDNESS, REGISTER
+from segue.plugins.style_vae.attributes import INTENSITY, REGISTER, Floats
 from segue.plugins.style_vae.bars import Ints
 from segue.v1 import music_pb2 as pb
 
@@ -31,6 +31,9 @@ _SIGNS: Final[Mapping[int, tuple[int, int]]] = {
     pb.EMOTION_QUADRANT_SAD: (-1, -1),
     pb.EMOTION_QUADRANT_CALM: (1, -1),
 }
+_PIANO: Final = 49.0
+_FORTE: Final = 96.0
+"""Velocities of dynamic marks, as notation programs play them."""
 _TEMPO: Final = 0.35
 """Octaves by which the tempo changes at an arousal of 1."""
 _FASTEST: Final = 400.0
@@ -56,14 +59,27 @@ def feeling_of(emotion: pb.Emotion) -> Feeling | None:
     return Feeling(valence, arousal)
 
 
-def sliders(feeling: Feeling) -> dict[int, float]:
-    """Return the sliders that an emotion sets, 0-1."""
+def sliders(feeling: Feeling, now: Floats) -> dict[int, float]:
+    """Return the sliders that an emotion sets, 0-1; what is calm, or high, enough already is left.
+
+    Parameters
+    ----------
+    feeling
+        What is asked for.
+    now : ndarray, shape (4,)
+        Where the piece's figures stand, 0-1.
+    """
     valence, arousal = feeling
+    aims = {INTENSITY: 0.45 * arousal, REGISTER: 0.35 * valence + 0.1 * arousal}
     return {
-        INTENSITY: 0.5 + 0.45 * arousal,
-        LOUDNESS: 0.5 + 0.45 * arousal,
-        REGISTER: 0.5 + 0.35 * valence + 0.1 * arousal,
+        figure: (max if aim > 0 else min)(0.5 + aim, float(now[figure])) for figure, aim in aims.items() if aim != 0
     }
+
+
+def loudness(feeling: Feeling, now: float) -> float:
+    """Return the mean velocity that an emotion asks for, from piano to forte; what is soft, or loud, enough is left."""
+    wanted = (_FORTE + _PIANO) / 2 + feeling.arousal * (_FORTE - _PIANO) / 2
+    return max(wanted, now) if feeling.arousal > 0 else min(wanted, now) if feeling.arousal < 0 else now
 
 
 def at_tempo(piece: Piece, arousal: float) -> Piece:

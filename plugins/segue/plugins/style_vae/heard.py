@@ -34,7 +34,7 @@ def emotion_report(made: Artifacts, data: Path, console: Console) -> Report:
     assert folder is not None
     listeners, networks = Listeners.load(folder / "1"), listener()
     clips = emopia(data, "test")
-    chosen = clips[:: max(len(clips) // _CLIPS, 1)][:_CLIPS]
+    chosen = clips[1 :: max(len(clips) // _CLIPS, 1)][:_CLIPS]
     options = ScoreOptions.model_validate({}).model_dump()
     heard: dict[str, list[tuple[int, int]]] = {"identity": [], "melody kept": [], "mode follows": []}
     for clip in track(chosen, "emotion", console=console):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -16,9 +17,9 @@ from segue.plugins.style.arrangement import Arrangement, read_arrangement
 from segue.plugins.style.measure import figures as kept_figures
 from segue.plugins.style.styles import members
 from segue.plugins.style_vae.artifacts import Artifacts, load
-from segue.plugins.style_vae.attributes import NAMES, measure
-from segue.plugins.style_vae.emotion import Feeling, at_tempo, feeling_of, in_mode, sliders
-from segue.plugins.style_vae.rewrite import Wish, rewrite
+from segue.plugins.style_vae.attributes import LOUDNESS, NAMES, measure
+from segue.plugins.style_vae.emotion import Feeling, at_tempo, feeling_of, in_mode, loudness, sliders
+from segue.plugins.style_vae.rewrite import Wish, louder, rewrite
 from segue.plugins.style_vae.source import Source
 from segue.v1 import analyze_pb2, transfer_pb2
 from segue.v1 import music_pb2 as pb
@@ -80,11 +81,17 @@ def transfer(
     piece, notices = music_to_piece(request.music)
     arrangement = read_arrangement(piece, analysis)
     source = Source.arranged(arrangement)
+    own = measure(piece, source.timeline)
+    if feeling is not None:
+        wish = replace(wish, figures={**sliders(feeling, made.scale.to_quantiles(own)), **wish.figures})
     result = rewrite(source, made, wish)
     response = transfer_pb2.TransferResponse(notices=notices, kept=_kept(arrangement))
     if feeling is not None and wish.strength:
+        if LOUDNESS not in wish.figures:
+            wanted = loudness(feeling, own[LOUDNESS])
+            result = louder(result, own[LOUDNESS] + wish.strength * (wanted - own[LOUDNESS]))
         result = _felt(result, arrangement, feeling, wish.strength, options, response)
-    figures = [measure(each, source.timeline) for each in (piece, result)]
+    figures = [own, measure(result, source.timeline)]
     for name, unit, before, after in zip(NAMES, _UNITS, *figures, strict=True):
         response.figures.append(pb.Figure(name=name.replace("_", " "), before=before, after=after, unit=unit))
     response.figures.extend(kept_figures(arrangement, result))
@@ -97,7 +104,7 @@ def transfer(
 
 
 def read_wish(request: transfer_pb2.TransferRequest, styles: Sequence[str]) -> tuple[Wish, Feeling | None]:
-    """Read what a piece is to become; sliders that are set win over what an emotion sets."""
+    """Read what a piece is to become: sliders or a style, and an emotion, which sets those that are not set."""
     strength = request.strength if request.HasField("strength") else 1.0
     target = request.WhichOneof("target")
     if target == "style":
@@ -106,10 +113,9 @@ def read_wish(request: transfer_pb2.TransferRequest, styles: Sequence[str]) -> t
         raise Unsupported("The algorithm 'style-vae' follows attributes: {} or a style by name.")
     asked = request.attributes
     feeling = feeling_of(asked.emotion)
-    figures = sliders(feeling) if feeling is not None else {}
     stated = {field.name: value for field, value in asked.ListFields()}
-    figures |= {figure: stated[name] for figure, name in enumerate(NAMES) if name in stated}
-    if not figures:
+    figures = {figure: stated[name] for figure, name in enumerate(NAMES) if name in stated}
+    if not figures and feeling is None:
         raise InvalidField("attributes", f"sets nothing, must set one of {', '.join(NAMES)}, emotion")
     return Wish(figures=figures, strength=strength), feeling
 

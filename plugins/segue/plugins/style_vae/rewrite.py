@@ -18,7 +18,7 @@ from segue.plugins.style_vae.data import BASS_BELOW
 from segue.plugins.style_vae.network import FIGURES, UNKNOWN
 from segue.plugins.style_vae.source import Source
 
-_FAITHFUL: Final = 3.0
+_FAITHFUL: Final = 8.0
 """What speaks for a note of the piece, as a logit, where sliders go all the way; nothing does for another style."""
 _HOLD: Final = 5.0
 """What more speaks for it the less far the rewriting goes."""
@@ -66,7 +66,7 @@ def rewrite(source: Source, made: Artifacts, wish: Wish) -> Piece:
         offer = _offer(source, made, wish, own, targets)
         chosen = choose(source, offer, targets[INTENSITY], targets[POLYPHONY], targets[REGISTER])
         piece = assemble(source, offer, chosen, made.habits.get(wish.style), wish.strength)
-    return _louder(piece, targets[LOUDNESS]) if LOUDNESS in wish.figures else piece
+    return louder(piece, targets[LOUDNESS]) if LOUDNESS in wish.figures else piece
 
 
 def _targets(own: Floats, made: Artifacts, wish: Wish) -> Floats:
@@ -79,7 +79,10 @@ def _targets(own: Floats, made: Artifacts, wish: Wish) -> Floats:
     found = own.copy()
     for figure, quantile in asked.items():
         between = now[figure] + wish.strength * (quantile - now[figure])
-        found[figure] = made.scale.to_value(figure, between)
+        value = made.scale.to_value(figure, between)
+        if quantile == now[figure]:
+            continue
+        found[figure] = max(value, own[figure]) if quantile > now[figure] else min(value, own[figure])
     return found
 
 
@@ -150,8 +153,8 @@ def _tracks(source: Source, pitch: Ints, note: Ints, habits: Habits | None) -> t
     return found, piece.tracks
 
 
-def _louder(piece: Piece, wanted: float) -> Piece:
-    """Bend all velocities by one power, so that their mean is as wanted and their order stays."""
+def louder(piece: Piece, wanted: float) -> Piece:
+    """Bend all velocities by one power, so that their mean is as wanted, 1-127, and their order stays."""
     share = piece.velocity / 127
     low, high = _SOFTEST, 1 / _SOFTEST
     for _ in range(_ROUNDS):

@@ -19,6 +19,7 @@ from segue.music.reading import Reading
 from segue.music.rhythm import bar_patterns
 from segue.plugin_api.training import Report
 from segue.plugins.style.measure import StyleJudge, chroma_similarity, groove_similarity, strength
+from segue.plugins.style.styles import STYLES
 from segue.plugins.style_vae.artifacts import Artifacts
 from segue.plugins.style_vae.attributes import INTENSITY, NAMES
 from segue.plugins.style_vae.bars import to_cells
@@ -213,9 +214,10 @@ def _own(case: Case) -> Floats:
 def _styles(made: Artifacts, cases: Sequence[Case], console: Console) -> Report:
     """Rewrite charts from one style to another; the judge is the classifier of ``score``."""
     judge, rng = StyleJudge(), np.random.default_rng(0)
-    charts = [case for case in cases if case.song.style not in _EACH]
+    charts = [case for case in cases if case.song.style not in _EACH and case.song.style in STYLES]
+    targets = [name for name in made.styles if name in STYLES]
     found: dict[str, list[list[float]]] = {"style-vae": [], "identity": [], "random target": []}
-    for target in track(made.styles, "styles", console=console):
+    for target in track(targets, "styles", console=console):
         sources = [case for case in charts if case.song.style != target]
         for row in rng.permutation(len(sources))[:_PAIRS].tolist():
             case = sources[row]
@@ -226,12 +228,12 @@ def _styles(made: Artifacts, cases: Sequence[Case], console: Console) -> Report:
             chroma = chroma_similarity(piece, made_so[-1], case.song.bars)
             found["style-vae"].append([moved.total, moved.drop, moved.rise, _rho(np.array(_STRENGTHS), got), chroma])
             found["identity"].append([0.0, 0.0, 0.0, 0.0, 1.0])
-            other = str(rng.choice([name for name in made.styles if name not in (style, target)]))
+            other = str(rng.choice([name for name in STYLES if name not in (style, target)]))
             missed = strength(judge, piece, made_so[-1], (style,), (other,))
             found["random target"].append([missed.total, missed.drop, missed.rise, 0.0, chroma])
     names = ("strength", "drop", "rise", "rho", "chroma")
     return Report(
-        f"{len(found['style-vae'])} transfers of synthetic test charts, {_PAIRS} to each of {len(made.styles)} styles, "
+        f"{len(found['style-vae'])} transfers of synthetic test charts, {_PAIRS} to each of {len(targets)} styles, "
         "judged by the classifier of score, which hears neither instruments nor drums and never saw these charts: half "
         "the sum of the fall of the source's and the rise of the target's probability, both halves, mean Spearman's "
         "rho of strength asked and the target's probability, similarity of chroma. Random target: judged as if some "

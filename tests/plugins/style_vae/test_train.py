@@ -56,7 +56,7 @@ def test_training_writes_a_version_that_rewrites_and_is_measured(run, networks):
     reports = StyleVaeTrainer().train(run, SETTINGS)
     assert len(reports) == 5
     json.dumps([dict(report.rows) for report in reports])
-    assert reports[0].rows["style-vae"]["rho loudness"] > 0.9
+    assert reports[0].rows["style-vae"]["rho loudness"] > 0.7
     assert reports[1].rows["style-vae"]["melody"] == 1
     assert [source.path.name for source in run.sources] == ["style_parallel_synth"]
     model = StyleVaeModel()

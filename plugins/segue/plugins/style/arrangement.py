@@ -144,8 +144,12 @@ def _melody(piece: Piece, found: analyze_pb2.MelodyAnalysis) -> NDArray[np.bool_
     """Find the notes of the melody among those of the piece.
 
     Where most of what was heard as melody stands in one track of one voice, the melody is all of that track: the
-    analysis, which sees no tracks, loses it where the accompaniment covers it.
+    analysis, which sees no tracks, loses it where the accompaniment covers it. One voice alone is its own melody: the
+    analysis, which learnt from accompanied tunes, at times takes it for an accompaniment.
     """
+    pitched = ~piece.is_drum
+    if _is_one_voice(piece.select(pitched)):
+        return pitched
     wanted = {(round(note.start, 4), note.pitch) for note in found.notes}
     keys = zip(np.round(piece.start, 4).tolist(), piece.pitch.tolist(), strict=True)
     heard = np.array([key in wanted for key in keys], bool) & ~piece.is_drum

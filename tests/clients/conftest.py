@@ -69,7 +69,7 @@ class Seen:
     seconds: float
 
 
-STREAMS = ("GenerateStream", "ExportListener")
+STREAMS = ("GenerateStream", "TransferStream", "ExportListener")
 
 
 class FakeSegue:
@@ -180,6 +180,14 @@ def canned_answers(midi):
         violations=[errors_pb2.FieldViolation(field="count", description="is 501")],
     )
     outcome = recommend_pb2.RecommendOutcome
+    transferred = transfer_pb2.TransferResponse(
+        music=music,
+        edits=[music_pb2.Edit(id=1, kind=pitch, place=place, before=before, after=after, reason="slip")],
+        figures=[music_pb2.Figure(name="notes off the grid", before=5, after=0, unit="notes")],
+        kept=["the melody"],
+        lineage=lineage,
+    )
+    halfway = transfer_pb2.TransferProgress(fraction=0.5, stage="rewriting bar 1 of 2")
     return {
         "Recommend": recommended,
         "BatchRecommend": recommend_pb2.BatchRecommendResponse(
@@ -187,13 +195,11 @@ def canned_answers(midi):
         ),
         "Generate": generated,
         "GenerateStream": [*bars, generate_pb2.GenerateStreamResponse(complete=generated)],
-        "Transfer": transfer_pb2.TransferResponse(
-            music=music,
-            edits=[music_pb2.Edit(id=1, kind=pitch, place=place, before=before, after=after, reason="slip")],
-            figures=[music_pb2.Figure(name="notes off the grid", before=5, after=0, unit="notes")],
-            kept=["the melody"],
-            lineage=lineage,
-        ),
+        "Transfer": transferred,
+        "TransferStream": [
+            transfer_pb2.TransferStreamResponse(progress=halfway),
+            transfer_pb2.TransferStreamResponse(complete=transferred),
+        ],
         "Analyze": analyze_pb2.AnalyzeResponse(
             seconds=5,
             beats=8,

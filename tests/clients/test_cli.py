@@ -8,6 +8,7 @@ from google.protobuf import json_format
 from segue.client.cli import app
 from segue.v1 import generate_pb2, recommend_pb2
 from segue.v1.music_pb2 import Audio, Music
+from segue.v1.transfer_pb2 import TransferResponse, TransferStreamResponse
 from typer.testing import CliRunner
 
 
@@ -134,20 +135,31 @@ def test_transfer(segue, fake, piece, tmp_path):
     assert "C#4 → D4, beat 1.1 → 1" in result.stdout
     assert {"song-polished.mid", "song-polished.png"} <= {path.name for path in tmp_path.iterdir()}
     segue("transfer", piece, "--kinds", "timing,pitch", "--edits", "1,3", "--out", "new.mid")
-    polish = fake.calls("Transfer")[1].request.polish
+    polish = fake.calls("TransferStream")[1].request.request.polish
     assert (list(polish.kinds), list(polish.edit_ids)) == ([1, 3], [1, 3])
     assert (tmp_path / "new.mid").exists()
 
 
+def test_transfer_json_asks_for_the_answer_alone(segue, fake, piece):
+    result = segue("transfer", piece, "--style", "jazz", "--json")
+    assert json.loads(result.stdout)["kept"] == ["the melody"]
+    assert fake.calls("Transfer")[0].request.style == "jazz"
+
+
+def test_a_stream_that_ends_early_is_told(segue, fake, piece):
+    fake.outcomes["TransferStream"].append([TransferStreamResponse(progress={"fraction": 0.1})])
+    assert "ended the stream before the answer was complete" in segue("transfer", piece, "--polish", code=1).output
+
+
 def test_the_rarest_edits_are_shown_first(segue, fake, piece):
-    response = type(fake.canned["Transfer"])()
+    response = TransferResponse()
     response.CopyFrom(fake.canned["Transfer"])
     wrong = response.edits.pop()
     for number in range(1, 101):
         response.edits.add(id=number, kind=1, place=wrong.place, before=wrong.before, after=wrong.after, reason="late")
     wrong.id = 101
     response.edits.append(wrong)
-    fake.outcomes["Transfer"] += [response, response]
+    fake.outcomes["TransferStream"] += [[TransferStreamResponse(complete=response)]] * 2
     shown = segue("transfer", piece, "--polish").stdout
     assert "slip" in shown
     assert "… 101 edits in all (100 timing, 1 pitch): --all lists them" in shown
@@ -156,8 +168,8 @@ def test_the_rarest_edits_are_shown_first(segue, fake, piece):
 
 def test_transfer_of_audio_is_saved_as_audio(segue, fake, tmp_path):
     (tmp_path / "a.wav").write_bytes(b"RIFF\x00\x00\x00\x00WAVEfmt ")
-    response = type(fake.canned["Transfer"])(music=Music(audio=Audio(data=b"fLaC1234")))
-    fake.outcomes["Transfer"].append(response)
+    response = TransferResponse(music=Music(audio=Audio(data=b"fLaC1234")))
+    fake.outcomes["TransferStream"].append([TransferStreamResponse(complete=response)])
     segue("transfer", "a.wav", "--style", "jazz")
     assert (tmp_path / "a-jazz.flac").exists()
 

@@ -124,6 +124,10 @@ async def test_transfer_and_analyze(client, fake, midi, tmp_path):
     request = fake.calls("Transfer")[0].request
     assert request.WhichOneof("target") == "style"
     assert request.HasField("strength")
+    told = [message async for message in client.transfer_stream(midi, style="jazz", strength=0.5)]
+    assert [message.WhichOneof("event") for message in told] == ["progress", "complete"]
+    streamed = fake.calls("TransferStream")[0].request.request
+    assert (streamed.style, streamed.strength, streamed.request_id) == ("jazz", 0.5, "")
     analysis = await client.analyze(midi, aspects=["key", "ASPECT_CHORDS"])
     assert analysis.key.confidence == pytest.approx(0.9)
     assert list(fake.calls("Analyze")[0].request.aspects) == [3, 4]

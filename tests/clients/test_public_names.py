@@ -10,6 +10,7 @@ from segue.v1 import admin_pb2, catalog_pb2, listening_pb2, music_service_pb2
 
 METHODS = {
     **{"Recommend": "recommend", "Generate": "generate", "GenerateStream": "generate_stream", "Transfer": "transfer"},
+    "TransferStream": "transfer_stream",
     **{"Analyze": "analyze", "ListAlgorithms": "algorithms", "GetAlgorithm": "algorithm", "ListPlugins": "plugins"},
     **{"RecordPlays": "record_plays", "StreamPlays": "stream_plays", "ListPlays": "list_plays"},
     **{"BatchRecommend": "batch_recommend", "ExportListener": "export_listener"},

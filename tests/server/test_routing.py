@@ -66,8 +66,10 @@ def test_who_can_not_is_told_by_name():
         choose(both, "eye", **AUDIO)
     with pytest.raises(InvalidField, match="music: holds nothing"):
         choose(both)
-    with pytest.raises(UnknownAlgorithm):
+    with pytest.raises(InvalidField, match="music: is audio, which no algorithm here reads to analyze it so"):
         choose(router(analyzer("eye")), **AUDIO)
+    with pytest.raises(UnknownAlgorithm):
+        choose(router(), **SCORE)
 
 
 @pytest.mark.parametrize(

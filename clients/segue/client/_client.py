@@ -46,6 +46,7 @@ class Client(BaseClient):
     generate = _unary(_calls.generate)
     generate_stream = _stream(_calls.generate_stream)
     transfer = _unary(_calls.transfer)
+    transfer_stream = _stream(_calls.transfer_stream)
     analyze = _unary(_calls.analyze)
 
     algorithms = _unary(_calls.algorithms)

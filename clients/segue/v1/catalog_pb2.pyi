@@ -142,7 +142,7 @@ class Algorithm(_message.Message):
     is_default: _builtins.bool
     """True if it answers calls that name no algorithm."""
     streams: _builtins.bool
-    """True if it answers GenerateStream."""
+    """True if it answers GenerateStream or TransferStream."""
     licence: _builtins.str
     """Licence of its code, SPDX."""
     plugin: _builtins.str

@@ -28,7 +28,7 @@ from segue.v1 import recommend_pb2 as segue_dot_v1_dot_recommend__pb2
 from segue.v1 import transfer_pb2 as segue_dot_v1_dot_transfer__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csegue/v1/music_service.proto\x12\x08segue.v1\x1a\x16segue/v1/analyze.proto\x1a\x17segue/v1/generate.proto\x1a\x18segue/v1/recommend.proto\x1a\x17segue/v1/transfer.proto2\xc6\x03\n\x0cMusicService\x12\x44\n\tRecommend\x12\x1a.segue.v1.RecommendRequest\x1a\x1b.segue.v1.RecommendResponse\x12S\n\x0e\x42\x61tchRecommend\x12\x1f.segue.v1.BatchRecommendRequest\x1a .segue.v1.BatchRecommendResponse\x12\x41\n\x08Generate\x12\x19.segue.v1.GenerateRequest\x1a\x1a.segue.v1.GenerateResponse\x12U\n\x0eGenerateStream\x12\x1f.segue.v1.GenerateStreamRequest\x1a .segue.v1.GenerateStreamResponse0\x01\x12\x41\n\x08Transfer\x12\x19.segue.v1.TransferRequest\x1a\x1a.segue.v1.TransferResponse\x12>\n\x07\x41nalyze\x12\x18.segue.v1.AnalyzeRequest\x1a\x19.segue.v1.AnalyzeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csegue/v1/music_service.proto\x12\x08segue.v1\x1a\x16segue/v1/analyze.proto\x1a\x17segue/v1/generate.proto\x1a\x18segue/v1/recommend.proto\x1a\x17segue/v1/transfer.proto2\x9d\x04\n\x0cMusicService\x12\x44\n\tRecommend\x12\x1a.segue.v1.RecommendRequest\x1a\x1b.segue.v1.RecommendResponse\x12S\n\x0e\x42\x61tchRecommend\x12\x1f.segue.v1.BatchRecommendRequest\x1a .segue.v1.BatchRecommendResponse\x12\x41\n\x08Generate\x12\x19.segue.v1.GenerateRequest\x1a\x1a.segue.v1.GenerateResponse\x12U\n\x0eGenerateStream\x12\x1f.segue.v1.GenerateStreamRequest\x1a .segue.v1.GenerateStreamResponse0\x01\x12\x41\n\x08Transfer\x12\x19.segue.v1.TransferRequest\x1a\x1a.segue.v1.TransferResponse\x12U\n\x0eTransferStream\x12\x1f.segue.v1.TransferStreamRequest\x1a .segue.v1.TransferStreamResponse0\x01\x12>\n\x07\x41nalyze\x12\x18.segue.v1.AnalyzeRequest\x1a\x19.segue.v1.AnalyzeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,5 +36,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'segue.v1.music_service_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MUSICSERVICE']._serialized_start=143
-  _globals['_MUSICSERVICE']._serialized_end=597
+  _globals['_MUSICSERVICE']._serialized_end=684
 # @@protoc_insertion_point(module_scope)

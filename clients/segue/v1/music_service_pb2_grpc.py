@@ -63,6 +63,11 @@ class MusicServiceStub:
                 request_serializer=segue_dot_v1_dot_transfer__pb2.TransferRequest.SerializeToString,
                 response_deserializer=segue_dot_v1_dot_transfer__pb2.TransferResponse.FromString,
                 _registered_method=True)
+        self.TransferStream = channel.unary_stream(
+                '/segue.v1.MusicService/TransferStream',
+                request_serializer=segue_dot_v1_dot_transfer__pb2.TransferStreamRequest.SerializeToString,
+                response_deserializer=segue_dot_v1_dot_transfer__pb2.TransferStreamResponse.FromString,
+                _registered_method=True)
         self.Analyze = channel.unary_unary(
                 '/segue.v1.MusicService/Analyze',
                 request_serializer=segue_dot_v1_dot_analyze__pb2.AnalyzeRequest.SerializeToString,
@@ -109,6 +114,13 @@ class MusicServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TransferStream(self, request, context):
+        """Does the same and says how far it has come. Cancelling the call stops the work.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Analyze(self, request, context):
         """Says what a piece is made of.
         """
@@ -143,6 +155,11 @@ def add_MusicServiceServicer_to_server(servicer, server):
                     servicer.Transfer,
                     request_deserializer=segue_dot_v1_dot_transfer__pb2.TransferRequest.FromString,
                     response_serializer=segue_dot_v1_dot_transfer__pb2.TransferResponse.SerializeToString,
+            ),
+            'TransferStream': grpc.unary_stream_rpc_method_handler(
+                    servicer.TransferStream,
+                    request_deserializer=segue_dot_v1_dot_transfer__pb2.TransferStreamRequest.FromString,
+                    response_serializer=segue_dot_v1_dot_transfer__pb2.TransferStreamResponse.SerializeToString,
             ),
             'Analyze': grpc.unary_unary_rpc_method_handler(
                     servicer.Analyze,
@@ -286,6 +303,33 @@ class MusicService:
             '/segue.v1.MusicService/Transfer',
             segue_dot_v1_dot_transfer__pb2.TransferRequest.SerializeToString,
             segue_dot_v1_dot_transfer__pb2.TransferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TransferStream(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/segue.v1.MusicService/TransferStream',
+            segue_dot_v1_dot_transfer__pb2.TransferStreamRequest.SerializeToString,
+            segue_dot_v1_dot_transfer__pb2.TransferStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,6 +46,8 @@ class MusicServiceStub:
     """Composes one piece and sends each bar as soon as it is there. Cancelling the call stops the composition."""
     Transfer: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.TransferRequest, _transfer_pb2.TransferResponse]
     """Gives a piece another style, or makes it a better version of itself."""
+    TransferStream: _grpc.UnaryStreamMultiCallable[_transfer_pb2.TransferStreamRequest, _transfer_pb2.TransferStreamResponse]
+    """Does the same and says how far it has come. Cancelling the call stops the work."""
     Analyze: _grpc.UnaryUnaryMultiCallable[_analyze_pb2.AnalyzeRequest, _analyze_pb2.AnalyzeResponse]
     """Says what a piece is made of."""
 
@@ -64,6 +66,8 @@ class MusicServiceAsyncStub(MusicServiceStub):
     """Composes one piece and sends each bar as soon as it is there. Cancelling the call stops the composition."""
     Transfer: _aio.UnaryUnaryMultiCallable[_transfer_pb2.TransferRequest, _transfer_pb2.TransferResponse]  # type: ignore[assignment]
     """Gives a piece another style, or makes it a better version of itself."""
+    TransferStream: _aio.UnaryStreamMultiCallable[_transfer_pb2.TransferStreamRequest, _transfer_pb2.TransferStreamResponse]  # type: ignore[assignment]
+    """Does the same and says how far it has come. Cancelling the call stops the work."""
     Analyze: _aio.UnaryUnaryMultiCallable[_analyze_pb2.AnalyzeRequest, _analyze_pb2.AnalyzeResponse]  # type: ignore[assignment]
     """Says what a piece is made of."""
 
@@ -109,6 +113,14 @@ class MusicServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_transfer_pb2.TransferResponse, _abc.Awaitable[_transfer_pb2.TransferResponse]]:
         """Gives a piece another style, or makes it a better version of itself."""
+
+    @_abc_1.abstractmethod
+    def TransferStream(
+        self,
+        request: _transfer_pb2.TransferStreamRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_transfer_pb2.TransferStreamResponse], _abc.AsyncIterator[_transfer_pb2.TransferStreamResponse]]:
+        """Does the same and says how far it has come. Cancelling the call stops the work."""
 
     @_abc_1.abstractmethod
     def Analyze(

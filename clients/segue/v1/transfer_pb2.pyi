@@ -131,6 +131,88 @@ class Polish(_message.Message):
 Global___Polish: _TypeAlias = Polish  # noqa: Y015
 
 @_typing.final
+class TransferStreamRequest(_message.Message):
+    """A request to be told how far the transfer has come. request.request_id must be empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def request(self) -> Global___TransferRequest:
+        """What to do."""
+
+    def __init__(
+        self,
+        *,
+        request: Global___TransferRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TransferStreamRequest: _TypeAlias = TransferStreamRequest  # noqa: Y015
+
+@_typing.final
+class TransferStreamResponse(_message.Message):
+    """One message of the stream: progress, then the answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> Global___TransferProgress:
+        """How far it has come."""
+
+    @_builtins.property
+    def complete(self) -> Global___TransferResponse:
+        """The answer; always the last message."""
+
+    def __init__(
+        self,
+        *,
+        progress: Global___TransferProgress | None = ...,
+        complete: Global___TransferResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "event", b"event", "progress", b"progress"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["complete", b"complete", "event", b"event", "progress", b"progress"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "complete"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___TransferStreamResponse: _TypeAlias = TransferStreamResponse  # noqa: Y015
+
+@_typing.final
+class TransferProgress(_message.Message):
+    """How far a transfer has come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRACTION_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    fraction: _builtins.float
+    """Share of the work that is done, 0-1; never falls."""
+    stage: _builtins.str
+    """What is being done, e.g. "rewriting bar 17 of 90"."""
+    def __init__(
+        self,
+        *,
+        fraction: _builtins.float = ...,
+        stage: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fraction", b"fraction", "stage", b"stage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TransferProgress: _TypeAlias = TransferProgress  # noqa: Y015
+
+@_typing.final
 class TransferResponse(_message.Message):
     """The new piece."""
 

@@ -21,6 +21,7 @@ from segue.v1 import analyze_pb2, catalog_pb2, generate_pb2, listening_pb2, reco
 
 MessageT = TypeVar("MessageT", bound=Message)
 
+_NOTES: Final = ("midi", "score", "musicxml")
 _SEED_STEP: Final = 0x9E3779B9
 """Odd, so that the seeds of pieces that are asked for together differ."""
 
@@ -95,19 +96,34 @@ class Call:
     models: Models
     plays: Plays
 
-    async def message(self, model: str, request: Message, response: type[MessageT]) -> MessageT:
-        """Send a request to a model made by ``message_model`` and return its response."""
-        outputs = await self.models.infer(model, self._inputs(request))
+    async def message(
+        self, model: str, request: Message, response: type[MessageT], context: Message | None = None
+    ) -> MessageT:
+        """Send a request to a model made by ``message_model`` and return its response.
+
+        Parameters
+        ----------
+        model
+            Name of one of the algorithm's models.
+        request, response
+            What it takes and the type of what it gives.
+        context
+            What another model said beforehand; the model half gets its bytes as ``item.context``.
+        """
+        outputs = await self.models.infer(model, self._inputs(request, context))
         return response.FromString(outputs["response"][0])
 
-    async def messages(self, model: str, request: Message, response: type[MessageT]) -> AsyncIterator[MessageT]:
+    async def messages(
+        self, model: str, request: Message, response: type[MessageT], context: Message | None = None
+    ) -> AsyncIterator[MessageT]:
         """Send a request to a streaming ``message_model`` and yield its responses."""
-        async for outputs in self.models.stream(model, self._inputs(request)):
+        async for outputs in self.models.stream(model, self._inputs(request, context)):
             yield response.FromString(outputs["response"][0])
 
-    def _inputs(self, request: Message) -> dict[str, Any]:
+    def _inputs(self, request: Message, context: Message | None) -> dict[str, Any]:
         return {
             "request": request.SerializeToString(),
+            "context": b"" if context is None else context.SerializeToString(),
             "options": self.options.as_json.encode(),
             "seed": [self.seed],
         }
@@ -215,21 +231,34 @@ class StreamingGenerator(Generator):
 
 
 class Transferrer(Algorithm):
-    """Answers Transfer.
+    """Answers Transfer and TransferStream.
 
     Attributes
     ----------
     targets
         Names of the request's ``target`` fields it can follow, e.g. ``("polish",)``. A call that names no algorithm
         goes to one that can follow its target.
+    accepts
+        Forms of ``Music`` it reads: names of the fields of its ``content``. A call that names no algorithm goes to one
+        that reads its music.
     """
 
     capability = catalog_pb2.CAPABILITY_TRANSFER
     targets: ClassVar[tuple[str, ...]]
+    accepts: ClassVar[tuple[str, ...]] = _NOTES
 
     @abstractmethod
     async def transfer(self, request: transfer_pb2.TransferRequest, call: Call) -> transfer_pb2.TransferResponse:
         """Change a piece."""
+
+    async def transfer_stream(
+        self, request: transfer_pb2.TransferRequest, call: Call
+    ) -> AsyncIterator[transfer_pb2.TransferStreamResponse]:
+        """Change a piece, saying how far it has come; the last message is the answer.
+
+        As it stands, the answer alone is sent: override it where the work takes longer than a moment.
+        """
+        yield transfer_pb2.TransferStreamResponse(complete=await self.transfer(request, call))
 
 
 class Analyzer(Algorithm):
@@ -243,7 +272,7 @@ class Analyzer(Algorithm):
     """
 
     capability = catalog_pb2.CAPABILITY_ANALYZE
-    accepts: ClassVar[tuple[str, ...]] = ("midi", "score", "musicxml")
+    accepts: ClassVar[tuple[str, ...]] = _NOTES
 
     @abstractmethod
     async def analyze(self, request: analyze_pb2.AnalyzeRequest, call: Call) -> analyze_pb2.AnalyzeResponse:

@@ -231,6 +231,7 @@ def message_model(name: str, implementation: str, **settings: Any) -> ModelSpec:
         implementation=implementation,
         inputs=(
             Tensor(name="request", dtype="BYTES"),
+            Tensor(name="context", dtype="BYTES"),
             Tensor(name="options", dtype="BYTES"),
             Tensor(name="seed", dtype="INT64"),
         ),

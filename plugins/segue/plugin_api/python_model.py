@@ -88,11 +88,14 @@ class Item(Generic[RequestT]):
     seed
         Seed of everything drawn at random for this item, 0 to 2**32 - 1. Draw from it alone, so that an item's answer
         does not depend on its batch-mates.
+    context
+        What another model said beforehand, as the gateway half passed it on: bytes of a message; empty if nothing.
     """
 
     request: RequestT
     options: Mapping[str, Any]
     seed: int
+    context: bytes = b""
 
 
 class MessageModel(Model, Generic[RequestT]):
@@ -192,9 +195,10 @@ def predict_batch(model: TensorModel, inputs: Arrays) -> tuple[Arrays, list[Segu
 def parse_items(request_type: type[Message], inputs: Arrays) -> list[Item[Any] | SegueError]:
     """Turn the tensors of a ``message_model`` into items."""
     items: list[Item[Any] | SegueError] = []
-    for request, options, seed in zip(inputs["request"], inputs["options"], inputs["seed"], strict=True):
+    columns = (inputs[name] for name in ("request", "options", "seed", "context"))
+    for request, options, seed, context in zip(*columns, strict=True):
         try:
-            items.append(Item(request_type.FromString(request[0]), json.loads(options[0]), int(seed[0])))
+            items.append(Item(request_type.FromString(request[0]), json.loads(options[0]), int(seed[0]), context[0]))
         except Exception as error:  # a malformed item is that item's own failure
             items.append(to_segue_error(error))
     return items

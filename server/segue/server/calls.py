@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from google.protobuf.message import Message
-from segue.plugin_api.algorithm import Call, Plays, StreamingGenerator
+from segue.plugin_api.algorithm import Call, Plays
 from segue.plugin_api.errors import DeadlineExceeded, InternalError, InvalidField, SegueError, Unavailable, Unsupported
 from segue.server.answers import Answers
 from segue.server.envelope import current_call
@@ -94,19 +94,23 @@ class Calls:
             return recommend_pb2.RecommendOutcome(failure=failure_of(error, current_call.get().id))
         return recommend_pb2.RecommendOutcome(response=response)
 
-    async def stream(self, request: generate_pb2.GenerateRequest) -> AsyncIterator[generate_pb2.GenerateStreamResponse]:
-        """Answer a streamed Generate; the lineage comes with the last message."""
-        if request.count > 1:
+    async def stream(self, capability: Capability, request: Any) -> AsyncIterator[Any]:
+        """Answer a streamed Generate or Transfer; the lineage comes with the last message."""
+        verb = VERBS[capability]
+        if getattr(request, "count", 0) > 1:
             raise InvalidField("request.count", f"is {request.count}, must be 0 or 1 for a stream")
         if request.request_id:
-            raise InvalidField("request.request_id", "is not kept for a stream; leave it empty or call Generate")
-        route = self._router.route(catalog_pb2.CAPABILITY_GENERATE, request)
-        served, algorithm = route.served, route.served.algorithm
-        if not isinstance(algorithm, StreamingGenerator):
-            raise Unsupported(f"algorithm {served.name} does not stream; call Generate")
+            raise InvalidField(
+                "request.request_id", f"is not kept for a stream; leave it empty or call {verb.capitalize()}"
+            )
+        route = self._router.route(capability, request)
+        served = route.served
+        streamed = getattr(served.algorithm, f"{verb}_stream", None)
+        if streamed is None:
+            raise Unsupported(f"algorithm {served.name} does not stream; call {verb.capitalize()}")
         call, models = self._call(served, request)
         try:
-            async for response in algorithm.generate_stream(request, call):
+            async for response in streamed(request, call):
                 if response.HasField("complete"):
                     response.complete.lineage.CopyFrom(_lineage(route, call, models))
                 yield response

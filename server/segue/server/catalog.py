@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from segue.plugin_api.algorithm import StreamingGenerator
+from segue.plugin_api.algorithm import StreamingGenerator, Transferrer
 from segue.server.fleet import Fleet
 from segue.server.options import options_schema
 from segue.server.plugins import LoadedPlugin
@@ -25,7 +25,7 @@ def describe(served: ServedAlgorithm, router: Router, *, full: bool) -> catalog_
         state=served.state,
         cause=served.cause,
         is_default=router.is_default(served),
-        streams=isinstance(algorithm, StreamingGenerator),
+        streams=isinstance(algorithm, StreamingGenerator | Transferrer),
         options_schema=options_schema(algorithm.Options) if full else None,
         limits=dict(algorithm.limits),
         licence=algorithm.licence,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from itertools import product
+from typing import Any, Final, TypeAlias
 
 from segue.plugin_api.algorithm import Algorithm, Analyzer, Transferrer
 from segue.plugin_api.errors import AlgorithmUnavailable, FailedPrecondition, InvalidField, UnknownAlgorithm
@@ -16,6 +17,10 @@ from segue.server.settings import Settings
 from segue.v1 import analyze_pb2, catalog_pb2, transfer_pb2
 
 Capability: TypeAlias = "catalog_pb2.Capability.ValueType"
+Kind: TypeAlias = tuple[str, str]
+"""Target of a Transfer, and form of the music of a Transfer or an Analyze; empty where a request has none."""
+
+_FORMS: Final = ("midi", "score", "musicxml", "audio")
 
 
 @dataclass(frozen=True)
@@ -67,17 +72,18 @@ class Router:
         FailedPrecondition
             If an operator unloaded it, or a setting refuses it.
         InvalidField
-            If a Transfer has no target, or one that the algorithm can't follow; if the algorithm can't read what an
-            Analyze holds.
+            If a Transfer has no target, or one that the algorithm can't follow; if the algorithm can't read the form of
+            the music.
         """
-        able = self._able(capability, _kind(request))
+        kind = _kind(request)
+        able = self._able(capability, kind)
         rule = self._desired.state.traffic.get(VERBS[capability])
         if request.algorithm:
-            route = Route(self._named(capability, request.algorithm, able), "named")
+            route = Route(self._named(capability, request.algorithm, kind, able), "named")
         elif rule is not None and (shared := [served for served in able if served.name in rule.shares]):
             route = self._split(rule, request, shared)
         else:
-            route = Route(self._default(capability, able), "default")
+            route = Route(self._default(capability, kind, able), "default")
         if route.served.state != READY:
             cause = f": {route.served.cause}" if route.served.cause else ""
             state = catalog_pb2.AlgorithmState.Name(route.served.state).removeprefix("ALGORITHM_STATE_").lower()
@@ -88,32 +94,36 @@ class Router:
 
     def is_default(self, served: ServedAlgorithm) -> bool:
         """Say whether an algorithm answers some of the calls that name none."""
-        able = (self._able(served.algorithm.capability, kind) for kind in _kinds(served.algorithm))
-        return any(self._default(served.algorithm.capability, others) is served for others in able)
+        capability = served.algorithm.capability
+        return any(
+            self._default(capability, kind, self._able(capability, kind)) is served for kind in _kinds(served.algorithm)
+        )
 
-    def _default(self, capability: Capability, able: list[ServedAlgorithm]) -> ServedAlgorithm:
+    def _default(self, capability: Capability, kind: Kind, able: list[ServedAlgorithm]) -> ServedAlgorithm:
         """Return the algorithm that answers calls naming none: the setting's, else the first registered."""
         wanted = self._settings.default_algorithms.get(VERBS[capability])  # type: ignore[call-overload]
         for served in able:
             if served.name == wanted:
                 return served
-        if not able:
-            raise UnknownAlgorithm(f"this server has no algorithm that can {VERBS[capability]} so")
-        return able[0]
+        if able:
+            return able[0]
+        if any(self._able(capability, (kind[0], form)) for form in _FORMS):
+            raise InvalidField("music", f"is {kind[1]}, which no algorithm here reads to {VERBS[capability]} it so")
+        raise UnknownAlgorithm(f"this server has no algorithm that can {VERBS[capability]} so")
 
-    def _able(self, capability: Capability, kind: str) -> list[ServedAlgorithm]:
+    def _able(self, capability: Capability, kind: Kind) -> list[ServedAlgorithm]:
         """Return the algorithms of a capability that answer requests of a kind."""
         found = (s for s in self._fleet.algorithms.values() if s.algorithm.capability == capability)
         return [served for served in found if kind in _kinds(served.algorithm)]
 
-    def _named(self, capability: Capability, name: str, able: list[ServedAlgorithm]) -> ServedAlgorithm:
+    def _named(self, capability: Capability, name: str, kind: Kind, able: list[ServedAlgorithm]) -> ServedAlgorithm:
         for served in able:
             if served.name == name:
                 return served
         existing = self._fleet.algorithms.get(name)
         known = ", ".join(served.name for served in able) or "none"
         if existing is not None and existing.algorithm.capability == capability:
-            if capability == catalog_pb2.CAPABILITY_ANALYZE:
+            if kind[0] in (target for target, _ in _kinds(existing.algorithm)):
                 raise InvalidField("music", f"is of a form that algorithm {name!r} can't read; those that can: {known}")
             raise InvalidField("target", f"can't be followed by algorithm {name!r}; those that can: {known}")
         raise UnknownAlgorithm(f"no algorithm {name!r} can {VERBS[capability]}; there are: {known}")
@@ -135,30 +145,30 @@ class Router:
         return Route(self._fleet.algorithms[chosen], variant, shadow if shadow and shadow.state == READY else None)
 
 
-def _kinds(algorithm: Algorithm) -> tuple[str, ...]:
-    """Return the kinds of request that an algorithm answers: targets of a Transfer, forms of music of an Analyze."""
-    if isinstance(algorithm, Transferrer):
-        return algorithm.targets
-    return algorithm.accepts if isinstance(algorithm, Analyzer) else ("",)
+def _kinds(algorithm: Algorithm) -> list[Kind]:
+    """Return the kinds of request that an algorithm answers."""
+    if isinstance(algorithm, Transferrer | Analyzer):
+        return list(product(getattr(algorithm, "targets", ("",)), algorithm.accepts))
+    return [("", "")]
 
 
-def _kind(request: Any) -> str:
+def _kind(request: Any) -> Kind:
     """Return the kind of a request.
 
     Raises
     ------
     InvalidField
-        If a Transfer has no target, or an Analyze no music.
+        If a Transfer has no target, or a Transfer or an Analyze no music.
     """
-    if isinstance(request, transfer_pb2.TransferRequest):
-        if not (target := request.WhichOneof("target")):
-            raise InvalidField("target", "is required: one of style, example, attributes, polish")
-        return target
+    if not isinstance(request, transfer_pb2.TransferRequest | analyze_pb2.AnalyzeRequest):
+        return "", ""
+    if not (form := request.music.WhichOneof("content")):
+        raise InvalidField("music", f"holds nothing, must hold one of {', '.join(_FORMS)}")
     if isinstance(request, analyze_pb2.AnalyzeRequest):
-        if not (form := request.music.WhichOneof("content")):
-            raise InvalidField("music", "holds nothing, must hold one of midi, score, musicxml, audio")
-        return form
-    return ""
+        return "", form
+    if not (target := request.WhichOneof("target")):
+        raise InvalidField("target", "is required: one of style, example, attributes, polish")
+    return target, form
 
 
 def _stable_fraction(key: str) -> float:

@@ -46,13 +46,19 @@ class MusicServicer(music_service_pb2_grpc.MusicServiceServicer):
     async def GenerateStream(  # noqa: N802, D102
         self, request: generate_pb2.GenerateStreamRequest, context: Any
     ) -> AsyncIterator[generate_pb2.GenerateStreamResponse]:
-        async for response in self._calls.stream(request.request):
+        async for response in self._calls.stream(catalog_pb2.CAPABILITY_GENERATE, request.request):
             yield response
 
     async def Transfer(  # noqa: N802, D102
         self, request: transfer_pb2.TransferRequest, context: Any
     ) -> transfer_pb2.TransferResponse:
         return await self._calls.answer(catalog_pb2.CAPABILITY_TRANSFER, request)  # type: ignore[no-any-return]
+
+    async def TransferStream(  # noqa: N802, D102
+        self, request: transfer_pb2.TransferStreamRequest, context: Any
+    ) -> AsyncIterator[transfer_pb2.TransferStreamResponse]:
+        async for response in self._calls.stream(catalog_pb2.CAPABILITY_TRANSFER, request.request):
+            yield response
 
     async def Analyze(  # noqa: N802, D102
         self, request: analyze_pb2.AnalyzeRequest, context: Any

@@ -7,7 +7,7 @@ from segue.client._calls._catalog import algorithm, algorithms, plugins
 from segue.client._calls._generate import generate, generate_stream
 from segue.client._calls._listening import Batches, erase_listener, export_listener, list_plays, record_plays
 from segue.client._calls._recommend import batch_recommend, recommend
-from segue.client._calls._transfer import transfer
+from segue.client._calls._transfer import transfer, transfer_stream
 
 __all__ = [
     "Batches",
@@ -32,5 +32,6 @@ __all__ = [
     "roll_back",
     "set_traffic",
     "transfer",
+    "transfer_stream",
     "unload",
 ]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from segue.client._errors import InvalidField
 
+P = ParamSpec("P")
 T = TypeVar("T")
 MessageT = TypeVar("MessageT", bound=Message)
 Options = Mapping[str, Any]
@@ -33,6 +35,38 @@ class Call(Generic[T]):
     """Seconds allowed if neither the caller nor the client says otherwise."""
     retriable: bool = True
     """False if making the call twice does harm."""
+
+
+def as_stream(
+    build_call: Callable[P, Call[Any]], kind: type[MessageT], response: type[T], documentation: str
+) -> Callable[P, Call[T]]:
+    """Make the streaming form of a call, which takes the keywords of the other.
+
+    Parameters
+    ----------
+    build_call
+        Builds the call ``X``.
+    kind
+        The request of ``XStream``, which holds the request of ``X``.
+    response
+        One message of the stream.
+    documentation
+        What the streaming method's users are told.
+    """
+
+    def stream(*args: P.args, **kwargs: P.kwargs) -> Call[T]:
+        call = build_call(*args, **kwargs)
+        if not kwargs.get("request_id"):
+            call.request.ClearField("request_id")  # a stream is never kept, so the server takes none
+        request = build(kind, request=call.request)
+        return Call(call.stub, f"{call.method}Stream", request, as_it_is, call.timeout, 300.0)
+
+    stream.__name__ = f"{build_call.__name__}_stream"
+    stream.__doc__ = documentation
+    stream.__signature__ = inspect.signature(build_call).replace(  # type: ignore[attr-defined]  # inspect's own protocol
+        return_annotation=f"Call[{response.__name__}]"
+    )
+    return stream
 
 
 def as_it_is(response: T) -> T:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
-from segue.client._calls._call import Call, Options, as_it_is, build, to_struct
+from segue.client._calls._call import Call, Options, as_it_is, as_stream, build, to_struct
 from segue.client._errors import InvalidField
 from segue.client._music import MusicLike, to_music
 from segue.client._parse import (
@@ -25,13 +24,12 @@ from segue.v1.generate_pb2 import (
     GenerateRequest,
     GenerateResponse,
     GenerateStreamRequest,
+    GenerateStreamResponse,
     GivenMusic,
     LyricsWish,
 )
 from segue.v1.music_pb2 import Attributes, Chord, Emotion, Key, TimeSignature
 from segue.v1.music_service_pb2_grpc import MusicServiceStub
-
-P = ParamSpec("P")
 
 
 def generate(
@@ -146,29 +144,16 @@ def generate(
     return Call(MusicServiceStub, "Generate", request, as_it_is, timeout, 120.0)
 
 
-def _as_stream(build_call: Callable[P, Call[GenerateResponse]]) -> Callable[P, Call[pb.GenerateStreamResponse]]:
-    """Give the streaming call the keywords of the other one."""
+generate_stream = as_stream(
+    generate,
+    GenerateStreamRequest,
+    GenerateStreamResponse,
+    """Compose one piece and give each bar as soon as it is there, then the whole piece.
 
-    def generate_stream(*args: P.args, **kwargs: P.kwargs) -> Call[pb.GenerateStreamResponse]:
-        """Compose one piece and give each bar as soon as it is there, then the whole piece.
-
-        Takes the keywords of `generate`, where ``count`` must be 0 or 1. The timeout, 300 s by default, is that of the
-        whole stream. Nothing is sent before the first message is asked for; closing the iterator stops the composition.
-        """
-        call = build_call(*args, **kwargs)
-        if not kwargs.get("request_id"):
-            call.request.ClearField("request_id")  # a stream is never kept, so the server takes none
-        request = build(GenerateStreamRequest, request=call.request)
-        return Call(MusicServiceStub, "GenerateStream", request, as_it_is, call.timeout, 300.0)
-
-    keywords = inspect.signature(build_call)
-    generate_stream.__signature__ = keywords.replace(  # type: ignore[attr-defined]  # inspect's own protocol
-        return_annotation="Call[GenerateStreamResponse]"
-    )
-    return generate_stream
-
-
-generate_stream = _as_stream(generate)
+    Takes the keywords of `generate`, where ``count`` must be 0 or 1. The timeout, 300 s by default, is that of the
+    whole stream. Nothing is sent before the first message is asked for; closing the iterator stops the composition.
+    """,
+)
 
 
 def _image(image: str | Path | bytes | None) -> bytes | None:

@@ -1,4 +1,4 @@
-"""The call Transfer."""
+"""The calls Transfer and TransferStream."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from segue.client._calls._call import Call, Options, as_it_is, build, to_struct
+from segue.client._calls._call import Call, Options, as_it_is, as_stream, build, to_struct
 from segue.client._errors import InvalidField
 from segue.client._music import MusicLike, to_music
 from segue.client._parse import to_attributes
 from segue.v1.music_pb2 import Attributes
 from segue.v1.music_service_pb2_grpc import MusicServiceStub
-from segue.v1.transfer_pb2 import Polish, TransferRequest, TransferResponse
+from segue.v1.transfer_pb2 import (
+    Polish,
+    TransferRequest,
+    TransferResponse,
+    TransferStreamRequest,
+    TransferStreamResponse,
+)
 
 
 def transfer(
@@ -77,3 +83,15 @@ def transfer(
         **targets,
     )
     return Call(MusicServiceStub, "Transfer", request, as_it_is, timeout, 120.0)
+
+
+transfer_stream = as_stream(
+    transfer,
+    TransferStreamRequest,
+    TransferStreamResponse,
+    """Change a piece and say how far it has come, then give the answer.
+
+    Takes the keywords of `transfer`. The timeout, 300 s by default, is that of the whole stream. Nothing is sent before
+    the first message is asked for; closing the iterator stops the work.
+    """,
+)

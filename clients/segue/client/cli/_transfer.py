@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from segue.client._errors import InvalidField
+from segue.client._errors import InvalidField, SegueError
 from segue.client._music import read_music
 from segue.client._parse import enum_number, enum_to_text, pitch_to_name
 from segue.client.cli._saving import Target, readable_notes
 from segue.client.cli._session import SLIDERS, UNSET, Session, command, parse_options
 from segue.client.cli._text import lineage_line, notice_lines, number_text, originality_text, place_text
-from segue.v1.music_pb2 import Edit, EditKind, Note
+from segue.v1.music_pb2 import Edit, EditKind, Music, Note
 from segue.v1.transfer_pb2 import Polish, TransferResponse
 
 _SAVING = "Results"
@@ -60,18 +61,17 @@ def transfer(
     target = Target(out, png, wav)
     target.check()
     piece = read_music(music)
-    with session.working("Transferring"):
-        response = session.client.transfer(
-            piece,
-            style=style,
-            example=example,
-            attributes=parse_options(attributes) or None,
-            polish=_polish(kinds, edit_ids) if polish or kinds or edit_ids else False,
-            strength=strength,
-            algorithm=algorithm,
-            options=parse_options(options) or None,
-            seed=seed,
-        )
+    wishes: dict[str, Any] = {
+        "style": style,
+        "example": example,
+        "attributes": parse_options(attributes) or None,
+        "polish": _polish(kinds, edit_ids) if polish or kinds or edit_ids else False,
+        "strength": strength,
+        "algorithm": algorithm,
+        "options": parse_options(options) or None,
+        "seed": seed,
+    }
+    response = session.client.transfer(piece, **wishes) if session.json else _stream(session, piece, wishes)
     name = f"{music.stem}-{'polished' if response.edits or polish else style or 'transferred'}"
     before = piece if readable_notes(piece) else None
     target.save(session, response.music, name, before=before)
@@ -79,6 +79,19 @@ def transfer(
         session.answer(response)
     else:
         _show(session, response, all_edits=all_edits)
+
+
+def _stream(session: Session, piece: Music, wishes: dict[str, Any]) -> TransferResponse:
+    """Transfer under a progress bar."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=session.err, transient=True, disable=not session.err.is_terminal) as progress:
+        task = progress.add_task("Transferring", total=1.0)
+        for message in session.client.transfer_stream(piece, **wishes):
+            if message.HasField("complete"):
+                return message.complete
+            stage = escape(message.progress.stage) or "Transferring"
+            progress.update(task, completed=message.progress.fraction, description=stage)
+    raise SegueError("the server ended the stream before the answer was complete")
 
 
 def _polish(kinds: str, edit_ids: str) -> Polish:

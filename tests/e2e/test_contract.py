@@ -4,9 +4,10 @@ import random
 
 import pytest
 from google.protobuf.json_format import MessageToDict
+from segue.plugin_api import Transferrer
 from segue.server.fleet import VERBS
 from segue.server.plugins import load_plugins
-from segue.v1 import catalog_pb2
+from segue.v1 import catalog_pb2, transfer_pb2
 
 from .server import READY, failure
 
@@ -92,3 +93,18 @@ def test_the_same_request_id_is_answered_once(server, algorithm):
     message.seed = 99
     code, reason, *_ = failure(call, server, algorithm, message)
     assert (code, reason) == ("ALREADY_EXISTS", "REQUEST_ID_REUSED")
+
+
+@pytest.mark.parametrize("name", sorted(a.name for a in SHIPPED.values() if isinstance(a, Transferrer)))
+def test_a_transfer_says_how_far_it_has_come_and_ends_with_the_same_answer(server, name):
+    message = probe(SHIPPED[name])
+    message.seed = 11
+    *before, last = server.music.TransferStream(transfer_pb2.TransferStreamRequest(request=message))
+    shares = [told.progress.fraction for told in before]
+    assert shares == sorted(shares)
+    assert all(0 <= share <= 1 for share in shares)
+    streamed, alone = last.complete, server.music.Transfer(message)
+    assert streamed.lineage.algorithm == name
+    for answer in (streamed, alone):
+        answer.ClearField("lineage")
+    assert rounded(MessageToDict(streamed)) == rounded(MessageToDict(alone))

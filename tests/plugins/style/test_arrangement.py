@@ -1,0 +1,78 @@
+"""What of a piece is kept when it is arranged anew, read from what score said of it."""
+
+import numpy as np
+import pytest
+from segue.music import Meter, Piece, TrackInfo, piece_to_midi
+from segue.plugin_api.errors import InvalidMusic
+from segue.plugins.score.model import analyze
+from segue.plugins.score.networks import Networks
+from segue.plugins.score.plugin import ScoreAnalyzer
+from segue.plugins.style import arrangement
+from segue.plugins.style.arrangement import NO_CHORD, read_arrangement
+from segue.plugins.style.transferrer import HEARD_BEFORE
+from segue.v1 import analyze_pb2, music_pb2
+
+TUNE = (72, 74, 76, 77, 79, 77, 76, 74, 72, 74, 76, 74, 72, 71, 72, 72)
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return Networks.load(ScoreAnalyzer.models[0].shipped / "1")
+
+
+def band(bar=4, shift=0.0):
+    """A tune over the chords C F G C, one a bar, and a drum on every beat."""
+    roots = [48, 53, 55, 48] * 4 * bar
+    start, pitch, duration, track = [], [], [], []
+    for beat in range(4 * bar):
+        root = roots[beat // bar]
+        rows = [(TUNE[beat % 16], 0.9, 0), (root, 1, 1), (root + 4, 1, 1), (root + 7, 1, 1), (36, 0.1, 2)]
+        for note, length, part in rows:
+            start.append(beat + shift)
+            pitch.append(note)
+            duration.append(length)
+            track.append(part)
+    tracks = (TrackInfo("Tune"), TrackInfo("Piano"), TrackInfo("Drums", drums=True))
+    return Piece.of(start, duration, pitch, 80, track, tracks=tracks, meters=(Meter(0, bar, 4),))
+
+
+def read(piece, networks):
+    request = analyze_pb2.AnalyzeRequest(music=music_pb2.Music(midi=piece_to_midi(piece)), aspects=HEARD_BEFORE)
+    return read_arrangement(piece, analyze(request, {"chords": "sevenths", "max_issues": 0}, networks))
+
+
+@pytest.mark.parametrize("bar", [3, 4])
+def test_bars_chords_melody_and_key(networks, bar):
+    found = read(band(bar), networks)
+    np.testing.assert_allclose(found.bars, np.arange(0, 4 * bar + 1, bar))
+    assert found.chord_at(np.arange(4) * bar + 1)[:, 0].tolist() == [0, 5, 7, 0]
+    assert (found.chord_at(0.5)[1], found.chord_at(0.5)[2]) == (0, 0)
+    assert (found.tonic, found.minor) == (0, False)
+    np.testing.assert_array_equal(found.melody, found.piece.track == 0)
+    np.testing.assert_array_equal(found.accompaniment, found.piece.track == 1)
+
+
+def test_a_pickup_is_a_bar_of_its_own(networks):
+    piece = band(4, shift=2.0)
+    meters = (Meter(0, 2, 4), Meter(2, 4, 4))
+    found = read(Piece(**(vars(piece) | {"meters": meters})), networks)
+    np.testing.assert_allclose(found.bars, [0, 2, 6, 10, 14, 18])
+
+
+def test_drums_alone_have_no_chord_and_no_melody(networks):
+    tracks = (TrackInfo("Drums", drums=True),)
+    found = read(Piece.of(np.arange(16), 0.1, 36, 80, 0, tracks=tracks, meters=(Meter(0, 4, 4),)), networks)
+    assert found.chord_at([0, 3, 9]).tolist() == [[NO_CHORD] * 3] * 3
+    assert not found.melody.any()
+    assert not found.accompaniment.any()
+    assert found.source_style == ""
+
+
+def test_what_is_too_long_is_refused(networks, monkeypatch):
+    monkeypatch.setattr(arrangement, "MAX_NOTES", 79)
+    with pytest.raises(InvalidMusic, match="has 80 notes, must have at most 79"):
+        read(band(), networks)
+    monkeypatch.setattr(arrangement, "MAX_NOTES", 100)
+    monkeypatch.setattr(arrangement, "MAX_BARS", 3)
+    with pytest.raises(InvalidMusic, match="has 4 bars, must have at most 3"):
+        read(band(), networks)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from segue.plugins.style_seq.batches import part_name
 from segue.plugins.style_seq.content import HALVES
 from segue.plugins.style_seq.data import Song
-from segue.plugins.style_seq.elements import LOWEST, PITCH, PITCHES, root_pitch
+from segue.plugins.style_seq.elements import FIRST_DRUM, LOWEST, PITCH, PITCHES, root_pitch
 from segue.plugins.style_seq.network import Network, NetworkSettings
 from segue.plugins.transformer.elements import family
 
@@ -86,7 +86,7 @@ def pitches(song: Song, rows: np.ndarray, drums: bool) -> np.ndarray:
     """Return the MIDI pitches of the notes of a part."""
     field = rows[:, 1 + PITCH] - 1
     if drums:
-        return np.asarray(field - PITCHES + 35)
+        return np.asarray(field - PITCHES + FIRST_DRUM)
     place = rows[:, 1] - 2
     root = song.content.root.reshape(-1)[rows[:, 0] * HALVES + 2 * (place // 6) + (place % 6 >= 3)]
     return np.asarray(field + LOWEST + root_pitch(root))

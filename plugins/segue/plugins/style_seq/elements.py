@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.plugins.transformer.elements import FIRST_DRUM, DRUM_KINDS, LENGTHS, VELOCITIES, nearest
+from segue.plugins.transformer.elements import LENGTHS, VELOCITIES, nearest
 
 Elements = NDArray[np.int64]
 """Shape (length, 5): the fields of each element, 0 where a field has no meaning."""
@@ -29,6 +29,8 @@ PLACE_STEPS: Final = (12 * np.arange(BEATS)[:, None] + PLACES_OF_BEAT).reshape(-
 LOWEST, HIGHEST = -42, 54
 """Semitones of a note above the root that is nearest to middle C; beyond, it is moved by octaves."""
 PITCHES: Final = HIGHEST - LOWEST + 1
+FIRST_DRUM, DRUM_KINDS = 24, 64
+"""Drums, those beyond General MIDI's among them."""
 NUDGE_PARTS: Final = 48
 """A nudge is a number of these parts of a quarter note."""
 FIRST_NUDGE, LAST_NUDGE = -3, 11
@@ -40,7 +42,7 @@ FIELD_SIZES: Final = (
     1 + LAST_NUDGE - FIRST_NUDGE + 1,
 )
 _EARLY: Final = 0.03
-_USED: Final = 0.05
+_USED: Final = 0.01
 
 
 def root_pitch(root: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -49,7 +51,7 @@ def root_pitch(root: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def used_places(start: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the places in a beat that a part uses: those beside which at least a twentieth of its notes begin."""
+    """Return the places in a beat that a part uses: those beside which at least a hundredth of its notes begin."""
     within = (start + _EARLY) % 1 - _EARLY
     near = (np.abs(within[:, None] - PLACES_OF_BEAT / 12) < _EARLY).mean(0) >= _USED
     return np.flatnonzero(near) if near.any() else np.arange(len(PLACES_OF_BEAT))

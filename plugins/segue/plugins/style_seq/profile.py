@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.plugins.style_seq.elements import LOWEST, PITCHES, PLACES
-from segue.plugins.transformer.elements import DRUMS, FIRST_DRUM
+from segue.plugins.style_seq.elements import DRUM_KINDS, FIRST_DRUM, LOWEST, PITCHES, PLACES
+from segue.plugins.transformer.elements import DRUMS
 
 _REGISTERS: Final = 8
 _DRUM_ROWS: Final = {
@@ -24,7 +24,7 @@ PROFILE: Final = _REGISTERS * PLACES + 12 + len(_LENGTH_EDGES) + 1 + 4 + DRUMS +
 
 def drum_rows() -> NDArray[np.int64]:
     """Return the row of each kind of drum, from ``FIRST_DRUM`` on; what is named nowhere is in the last."""
-    found = np.full(128 - FIRST_DRUM, _REGISTERS - 1)
+    found = np.full(DRUM_KINDS, _REGISTERS - 1)
     for row, kinds in _DRUM_ROWS.items():
         found[np.array(kinds) - FIRST_DRUM] = row
     return found
@@ -55,7 +55,7 @@ def describe(rows: NDArray[np.int64], bars: int, family: int) -> NDArray[np.floa
     place, pitch = rows[:, 1] - 2, rows[:, 2] - 1
     intervals = np.zeros(12)
     if family == DRUMS:
-        register = _DRUM_TABLE[np.clip(pitch - PITCHES, 0, len(_DRUM_TABLE) - 1)]
+        register = _DRUM_TABLE[pitch - PITCHES]
         height = 0.0
     else:
         register = np.clip((pitch + LOWEST + 48) // 12, 0, _REGISTERS - 1)

@@ -26,8 +26,8 @@ _WARM_UP: Final = 40
 class StyleSeqSettings(TrainingSettings):
     """Settings of the trainer; the defaults remake the shipped weights on a CPU."""
 
-    steps: int = Field(2000, ge=1, description="Steps; the learning rate falls to its end in them.")
-    batch: int = Field(4096, ge=256, description="Elements in a step, at most.")
+    steps: int = Field(1600, ge=1, description="Steps; the learning rate falls to its end in them.")
+    batch: int = Field(2048, ge=256, description="Elements in a step, at most.")
     learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate; it falls by a cosine.")
     weight_decay: float = Field(0.05, ge=0, description="Weight decay of the matrices.")
     threads: int = Field(1, ge=1, description="CPU threads.")

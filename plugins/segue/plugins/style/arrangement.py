@@ -26,8 +26,8 @@ _OVERLAP: Final = 0.2
 """Beats that a legato note may sound into the next."""
 _FEW: Final = 0.05
 _LOW: Final = 53
-_LEAST_VARIED: Final = 0.3
-"""Different rhythms of a melody's bars, as a share of them; patterns of accompaniments have a quarter at most."""
+_LEAST_VARIED: Final = 0.15
+"""Different rhythms of a melody's bars, as a share of them; a pattern of accompaniment has fewer."""
 
 
 @dataclass(frozen=True)

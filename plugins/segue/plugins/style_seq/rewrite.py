@@ -7,7 +7,7 @@ piece - so that what one strength replaces a greater one does too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,7 +17,7 @@ from segue.music import Piece, TrackInfo
 from segue.plugins.style.arrangement import Arrangement
 from segue.plugins.style_seq.arrange import Frames, frames_of, read_content, silent_frames, to_notes
 from segue.plugins.style_seq.composer import Composer, Plan
-from segue.plugins.style_seq.content import HALVES
+from segue.plugins.style_seq.content import HALVES, Content
 from segue.plugins.style_seq.elements import (
     FIRST_DRUM,
     FIRST_PLACE,
@@ -77,15 +77,30 @@ def rewrite(
     silent = silent_frames(arrangement, frames)
     pitched = bool((~arrangement.piece.is_drum).any())
     chosen = [number for number, role in enumerate(ensemble.roles) if pitched or role.drums]
-    players = tuple(ensemble.players[number] for number in chosen)
-    plan = Plan(content, silent, players, manner.temperature, manner.top_p, manner.seed)
-    rows: list[NDArray[np.int64]] = []
+    ensemble = replace(
+        ensemble,
+        roles=tuple(ensemble.roles[number] for number in chosen),
+        players=tuple(ensemble.players[number] for number in chosen),
+    )
+    plan = Plan(content, silent, ensemble.players, manner.temperature, manner.top_p, manner.seed)
     for part in composer.compose(plan):
         if isinstance(part, float):
             yield part
         else:
-            rows = part
-    roles = [ensemble.roles[number] for number in chosen]
+            piece, taken = put_in_place(arrangement, ensemble, manner, frames, content, part)
+            yield Rewritten(piece, _shares(taken), float(silent.mean()))
+
+
+def put_in_place(
+    arrangement: Arrangement,
+    ensemble: Ensemble,
+    manner: Manner,
+    frames: Frames,
+    content: Content,
+    rows: Sequence[NDArray[np.int64]],
+) -> tuple[Piece, NDArray[np.bool_]]:
+    """Return a piece in which parts, composed or found elsewhere, replace what the strength says, and the cells replaced."""
+    roles = ensemble.roles
     kinds = [DRUMS if role.drums else BASS if is_bass(role) else CHORDS for role in roles]
     old = _kinds(arrangement, separate_bass=BASS in kinds)
     taken = replaced_cells(len(frames), manner.strength, {*kinds, *old.tolist()} if kinds else set())
@@ -102,7 +117,7 @@ def rewrite(
             start, duration, pitch, velocity = to_notes(own, frames, _pitch(own, content.root, role.drums))
             columns.append((start, duration, pitch, velocity, np.full(len(start), len(tracks))))
             tracks.append(TrackInfo(role.track, role.program, role.drums))
-    yield Rewritten(_assemble(piece, columns, tracks), _shares(taken), float(silent.mean()))
+    return _assemble(piece, columns, tracks), taken
 
 
 def replaced_cells(frames: int, strength: float, kinds: set[int]) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""The pieces that originality is measured against and styles are learnt from: packs whose licence lets results ship."""
+"""The pieces that originality is measured against: packs whose licence lets results ship."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from segue.music import Piece, TrackInfo, midi_to_piece
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource
-from segue.plugins.score.data import Part, part_of, songs
+from segue.plugins.score.data import songs
 
 _FREE: Final = ("yes", "traditional")
 _CHORALES: Final = Path("jsb_chorales", "Jsb16thSeparated.json")
@@ -67,17 +67,3 @@ def known_melodies(data: Path) -> Iterator[tuple[str, Piece]]:
         piece = song.piece()
         melody = [index for index, info in enumerate(piece.tracks) if info.name == "MELODY"]
         yield f"{song.title} (POP909 {song.number})", piece.select(np.isin(piece.track, melody))
-
-
-def styled_pieces(data: Path) -> Iterator[tuple[str, Part, Piece]]:
-    """Read pieces with their style and part of the data: songs and charts are never in two parts."""
-    for title, piece in chorales(data):
-        yield "chorale", part_of(title), piece
-    for song in songs(data):
-        yield "pop_piano", song.part, song.piece()
-    folder = data / "style_parallel_synth"
-    with (folder / "index.csv").open(newline="") as rows:
-        for row in csv.DictReader(rows):
-            piece = midi_to_piece((folder / row["midi"]).read_bytes())[0]
-            if len(piece.without_drums()):
-                yield row["style"], part_of(f"c{row['chart_id']}"), piece

@@ -21,7 +21,6 @@ from segue.music.reading import Reading
 from segue.music.roman import roman_numerals
 from segue.music.theory import NO_CHORD, chord_symbol, spell
 from segue.plugin_api.training import Report
-from segue.plugins.score.corpus import styled_pieces
 from segue.plugins.score.data import Analysed, Song, analysed_pieces, songs
 from segue.plugins.score.examples import song_notes
 from segue.plugins.score.genres import measure_genres
@@ -29,7 +28,7 @@ from segue.plugins.score.melody_net import CLASSES, class_probabilities
 from segue.plugins.score.meters import measure_meters
 from segue.plugins.score.networks import Networks
 from segue.plugins.score.originals import measure_originality
-from segue.plugins.score.style import style_features
+from segue.plugins.score.style_training import measure_styles
 
 KeyFinder = Callable[[Piece], int]
 
@@ -88,11 +87,7 @@ def evaluate(data: Path, networks: Networks, console: Console) -> dict[str, Repo
             "Published for three classes, other split: MidiBERT .964, RNN .887.",
             _melodies(tests, networks, console),
         ),
-        "styles": Report(
-            "Style of held-out chorales, songs and charts, by name; 16 of the 18 styles are synthetic. Instruments, "
-            "loudness, tempo, drums and tracks are taken away.",
-            _styles(data, networks, console),
-        ),
+        "styles": measure_styles(data, networks.styles, console),
         **measure_originality(data, networks.originality, console),
     }
     if (data / "genre_midi" / "manifest.csv").is_file():
@@ -196,19 +191,6 @@ def _melodies(tests: Sequence[Song], networks: Networks, console: Console) -> di
             rows[name]["melody or not"].append(float(((classes == 0) == (truth == 0)).mean()))
             rows[name]["melody F1"].append(2 * hits / max(int((classes == 0).sum() + (truth == 0).sum()), 1))
     return _means(rows)
-
-
-def _styles(data: Path, networks: Networks, console: Console) -> dict[str, dict[str, float]]:
-    tests = [(style, piece) for style, part, piece in styled_pieces(data) if part == "test"]
-    truth = np.array([style for style, _ in tests])
-    found = np.stack([style_features(piece) for _, piece in track(tests, "styles", console=console)])
-    guess = np.array(networks.styles.labels)[networks.styles.probabilities(found).argmax(axis=1)]
-    names, counts = np.unique(truth, return_counts=True)
-    recalls = [float((guess[truth == name] == name).mean()) for name in names]
-    return {
-        "largest class": {"accuracy": float(counts.max() / counts.sum()), "mean recall": 1 / len(names)},
-        "score": {"accuracy": float((guess == truth).mean()), "mean recall": float(np.mean(recalls))},
-    }
 
 
 def compare_chords(song: Song, reading: Reading) -> dict[str, float]:

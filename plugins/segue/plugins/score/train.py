@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Final
@@ -12,22 +13,21 @@ from pydantic import Field
 from rich.console import Console
 from rich.progress import track
 from segue.music.originality import OriginalityIndex
+from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
 from segue.plugins.score.chord_net import ChordNet
-from segue.plugins.score.corpus import known_melodies, sources, styled_pieces
+from segue.plugins.score.corpus import known_melodies, sources
 from segue.plugins.score.data import songs
 from segue.plugins.score.evaluation import evaluate
 from segue.plugins.score.examples import Example, chart_chords, chorale_chords, crops, hide_top, song_chords, song_notes
 from segue.plugins.score.fitting import fit
-from segue.plugins.score.linear import fit_linear
 from segue.plugins.score.melody_net import MelodyNet
-from segue.plugins.score.networks import Networks
-from segue.plugins.score.style import style_features
+from segue.plugins.score.networks import CHORDS_FILE, MELODY_FILE, ORIGINALITY_FILE, STYLES_FILE, Networks
+from segue.plugins.score.style_training import fit_styles
 from torch import nn
 
 _SHARES: Final = (0.6, 0.15, 0.25)
 """Of songs, accompaniments and chorales in a batch of the chord network."""
-_STYLE_STRENGTH: Final = 0.1
 _CELLS, _NOTES = 192, 384
 
 
@@ -36,6 +36,7 @@ class ScoreSettings(TrainingSettings):
 
     chord_steps: int = Field(2600, ge=1, description="Training steps of the chord network, 16 stretches each.")
     melody_steps: int = Field(1600, ge=1, description="Training steps of the melody network, 16 stretches each.")
+    keep: str = Field("", description="Folder of a version whose networks and index stay; styles alone are learnt.")
 
 
 class ScoreTrainer(Trainer):
@@ -45,7 +46,17 @@ class ScoreTrainer(Trainer):
     example: ClassVar[str] = "segue train score --data DATA --evaluate"
 
     def train(self, run: Run, settings: ScoreSettings) -> Sequence[Report]:
-        """Train both networks and measure them."""
+        """Train both networks and measure them.
+
+        Raises
+        ------
+        InvalidRequest
+            If the data lacks a pack, or the version to keep lacks a file.
+        """
+        if settings.keep:
+            run.sources += sources(run.data)
+            _refit_styles(Path(settings.keep), run)
+            return self.evaluate(run.data, run.artifacts, run.console)
         everything = list(songs(run.data))
         run.sources += sources(run.data)
         cells = [song_chords(song) for song in track(everything, "songs to cells", console=run.console)]
@@ -69,13 +80,11 @@ class ScoreTrainer(Trainer):
         batch = crops([(1.0, _part(notes, "train"))], _NOTES, 16, run.seed)
         valid = _part(notes, "valid")
         fit(melody, batch, lambda net: accuracy(net, valid), run, "melody", steps=settings.melody_steps, rate=4e-3)
-        styles = [styled for styled in styled_pieces(run.data) if styled[1] != "test"]
-        found = np.stack([style_features(piece) for _, _, piece in track(styles, "styles", console=run.console)])
         known = list(known_melodies(run.data))
         Networks(
             chords.eval(),
             melody.eval(),
-            fit_linear(found, [style for style, _, _ in styles], _STYLE_STRENGTH),
+            fit_styles(run.data, run.seed, run.console),
             OriginalityIndex.build([piece for _, piece in known], [title for title, _ in known]),
         ).save(run.artifacts)
         return self.evaluate(run.data, run.artifacts, run.console)
@@ -83,6 +92,14 @@ class ScoreTrainer(Trainer):
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
         """Measure keys, numerals, chords and melody beside profiles, templates and the skyline."""
         return list(evaluate(data, Networks.load(artifacts), console).values())
+
+
+def _refit_styles(kept: Path, run: Run) -> None:
+    for name in (CHORDS_FILE, MELODY_FILE, ORIGINALITY_FILE):
+        if not (kept / name).is_file():
+            raise InvalidRequest("keep", f"{kept} holds no {name}; it must be the folder of a version of 'score'")
+        shutil.copyfile(kept / name, run.artifacts / name)
+    fit_styles(run.data, run.seed, run.console).save(run.artifacts / STYLES_FILE)
 
 
 def _part(examples: Sequence[Example], part: str) -> list[Example]:

@@ -1,0 +1,133 @@
+"""What the style classifier learns from and is measured on: charts with and without their tune, whole and in windows.
+
+A style must be known by what is played, not by how long it lasts, in which key, whether somebody sings over it, or how
+exactly the notes lie on the grid: the program that made the accompaniments strays from the grid by an amount of its own
+in each style, and a classifier that has seen nothing else listens to that alone. So each piece is seen as it was played
+and put on the grid, whole and as a transposed window of 8 to 16 bars.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.music import Piece, midi_to_piece
+from segue.plugins.score.corpus import chorales
+from segue.plugins.score.data import Part, part_of, songs
+from segue.plugins.score.style import style_features
+
+Tune = Literal["its own", "without a tune", "with a tune"]
+
+_PLACES: Final = np.array([0, 3, 4, 6, 8, 9, 12]) / 12
+"""Where in a beat a note is put: sixteenths and triplets."""
+_SHORTEST: Final = 1 / 12
+_WINDOWS: Final = (8, 12, 16)
+_TRANSPOSED: Final = (-5, 7)
+_FEWEST_NOTES: Final = 4
+
+
+@dataclass(frozen=True)
+class StyledPiece:
+    """A piece whose style is known.
+
+    Attributes
+    ----------
+    style
+        Name of the style.
+    part
+        The part of the data it belongs to, the same for all arrangements of a chart.
+    tune
+        Whether a tune was laid over an accompaniment; chorales and songs have their own.
+    piece
+        Its notes.
+    """
+
+    style: str
+    part: Part
+    tune: Tune
+    piece: Piece
+
+
+def styled_pieces(data: Path) -> Iterator[StyledPiece]:
+    """Read chorales, songs with and without their melody, and accompaniments with and without their chart's tune."""
+    for title, piece in chorales(data):
+        yield StyledPiece("chorale", part_of(title), "its own", piece)
+    for song in songs(data):
+        piece = song.piece()
+        accompaniment = np.array([info.name != "MELODY" for info in piece.tracks])[piece.track]
+        yield StyledPiece("pop_piano", song.part, "its own", piece)
+        yield StyledPiece("pop_piano", song.part, "without a tune", piece.select(accompaniment))
+    folder = data / "style_parallel_synth"
+    with (folder / "index.csv").open(newline="") as rows:
+        for row in csv.DictReader(rows):
+            band = midi_to_piece((folder / row["midi"]).read_bytes())[0].without_drums()
+            if len(band):
+                part = part_of(f"c{row['chart_id']}")
+                yield StyledPiece(row["style"], part, "without a tune", band)
+                melody = folder / "melody" / f"{row['chart_id']}.mid"
+                if melody.is_file():
+                    joined = _join(band, midi_to_piece(melody.read_bytes())[0])
+                    yield StyledPiece(row["style"], part, "with a tune", joined)
+
+
+def _join(band: Piece, tune: Piece) -> Piece:
+    """Lay a tune over an accompaniment; the two lie on one grid."""
+    columns = (
+        np.concatenate(pair) for pair in zip(*((p.start, p.duration, p.pitch) for p in (band, tune)), strict=True)
+    )
+    return Piece.of(*columns, meters=band.meters)
+
+
+def views(styled: StyledPiece, rng: np.random.Generator) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Return the features of a piece each way that it is seen, with the name of the way.
+
+    Parameters
+    ----------
+    styled
+        The piece.
+    rng
+        Draws the windows and their transpositions.
+
+    Yields
+    ------
+    tuple
+        Name and features, shape (features,); four, or fewer where few notes are left.
+    """
+    piece = styled.piece.without_drums()
+    for exact in (False, True):
+        whole = on_grid(piece) if exact else piece
+        bars = int(rng.choice(_WINDOWS))
+        first = int(rng.integers(max(len(piece.bar_starts) - bars, 0) + 1))
+        window = _transpose(_window(whole, bars, first), int(rng.integers(*_TRANSPOSED)))
+        for length, seen in (("whole", whole), ("8-16 bars", window)):
+            if len(seen) >= _FEWEST_NOTES:
+                yield f"{length}, {'on the grid' if exact else 'as played'}", style_features(seen)
+
+
+def on_grid(piece: Piece) -> Piece:
+    """Put begin and end of each note on the nearest sixteenth or triplet."""
+    beat = np.floor(piece.start + 1e-6)
+    nearest = np.abs((piece.start - beat)[:, None] - _PLACES).argmin(axis=1)
+    start = beat + _PLACES[nearest]
+    end = np.maximum(np.rint(piece.end / _SHORTEST) * _SHORTEST, start + _SHORTEST)
+    return piece.with_notes(start=start, duration=end - start)
+
+
+def _window(piece: Piece, bars: int, first: int) -> Piece:
+    """Cut bars out; the first of them begins the new piece."""
+    lines = [*piece.bar_starts.tolist(), np.inf]
+    begin, end = lines[first], lines[min(first + bars, len(lines) - 1)]
+    inside = piece.select((piece.start >= begin - 1e-6) & (piece.start < end - 1e-6))
+    moved = inside.with_notes(
+        start=np.maximum(inside.start - begin, 0.0), duration=np.minimum(inside.duration, end - inside.start)
+    )
+    return replace(moved, meters=tuple(meter._replace(beat=0.0) for meter in piece.meter_map[:1]))
+
+
+def _transpose(piece: Piece, semitones: int) -> Piece:
+    return piece.with_notes(pitch=np.clip(piece.pitch + semitones, 0, 127))

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece
+from segue.music.theory import QUALITY_NAMES, chord_in_key, chord_pitch_classes
 from segue.plugins.style.arrangement import Arrangement
 from segue.plugins.style_seq.content import HALVES, SILENT, Content, line, liveliness, settle, sounding
 from segue.plugins.style_seq.elements import BEATS, FIRST_NUDGE, FIRST_PLACE, NUDGE_PARTS, PLACE_STEPS, PLACES_OF_BEAT
@@ -21,6 +22,10 @@ from segue.plugins.transformer.elements import LENGTHS, VELOCITIES
 _NEAR: Final = 1e-6
 _TRIPLETS: Final = np.array([0, 4, 4, 8, 8, 10])
 """Twelfths of a beat to which the places of a beat are moved in compound metres."""
+_RINGS: Final = 0.5
+"""Quarter notes that a note may ring into a bar without making it sound."""
+_USUAL, _HOME = 0.7, 1.0
+"""Weights of how usual a triad is in the key, and of the tonic in the first and last bar, in beats of melody held."""
 _UNEVEN: Final = 1.5
 """How many more notes the fuller bars must have for liveliness to be told."""
 
@@ -104,6 +109,11 @@ def read_content(arrangement: Arrangement, frames: Frames) -> Content:
     beat = np.tile((np.arange(HALVES) + 0.5) / 2, bars)
     inside = np.clip(beat, frames.first[frame], frames.first[frame] + frames.beats[frame] - 0.25)
     chord = arrangement.chord_at(frames.to_piece(frame, inside))
+    if (chord[:, 1] < 0).all() and arrangement.melody.any():
+        chord = np.repeat(harmonise(arrangement, frames), HALVES, axis=0)
+    heard = np.flatnonzero(chord[:, 1] >= 0)
+    if len(heard):  # a bar in which no chord was heard goes on with the one before it
+        chord = chord[heard[np.maximum(np.searchsorted(heard, np.arange(len(chord)), side="right") - 1, 0)]]
     index = np.where(chord[:, 1] < 0, 12 * SILENT, chord[:, 1] * 12 + chord[:, 0])
     tune, band = piece.select(arrangement.melody), piece.select(arrangement.accompaniment)
     tune_at, band_at = (
@@ -121,6 +131,27 @@ def read_content(arrangement: Arrangement, frames: Frames) -> Content:
     )
 
 
+def harmonise(arrangement: Arrangement, frames: Frames) -> NDArray[np.int64]:
+    """Guess a triad for each frame under a melody that is alone: one that holds its notes and is usual in the key.
+
+    Returns
+    -------
+    ndarray, shape (frames, 3)
+        Root, quality and bass.
+    """
+    tune = arrangement.piece.select(arrangement.melody)
+    number = np.clip(np.searchsorted(frames.start, tune.start + _NEAR, side="right") - 1, 0, len(frames) - 1)
+    classes = np.zeros((len(frames), 12))
+    np.add.at(classes, (number, tune.pitch % 12), np.minimum(tune.duration, 4.0))
+    triads = [QUALITY_NAMES.index(name) * 12 + root for name in ("maj", "min") for root in range(12)]
+    holds = np.array([np.isin(np.arange(12), chord_pitch_classes(chord)) for chord in triads], float)
+    usual = chord_in_key()[arrangement.tonic + 12 * arrangement.minor, triads]
+    score = classes @ (2 * holds - 1).T + _USUAL * usual
+    score[[0, -1], arrangement.tonic + 12 * arrangement.minor] += _HOME
+    chosen = np.array(triads)[score.argmax(1)]
+    return np.stack([chosen % 12, chosen // 12, chosen % 12], 1)
+
+
 def silent_frames(arrangement: Arrangement, frames: Frames) -> NDArray[np.bool_]:
     """Say which frames stay without accompaniment: those where the piece has none, if it has any elsewhere."""
     piece = arrangement.piece
@@ -128,7 +159,7 @@ def silent_frames(arrangement: Arrangement, frames: Frames) -> NDArray[np.bool_]
     notes = piece.select(accompanied if accompanied.any() else np.ones(len(piece), bool))
     silent = np.ones(len(frames), bool)
     first = np.searchsorted(frames.end, notes.start + 0.05, side="right")
-    last = np.searchsorted(frames.start, notes.end - 0.05, side="left")
+    last = np.searchsorted(frames.start, notes.end - _RINGS, side="left")
     for a, b in zip(first.tolist(), np.maximum(last, first + 1).tolist(), strict=True):
         silent[a:b] = False
     return silent

@@ -21,6 +21,7 @@ from segue.plugins.style_seq.elements import (
     BAR,
     FIELD_SIZES,
     FIRST_PLACE,
+    LENGTH,
     LOWEST,
     PITCH,
     PITCHES,
@@ -39,6 +40,8 @@ MOST_IN_BAR: Final = 56
 _LONGEST: Final = (SECTION + 1) * (MOST_IN_BAR + 1) + 1
 _ROWS: Final = 64
 """Rows of a network pass at most, which bounds memory: 1.6 MB a row."""
+_HUMAN: Final = 0.8
+"""Least temperature of loudness and nudge: what is likeliest everywhere is a machine's evenness."""
 _GROWTH: Final = 64
 """Elements by which the caches of keys and values grow."""
 
@@ -87,7 +90,7 @@ class Plan:
     players
         The parts.
     temperature, top_p
-        How fields are drawn.
+        How fields are drawn; loudness and nudge are drawn more freely.
     seed
         Of what is drawn; the same bar content gets the same draws wherever it stands in a group of four bars.
     """
@@ -240,11 +243,12 @@ class _Pass:
         rows = np.arange(count)
         chosen = np.zeros((count, 5), np.int64)
         draws = self._draws[rows, (self._first() + self._bar) % 4, np.minimum(self._notes, MOST_IN_BAR)]
-        temperature, top_p = np.full((count, 1), plan.temperature), np.full((count, 1), plan.top_p)
+        top_p = np.full((count, 1), plan.top_p)
         x = heads.start(state) + heads.style(self._style)
         for field in range(5):
             permitted = self._allowed(field, chosen)
             logits = heads.field(field, x).double().numpy()
+            temperature = np.full((count, 1), plan.temperature if field <= LENGTH else max(plan.temperature, _HUMAN))
             chosen[:, field] = draw_tokens(logits, permitted, temperature, top_p, draws[:, field])
             if field < len(heads.chosen):
                 picked = torch.from_numpy(chosen[:, field])

@@ -18,7 +18,7 @@ class StyleSeqOptions(Options):
     """Options of ``style-seq``."""
 
     temperature: float = Field(
-        default=0.3, ge=0.05, le=1.5, description="Low: the patterns most usual in the style. High: more daring ones."
+        default=0.1, ge=0.05, le=1.5, description="Low: the patterns most usual in the style. High: more daring ones."
     )
 
 

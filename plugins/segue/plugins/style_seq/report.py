@@ -46,7 +46,7 @@ from segue.v1 import analyze_pb2, music_pb2
 _TOLERANCE: Final = 0.05
 """Seconds that an onset may be off, as is usual."""
 _STRENGTHS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
-_MANNER: Final = Manner(1.0, 0.3, 0.9, 0)
+_MANNER: Final = Manner(1.0, 0.1, 0.9, 0)
 _REAL: Final = 10
 _REAL_BARS: Final = 32
 _REAL_STYLES: Final = ("hymn", "jazz_swing", "pop_8beat", "rock", "bossanova", "house", "folk", "hiphop")
@@ -234,11 +234,18 @@ def class_f1(truth: Piece, found: Piece, halves: int) -> float:
 
 
 def onset_f1(truth: Piece, found: Piece) -> float:
-    """Compare the moments at which something begins, within ``_TOLERANCE`` seconds."""
+    """Compare the moments at which something begins, within ``_TOLERANCE`` seconds; what begins closer is one moment."""
     if not len(truth) or not len(found):
         return float(len(truth) == len(found))
-    moments = [np.unique(np.round(piece.beats_to_seconds(piece.start), 2)) for piece in (truth, found)]
-    return float(f_measure(*moments, window=_TOLERANCE)[0])
+    return float(f_measure(_moments(truth), _moments(found), window=_TOLERANCE)[0])
+
+
+def _moments(piece: Piece) -> NDArray[np.float64]:
+    found: list[float] = []
+    for second in np.sort(piece.beats_to_seconds(piece.start)).tolist():
+        if not found or second > found[-1] + _TOLERANCE:
+            found.append(second)
+    return np.array(found)
 
 
 def note_f1(truth: Piece, found: Piece) -> float:

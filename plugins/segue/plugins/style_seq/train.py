@@ -26,9 +26,10 @@ _WARM_UP: Final = 40
 class StyleSeqSettings(TrainingSettings):
     """Settings of the trainer; the defaults remake the shipped weights on a CPU."""
 
-    steps: int = Field(1600, ge=1, description="Steps; the learning rate falls to its end in them.")
+    steps: int = Field(1600, ge=1, description="Steps of the first cycle; the learning rate falls to its end in them.")
+    more_steps: int = Field(500, ge=0, description="Steps of a second cycle, which begins at half the rate.")
     batch: int = Field(2048, ge=256, description="Elements in a step, at most.")
-    learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate; it falls by a cosine.")
+    learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate; it falls by a cosine in each cycle.")
     weight_decay: float = Field(0.05, ge=0, description="Weight decay of the matrices.")
     threads: int = Field(1, ge=1, description="CPU threads.")
     network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes, as JSON.")
@@ -69,10 +70,11 @@ def _fit(songs: Sequence[Song], run: Run, settings: StyleSeqSettings) -> Network
     rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
     loop = Loop(run, settings, network, *optimisers)
     batches = _batches(Stretches(songs, names), settings.batch, run.seed, loop.first)
-    for step in loop.steps(settings.steps, describe=lambda told: f"{told['nats']:.2f} nats an element"):
+    last = settings.steps + settings.more_steps
+    for step in loop.steps(last, describe=lambda told: f"{told['nats']:.2f} nats an element"):
         for optimiser, own in zip(optimisers, rates, strict=True):
             for group, rate in zip(optimiser.param_groups, own, strict=True):
-                group["lr"] = rate * _pace(step, settings.steps)
+                group["lr"] = rate * _pace(step, settings)
         loss = mean_nats(network, next(batches))
         loop.tell(nats=float(loss.detach()))
         loss.backward()  # type: ignore[no-untyped-call]
@@ -115,6 +117,14 @@ def _optimisers(network: Network, settings: StyleSeqSettings) -> list[torch.opti
     return [muon, torch.optim.AdamW(others, rate, (0.9, 0.98), weight_decay=0.0, fused=True)]
 
 
-def _pace(step: int, steps: int) -> float:
-    """Return the learning rate at a step, as a share of the peak."""
-    return min(1.0, (step + 1) / _WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+def _pace(step: int, settings: StyleSeqSettings) -> float:
+    """Return the learning rate at a step, as a share of the peak: a cosine, and another from half of it [1]_.
+
+    References
+    ----------
+    .. [1] I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
+    """
+    first = step < settings.steps
+    done = step / settings.steps if first else (step - settings.steps) / settings.more_steps
+    peak = min(1.0, (step + 1) / _WARM_UP) if first else 0.5
+    return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))

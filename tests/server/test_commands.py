@@ -94,6 +94,19 @@ def test_evaluation_measures_the_version_that_serves(run, tmp_path):
     assert list(ModelStore(tmp_path / "store").versions(TOY)) == [1]
 
 
+def test_export_writes_the_version_that_serves_for_other_runtimes(run, tmp_path, monkeypatch):
+    make(run)
+    assert "can't be exported" in make(run, "--export", "{tmp}/onnx").stderr
+
+    def export(self, data, artifacts, out, console):
+        return [Report(f"{artifacts.name} to {out.name}", {"int8": {"MB": 1.0}})]
+
+    monkeypatch.setattr(ToyTrainer, "export", export)
+    result = make(run, "--export", "{tmp}/onnx", "--json")
+    assert json.loads(result.output) == [{"protocol": "1 to onnx", "rows": {"int8": {"MB": 1.0}}}]
+    assert list(ModelStore(tmp_path / "store").versions(TOY)) == [1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

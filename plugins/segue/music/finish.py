@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music.messages import piece_to_notes, place
+from segue.music.answers import to_pitch_edits
 from segue.music.piece import Piece
 from segue.music.theory import key_name
 from segue.v1 import music_pb2 as pb
@@ -48,14 +48,14 @@ def correct_pitch(piece: Piece, tonic: int, minor: bool, *, close: bool = False)
                 line = own[rank == voice]
                 pitch[line] = _correct_line(piece.pitch[line], scale)
     name = key_name(tonic + 12 * minor)
-    reasons = {int(note): f"is not of {name}" for note in np.flatnonzero(pitch != piece.pitch)}
+    reasons = {int(note): f"The note is not of {name}." for note in np.flatnonzero(pitch != piece.pitch)}
     pitched = np.flatnonzero(~drums)
     if close and len(pitched):
         last = int(pitched[-1])
         if pitch[last] % 12 != tonic:
             pitch[last] += (tonic - pitch[last] + 6) % 12 - 6
-            reasons[last] = f"closes on the tonic of {name}"
-    return piece.with_notes(pitch=pitch), _edits(piece, pitch, reasons)
+            reasons[last] = f"The note closes on the tonic of {name}."
+    return piece.with_notes(pitch=pitch), to_pitch_edits(piece, pitch, reasons)
 
 
 def _rank(start: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -83,25 +83,3 @@ def _correct_line(line: NDArray[np.int64], scale: NDArray[np.bool_]) -> NDArray[
     for row in range(len(line) - 1, 0, -1):
         chosen[row - 1] = back[row, chosen[row]]
     return np.asarray(line + near[chosen])
-
-
-def _edits(piece: Piece, pitch: NDArray[np.int64], reasons: dict[int, str]) -> list[pb.Edit]:
-    notes = piece_to_notes(piece)
-    edits = []
-    for number, (index, reason) in enumerate(sorted(reasons.items()), start=1):
-        after = pb.Note()
-        after.CopyFrom(notes[index])
-        after.pitch = int(pitch[index])
-        start, end, track = float(piece.start[index]), float(piece.end[index]), int(piece.track[index])
-        where = place(piece, start, end, track)
-        edits.append(
-            pb.Edit(
-                id=number,
-                kind=pb.EDIT_KIND_PITCH,
-                place=where,
-                before=notes[index],
-                after=after,
-                reason=f"The note {reason}.",
-            )
-        )
-    return edits

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
+from segue.plugin_api.errors import Unsupported
 
 
 class TrainingSettings(BaseModel):
@@ -59,6 +60,14 @@ class Report:
 
     protocol: str
     rows: Mapping[str, Mapping[str, float]]
+
+    def to_markdown(self, number: str = ".3f") -> str:
+        """Return the protocol and, below it, a table of the rows; ``number`` says how a figure is written."""
+        metrics = list(dict.fromkeys(metric for row in self.rows.values() for metric in row))
+        lines = [self.protocol, "", f"| | {' | '.join(metrics)} |", "|---" * (len(metrics) + 1) + "|"]
+        for name, row in self.rows.items():
+            lines.append(f"| {name} | " + " | ".join(f"{row[m]:{number}}" if m in row else "" for m in metrics) + " |")
+        return "\n".join(lines)
 
 
 @dataclass
@@ -116,3 +125,13 @@ class Trainer(ABC):
     @abstractmethod
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
         """Measure an existing version on the held-out part of the data."""
+
+    def export(self, data: Path, artifacts: Path, out: Path, console: Console) -> Sequence[Report]:
+        """Write an existing version for other runtimes into ``out``, and report what each form loses, weighs and takes.
+
+        Raises
+        ------
+        Unsupported
+            If this model has no such form.
+        """
+        raise Unsupported("this algorithm's model can't be exported")

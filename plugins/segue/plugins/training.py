@@ -6,6 +6,8 @@ A trainer draws what a step needs from ``(seed, step)``, so that one that was in
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final, Protocol, TypeVar
 
@@ -13,10 +15,13 @@ import torch
 from pydantic import BeforeValidator
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from segue.plugin_api.training import Run, TrainingSettings
-from torch import nn
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
 _CHECKPOINT: Final = "checkpoint.pt"
 _EVERY: Final = 100
+_RISE: Final = 100
+_LOWEST_PACE: Final = 0.02
 
 SettingsT = TypeVar("SettingsT")
 
@@ -39,6 +44,34 @@ class Part(Protocol):
         """Take a state up again."""
 
 
+class Processes:
+    """The processes of a ``torchrun``, or this one alone, while a ``with`` block lasts.
+
+    Attributes
+    ----------
+    count, rank
+        How many there are, and the number of this one.
+    device
+        Where this one trains.
+    """
+
+    def __enter__(self) -> Processes:
+        self.count, self.rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+        local = int(os.environ.get("LOCAL_RANK", "0"))
+        self.device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
+        if self.count > 1:
+            distributed.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.count > 1:
+            distributed.destroy_process_group()
+
+    def share(self, module: nn.Module) -> nn.Module:
+        """Wrap a module so that the processes train it together."""
+        return DistributedDataParallel(module, find_unused_parameters=True) if self.count > 1 else module
+
+
 class Loop:
     """The steps of a training.
 
@@ -52,6 +85,10 @@ class Loop:
         What a checkpoint holds, always in the same order.
     every
         Steps between two checkpoints and log entries.
+    name
+        Of this part of a training in several parts; each has its own checkpoint and log entries.
+    silent
+        Neither shows, logs nor keeps anything: so do all processes of a ``torchrun`` but the first.
 
     Attributes
     ----------
@@ -59,13 +96,23 @@ class Loop:
         The step to begin with: 0, or the one after the checkpoint's.
     """
 
-    def __init__(self, run: Run, settings: TrainingSettings, *parts: Part, every: int = _EVERY) -> None:
+    def __init__(
+        self,
+        run: Run,
+        settings: TrainingSettings,
+        *parts: Part,
+        every: int = _EVERY,
+        name: str = "",
+        silent: bool = False,
+    ) -> None:
         self._run = run
         self._made_with = {"settings": settings.model_dump(mode="json"), "seed": run.seed}
         self._parts = parts
         self._every = every
+        self._name = name
+        self._silent = silent
         self._told: dict[str, float] = {}
-        self._path = run.work / _CHECKPOINT
+        self._path = run.work / (f"{name.replace(' ', '-')}-{_CHECKPOINT}" if name else _CHECKPOINT)
         self.first = self._resume()
 
     def steps(self, last: int, describe: Callable[[dict[str, float]], str] | None = None) -> Iterator[int]:
@@ -78,22 +125,30 @@ class Loop:
         describe
             What was told lately → what to show beside the bar; by default the names and values.
         """
+        if self._silent:
+            yield from range(self.first, last)
+            return
         from torch.utils.tensorboard import SummaryWriter  # needs the train extra, which the model half does without
 
-        log = SummaryWriter(self._run.work)
+        log = SummaryWriter(self._run.work / self._name.replace(" ", "-"))
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        title = self._name or "training"
         with Progress(*columns, console=self._run.console) as progress:
-            bar = progress.add_task("training", total=last, completed=self.first)
+            bar = progress.add_task(title, total=last, completed=self.first)
             for step in range(self.first, last):
                 yield step
                 progress.update(bar, advance=1)
-                if (step + 1) % self._every == 0 or step + 1 == last:
+                if self.is_time(step, last):
                     for name, value in self._told.items():
                         log.add_scalar(name, value, step + 1)
                     shown = (describe or _describe)(self._told)
-                    progress.update(bar, description=f"training, {shown}" if shown else "training")
+                    progress.update(bar, description=f"{title}, {shown}" if shown else title)
                     self._keep(step + 1)
         log.close()
+
+    def is_time(self, step: int, last: int) -> bool:
+        """Return whether the parts are kept after a step: then it pays to look at the validation part too."""
+        return not self._silent and ((step + 1) % self._every == 0 or step + 1 == last)
 
     def tell(self, **scalars: float) -> None:
         """Say how it goes: the latest values are logged and shown."""
@@ -117,6 +172,16 @@ class Loop:
 
 def _describe(told: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.3g}" for name, value in told.items())
+
+
+def warm_cosine(peak: float, steps: int) -> Callable[[int], float]:
+    """Return the learning rate by step: it rises for 100 steps and falls by a cosine to a fiftieth of its peak."""
+
+    def rate(step: int) -> float:
+        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
+        return peak * min(1.0, (step + 1) / _RISE) * (_LOWEST_PACE + (1 - _LOWEST_PACE) * fall)
+
+    return rate
 
 
 @torch.no_grad()

@@ -3,12 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from segue.music.bar_lines import Metre
 from segue.plugin_api.sampling import draw_tokens
 from segue.plugins.chorale.composer import Composer, Plan
 from segue.plugins.chorale.data import Chorale, Draw, collate
 from segue.plugins.chorale.frames import MAJOR, PITCHES, START, bar_class, remaining_class, to_frames
 from segue.plugins.chorale.measure import nats
-from segue.plugins.chorale.metre import Metre
 from segue.plugins.chorale.network import CLASSES
 
 
@@ -81,13 +81,12 @@ def test_a_step_leaves_the_states_it_was_given_as_they_were(tiny_network):
     assert (first.tokens == again.tokens).all()
 
 
-def test_voices_keep_their_order_ranges_and_held_notes(tiny_network):
+def test_voices_keep_their_ranges_and_held_notes(tiny_network):
     allowed = np.zeros((32, 4, CLASSES), bool)
     for voice, (low, high) in enumerate([(30, 50), (25, 45), (20, 40), (10, 35)]):
         allowed[:, voice, low : high + 1] = True
     held = np.arange(32) > 24
     state = finish(Composer(tiny_network), [plan(allowed=allowed, held=held)])[0]
-    assert (np.diff(state.tokens, axis=1) <= 0).all()
     assert allowed[np.arange(32)[:, None], np.arange(4), state.tokens].all()
     assert (state.tokens[25:] == state.tokens[24]).all()
     assert state.tokens.max() <= PITCHES < START

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from segue.music import Piece, TrackInfo
+from segue.music.bar_lines import Metre, infer_metres
 from segue.plugins.chorale import frames as f
 from segue.plugins.chorale.features import hold_lengths
-from segue.plugins.chorale.metre import Metre, infer_metres
 from segue.plugins.chorale.voices import is_one_voice, notes_of, sustained, to_voice, to_voices, voice_tracks
 
 

@@ -6,7 +6,8 @@ from segue.plugins.chorale.frames import RANGES, VOICES
 from segue.plugins.chorale.voices import to_voices
 from segue.v1 import generate_pb2, music_pb2
 
-from .conftest import compose, compose_piece, item
+from ..in_process import run_to_the_end
+from .conftest import compose_piece, item
 
 G_MAJOR = music_pb2.Key(tonic=7, mode=music_pb2.MODE_MAJOR)
 D_MINOR = music_pb2.Key(tonic=2, mode=music_pb2.MODE_MINOR)
@@ -51,10 +52,10 @@ def test_wishes_are_obeyed(model, key, minor, numerator):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_voices_stay_in_range_and_order_and_end_on_the_tonic(model, seed):
+def test_voices_stay_in_range_and_end_on_the_tonic(model, seed):
     lines = frames(read(compose_piece(model, item(seed, key=D_MINOR, bars=4))))
     assert lines.shape == (64, 4)
-    assert (np.diff(lines, axis=1) <= 0).all()
+    assert (lines[:, 0] >= lines[:, 3]).all()  # neighbours may cross
     for voice, (low, high) in enumerate(RANGES):
         assert low <= lines[:, voice].min() <= lines[:, voice].max() <= high
     assert (lines[-8:] == lines[-1]).all()
@@ -63,7 +64,7 @@ def test_voices_stay_in_range_and_order_and_end_on_the_tonic(model, seed):
 
 
 def test_bars_arrive_in_order_and_together_hold_the_piece(model):
-    messages = compose(model, [item(bars=5)])[0]
+    messages = run_to_the_end(model, [item(bars=5)])[0]
     bars = [message.bar for message in messages[:-1]]
     assert [(bar.number, bar.total) for bar in bars] == [(n, 5) for n in range(1, 6)]
     sent = sorted(
@@ -80,9 +81,9 @@ def test_bars_arrive_in_order_and_together_hold_the_piece(model):
 def test_same_seed_same_bytes_alone_and_in_a_full_batch(model):
     requests = [item(seed, bars=1 + seed % 4) for seed in range(18)]
     requests[5] = item(5, given=given(melody(), generate_pb2.GIVEN_ROLE_MELODY))
-    together = [messages[-1].SerializeToString(deterministic=True) for messages in compose(model, requests)]
+    together = [messages[-1].SerializeToString(deterministic=True) for messages in run_to_the_end(model, requests)]
     for index in (0, 5, 17):
-        assert compose(model, [requests[index]])[0][-1].SerializeToString(deterministic=True) == together[index]
+        assert run_to_the_end(model, [requests[index]])[0][-1].SerializeToString(deterministic=True) == together[index]
     assert len({*together}) == len(together)
 
 
@@ -189,7 +190,7 @@ def test_what_is_wrong_is_said(model, fields, text):
 
 def test_a_theme_in_words_sets_what_the_request_leaves_open(model):
     wish = {"theme": "a slow, mournful hymn for organ, with drums of snow", "bars": 2}
-    complete = compose(model, [item(**wish)])[0][-1].complete
+    complete = run_to_the_end(model, [item(**wish)])[0][-1].complete
     piece = complete.pieces[0]
     assert (piece.tempo, piece.key.mode) == (60, music_pb2.MODE_MINOR)
     assert any("emotion sad" in text for text in complete.understood)

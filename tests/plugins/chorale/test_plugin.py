@@ -1,37 +1,15 @@
-import asyncio
-from collections.abc import AsyncIterator
-
 import pytest
 from segue.plugin_api import Call, hookspecs
 from segue.plugins.chorale import plugin
 from segue.plugins.chorale.plugin import Chorale, ChoraleOptions
 from segue.v1 import generate_pb2
 
-from .conftest import item
-
-
-class OneModel:
-    """Stands for the models of a call; runs the shipped model in this process."""
-
-    def __init__(self, model) -> None:
-        self.model = model
-
-    async def stream(self, name: str, inputs: dict) -> AsyncIterator[dict]:
-        assert name == "chorale"
-        request = generate_pb2.GenerateRequest.FromString(inputs["request"])
-        session = self.model.start(item(inputs["seed"][0], bars=request.bars))
-        done = False
-        while not done:
-            step = self.model.step([session])[0]
-            done = step.done
-            for response in step.responses:
-                yield {"response": [response.SerializeToString()]}
-            await asyncio.sleep(0)
+from ..in_process import OneModel
 
 
 @pytest.fixture
 def call(model) -> Call:
-    return Call(options=ChoraleOptions(), seed=7, models=OneModel(model), plays=None)
+    return Call(options=ChoraleOptions(), seed=7, models=OneModel("chorale", model, ChoraleOptions()), plays=None)
 
 
 async def test_several_pieces_differ_and_the_first_is_the_single_one(call):

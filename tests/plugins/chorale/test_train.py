@@ -11,6 +11,7 @@ from segue.plugins.chorale.data import JSB, Draw, collate, read_chorales
 from segue.plugins.chorale.frames import VOICES
 from segue.plugins.chorale.model import ChoraleModel
 from segue.plugins.chorale.train import ChoraleSettings, ChoraleTrainer
+from segue.plugins.training import Loop
 
 from .conftest import TINY, compose_piece, item
 
@@ -61,7 +62,7 @@ def test_training_writes_a_version_that_composes_and_is_measured(run):
     write_json(run.data)
     report, samples, keys = ChoraleTrainer().train(run, SETTINGS)
     assert {"chorale", "repeat or unigram", "unigram"} <= set(report.rows)
-    assert set(samples.rows) == {"composed", "real"}
+    assert set(samples.rows) == {"composed", "real, test part", "real, all parts"}
     assert set(keys.rows) == {"major", "minor"}
     assert [source.licence for source in run.sources] == ["public domain"]
     again = ChoraleTrainer().evaluate(run.data, run.artifacts, run.console)[0]
@@ -76,15 +77,13 @@ def test_training_goes_on_where_it_was_interrupted(run, monkeypatch):
     write_json(run.data)
     whole = ChoraleTrainer().train(run, SETTINGS)[0]
     (run.work / "checkpoint.pt").unlink()
-    from segue.plugins.chorale import train
+    keep = Loop._keep
 
-    save = train._save_checkpoint
-
-    def save_and_stop(work, settings, step, *parts):
-        save(work, settings, step, *parts)
+    def keep_and_stop(loop, step):
+        keep(loop, step)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "_save_checkpoint", save_and_stop)
+    monkeypatch.setattr(Loop, "_keep", keep_and_stop)
     with pytest.raises(KeyboardInterrupt):
         ChoraleTrainer().train(run, SETTINGS)
     monkeypatch.undo()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from segue.plugins.chorale.likeness import statistics
 from segue.plugins.chorale.network import CLASSES
-from segue.plugins.chorale.voice_leading import Before, parallel_tokens, permitted_tokens
+from segue.plugins.chorale.voice_leading import Before, crossing_tokens, parallel_tokens, permitted_tokens
 
 ALL = np.ones((1, CLASSES), bool)
 NO, YES = np.zeros(1, bool), np.ones(1, bool)
@@ -27,13 +27,17 @@ def test_parallel_octaves_and_fifths_are_found():
     assert tokens(parallel_tokens(3, before(45, last=np.full((1, 4), 61)))) == []  # nothing came before
 
 
-def test_a_voice_keeps_between_its_neighbours():
-    assert tokens(permitted_tokens(3, before(40), ALL, NO, NO))[-1] == 40
-    alto = permitted_tokens(1, before(40, known=(True, False, False, True)), ALL, NO, NO)
-    assert (tokens(alto)[0], tokens(alto)[-1]) == (31, 40)
-    crossed = np.zeros((1, CLASSES), bool)
-    crossed[0, 50] = True  # what is given leaves no room: then the range alone counts
-    assert tokens(permitted_tokens(3, before(40), crossed, NO, NO)) == [50]
+def test_tokens_beyond_another_voice_are_found():
+    assert tokens(crossing_tokens(3, before(40)))[0] == 41
+    alto = tokens(crossing_tokens(1, before(40, known=(True, False, False, True))))
+    assert [token for token in range(1, CLASSES) if token not in alto] == list(range(31, 41))
+    assert 0 not in alto  # a rest is beyond nobody
+
+
+def test_what_is_not_allowed_is_not_permitted():
+    allowed = np.zeros((1, CLASSES), bool)
+    allowed[0, [38, 50]] = True
+    assert tokens(permitted_tokens(3, before(40), allowed, NO, NO)) == [38, 50]
 
 
 def test_a_held_voice_stays_and_a_moving_bass_does_not():

@@ -10,6 +10,8 @@ from segue.plugins.lyrics.model import LyricsModel
 from segue.plugins.lyrics.plugin import Lyrics, LyricsOptions
 from segue.v1 import generate_pb2, music_pb2
 
+from ..in_process import run_to_the_end
+
 
 @pytest.fixture(scope="session")
 def model() -> LyricsModel:
@@ -42,19 +44,5 @@ def item(seed: int = 1, options: dict | None = None, **fields) -> Item:
     return Item(generate_pb2.GenerateRequest(**fields), defaults | (options or {}), seed)
 
 
-def write(model: LyricsModel, items: Sequence[Item]) -> list[list[generate_pb2.GenerateStreamResponse]]:
-    """Run sessions to their end, all in one batch."""
-    sessions = [model.start(one) for one in items]
-    messages: list[list] = [[] for _ in items]
-    live = list(range(len(items)))
-    while live:
-        steps = model.step([sessions[index] for index in live])
-        for index, step in zip(live, steps, strict=True):
-            assert not isinstance(step, Exception), step
-            messages[index].extend(step.responses)
-        live = [index for index, step in zip(live, steps, strict=True) if not step.done]
-    return messages
-
-
 def answer(model: LyricsModel, one: Item) -> generate_pb2.GenerateResponse:
-    return write(model, [one])[0][-1].complete
+    return run_to_the_end(model, [one])[0][-1].complete

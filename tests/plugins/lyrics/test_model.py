@@ -8,7 +8,8 @@ from segue.plugins.lyrics.pronounce import sound
 from segue.plugins.lyrics.screen import is_offensive
 from segue.v1 import generate_pb2, music_pb2
 
-from .conftest import answer, given, item, tune, write
+from ..in_process import run_to_the_end
+from .conftest import answer, given, item, tune
 
 OPENING = generate_pb2.GIVEN_ROLE_OPENING
 
@@ -63,14 +64,14 @@ def test_a_scheme_begins_anew_with_each_stanza(model):
 def test_same_seed_same_bytes_alone_and_in_a_full_batch(model):
     requests = [item(seed, lyrics=wish(rhyme_scheme="AABB"), theme="night") for seed in range(3)]
     requests.append(item(9, given=given(tune((5, 9)))))
-    together = [messages[-1].SerializeToString(deterministic=True) for messages in write(model, requests)]
+    together = [messages[-1].SerializeToString(deterministic=True) for messages in run_to_the_end(model, requests)]
     for index in (0, 3):
-        assert write(model, [requests[index]])[0][-1].SerializeToString(deterministic=True) == together[index]
+        assert run_to_the_end(model, [requests[index]])[0][-1].SerializeToString(deterministic=True) == together[index]
     assert len({*together}) == len(together)
 
 
 def test_bars_arrive_in_order_with_their_words(model):
-    messages = write(model, [item(given=given(tune()))])[0]
+    messages = run_to_the_end(model, [item(given=given(tune()))])[0]
     bars = [message.bar for message in messages[:-1]]
     piece = messages[-1].complete.pieces[0]
     assert [bar.number for bar in bars] == list(range(1, piece.bars + 1))
@@ -99,7 +100,7 @@ def test_copies_are_reported_and_kept_short(model):
 
 def test_no_verse_holds_a_screened_word(model):
     requests = [item(seed, options={"temperature": 1.6, "top_p": 1.0, "lines": 6}) for seed in range(2)]
-    for messages in write(model, requests):
+    for messages in run_to_the_end(model, requests):
         assert not any(is_offensive(word) for line in verse_of(messages[-1].complete) for word in line)
 
 

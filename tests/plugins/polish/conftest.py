@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from segue.music import Meter, Piece, Syllable, Tempo, TrackInfo, piece_to_midi
 from segue.plugin_api.python_model import Item
-from segue.plugins.polish import network
+from segue.plugins.polish import models
 from segue.plugins.polish.model import PolishModel
 from segue.plugins.polish.plugin import Polish, PolishOptions
 from segue.v1 import music_pb2, transfer_pb2
@@ -20,8 +20,13 @@ def model():
 
 
 @pytest.fixture(scope="session")
-def networks():
-    return network.load(WEIGHTS)
+def trained():
+    return models.load(WEIGHTS)
+
+
+@pytest.fixture(scope="session")
+def networks(trained):
+    return trained.networks
 
 
 @pytest.fixture

@@ -1,16 +1,19 @@
 import json
 from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 from segue.plugin_api.errors import InvalidField
 from segue.plugin_api.training import Run
-from segue.plugins.polish import data, network
+from segue.plugins.polish import data, dynamics, likelihood, network, quality
 from segue.plugins.polish.corrupt import corrupt_some
 from segue.plugins.polish.measure import measure
+from segue.plugins.polish.plugin import Polish
 from segue.plugins.polish.train import PolishSettings, PolishTrainer
 
+WEIGHTS = Path(Polish.models[0].shipped) / "1"
 CADENCE = ((72, 67, 64, 48), (72, 69, 65, 53), (71, 67, 62, 55), (72, 67, 64, 48))
 
 
@@ -36,27 +39,45 @@ def test_training_writes_weights_and_reports_and_resumes(packs, tmp_path):
     settings = PolishSettings(rounds=1, passes=1, batch=64, hidden=(8,))
     first = run(packs, tmp_path)
     reports = PolishTrainer().train(first, settings)
-    assert {name for report in reports for name in report.rows} == {
-        "identity",
-        "nearest sixteenth and scale note",
-        "polish",
-    }
+    assert [set(report.rows) for report in reports[:3]] == [
+        {"identity", "nearest sixteenth and scale note", "polish"}
+    ] * 3
+    assert [set(report.rows) for report in reports[3:]] == [
+        {"pitches of the piece", "likelihood"},
+        {"fewer rules broken", "likelihood", "quality"},
+        {"flat", "metre alone", "polish"},
+    ]
     assert all(np.isfinite(value) for report in reports for row in report.rows.values() for value in row.values())
     assert [source.name for source in first.sources] == ["jsb_chorales"]
     again = run(packs, tmp_path, "b")
     PolishTrainer().train(again, settings)  # nothing is left to do
     assert (again.artifacts / network.FILE).read_bytes() == (first.artifacts / network.FILE).read_bytes()
+    for name in (likelihood.FILE, quality.FILE, dynamics.FILE):
+        assert (again.artifacts / name).read_bytes() == (first.artifacts / name).read_bytes()
     assert PolishTrainer().evaluate(packs, first.artifacts, Console(file=StringIO())) == reports
 
 
-def test_the_shipped_weights_beat_the_baselines(song, networks):
-    reports = measure({"songs": [song, song.with_notes(pitch=song.pitch + 4)]}, networks, Console(file=StringIO()))
+def test_networks_can_be_kept_and_the_rest_fitted_anew(packs, tmp_path):
+    first = run(packs, tmp_path)
+    PolishTrainer().train(first, PolishSettings(networks=str(WEIGHTS)))
+    assert (first.artifacts / network.FILE).read_bytes() == (WEIGHTS / network.FILE).read_bytes()
+    assert (first.artifacts / likelihood.FILE).read_bytes() != (WEIGHTS / likelihood.FILE).read_bytes()
+    with pytest.raises(InvalidField, match="nowhere"):
+        PolishTrainer().train(run(packs, tmp_path, "b"), PolishSettings(networks="nowhere"))
+
+
+def test_the_shipped_weights_beat_the_baselines(song, trained):
+    reports = measure({"songs": [song, song.with_notes(pitch=song.pitch + 4)]}, trained, Console(file=StringIO()))
     jittered, spoiled, clean = (report.rows for report in reports)
     assert jittered["polish"]["onsets restored"] >= 0.95
     assert jittered["polish"]["wrong notes righted"] > jittered["polish"]["right notes wronged"]
     assert spoiled["polish"]["F1"] > max(0.65, spoiled["nearest sixteenth and scale note"]["F1"])
     assert spoiled["identity"]["F1"] == 0
     assert clean["polish"]["edits"] <= 1
+    assert spoiled["polish"]["rules broken anew"] == 0
+    assert spoiled["polish"]["change of the negative log-likelihood, nats per note"] < -0.1
+    assert spoiled["polish"]["quality after"] > spoiled["polish"]["quality before"]
+    assert spoiled["identity"]["issues of Analyze gone"] == 0
 
 
 def test_parts_do_not_overlap(tmp_path):

@@ -1,5 +1,5 @@
 from segue.plugin_api.training import Report
-from segue.plugins.score.acceptance import LINES, details, table
+from segue.plugins.score.acceptance import LINES, table
 
 
 def reports(value):
@@ -26,8 +26,8 @@ def test_what_was_not_measured_is_left_out():
     assert len(list(table({}))) == 2
 
 
-def test_details_show_each_report_whole():
-    text = "\n".join(details({"one": Report("How it was done.", {"a": {"x": 0.5}, "b": {"y": 0.25}})}))
+def test_a_report_is_written_whole():
+    text = Report("How it was done.", {"a": {"x": 0.5}, "b": {"y": 0.25}}).to_markdown()
     assert "How it was done." in text
     assert "| a | 0.500 |  |" in text
     assert "| b |  | 0.250 |" in text

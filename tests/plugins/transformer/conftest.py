@@ -1,6 +1,5 @@
 """Fixtures: a model of a tiny network with weights drawn at random, and songs made here."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,8 @@ from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.network import Network, NetworkSettings
 from segue.plugins.transformer.plugin import TransformerOptions
 from segue.v1 import generate_pb2
+
+from ..in_process import run_to_the_end
 
 TINY = NetworkSettings(width=16, layers=2, heads=4, groups=2, inner=16, head=16)
 COMMON = Meter(0.0, 4, 4)
@@ -65,18 +66,5 @@ def item(seed: int = 1, options: dict | None = None, **fields) -> Item:
     return Item(generate_pb2.GenerateRequest(**fields), TransformerOptions().model_dump() | (options or {}), seed)
 
 
-def compose(model: TransformerModel, items: Sequence[Item]) -> list[list[generate_pb2.GenerateStreamResponse]]:
-    """Run sessions to their end, all in one batch."""
-    sessions = [model.start(one) for one in items]
-    messages: list[list] = [[] for _ in items]
-    live = list(range(len(items)))
-    while live:
-        steps = model.step([sessions[index] for index in live])
-        for index, step in zip(live, steps, strict=True):
-            messages[index].extend(step.responses)
-        live = [index for index, step in zip(live, steps, strict=True) if not step.done]
-    return messages
-
-
 def compose_response(model: TransformerModel, one: Item) -> generate_pb2.GenerateResponse:
-    return compose(model, [one])[0][-1].complete
+    return run_to_the_end(model, [one])[0][-1].complete

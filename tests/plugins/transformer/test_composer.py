@@ -7,7 +7,8 @@ from segue.plugins.transformer.elements import BAR, PLACE
 from segue.plugins.transformer.network import nats
 from segue.plugins.transformer.segments import Segment, collate
 
-from .conftest import compose, item
+from ..in_process import run_to_the_end
+from .conftest import item
 
 
 def requests():
@@ -20,8 +21,8 @@ def requests():
 
 
 def test_a_piece_is_the_same_alone_and_in_a_batch(model):
-    together = compose(model, requests())
-    alone = [compose(model, [one])[0] for one in requests()]
+    together = run_to_the_end(model, requests())
+    alone = [run_to_the_end(model, [one])[0] for one in requests()]
     assert together == alone
 
 
@@ -34,7 +35,7 @@ def test_requests_join_and_leave_without_a_trace(model):
     while not found:
         steps = model.step(sessions)
         found = [message for message in steps[1].responses if message.HasField("complete")]
-    assert found == compose(model, [late])[0][-1:]
+    assert found == run_to_the_end(model, [late])[0][-1:]
 
 
 def test_the_likelihood_is_that_of_the_network_run_over_the_whole_piece(model):
@@ -76,14 +77,14 @@ def test_a_step_that_fails_leaves_the_sessions_as_they_were(model, monkeypatch):
     found = []
     while not found:
         found = [message for message in model.step([session])[0].responses if message.HasField("complete")]
-    assert found == compose(model, [item(1, bars=2)])[0][-1:]
+    assert found == run_to_the_end(model, [item(1, bars=2)])[0][-1:]
 
 
 @pytest.mark.parametrize("bars", [1, 5])
 @pytest.mark.parametrize("meter", [(4, 4), (3, 4), (6, 8)])
 def test_bars_metre_and_tempo_are_exact(model, bars, meter):
     asked = {"numerator": meter[0], "denominator": meter[1]}
-    one = compose(model, [item(1, bars=bars, time_signature=asked, tempo=93.0)])[0][-1].complete.pieces[0]
+    one = run_to_the_end(model, [item(1, bars=bars, time_signature=asked, tempo=93.0)])[0][-1].complete.pieces[0]
     piece = midi_to_piece(one.music.midi)[0]
     assert len(piece.bar_starts) == bars == one.bars
     assert piece.tempos[0].quarters_per_minute == pytest.approx(93.0, abs=0.01)

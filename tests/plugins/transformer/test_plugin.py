@@ -1,42 +1,28 @@
-import asyncio
-from collections.abc import AsyncIterator
+import io
 
 import pytest
+from PIL import Image
 from segue.music import midi_to_piece
 from segue.plugin_api import Call, InvalidField
 from segue.plugin_api.python_model import Item
 from segue.plugins.transformer import plugin
-from segue.plugins.transformer.commission import _RANGES
+from segue.plugins.transformer.ensemble import RANGES
 from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.plugin import Transformer, TransformerOptions
 from segue.v1 import generate_pb2, music_pb2
 
-from .conftest import compose, compose_response, item
-
-
-class OneModel:
-    """Stands for the models of a call; runs a model in this process."""
-
-    def __init__(self, model) -> None:
-        self.model = model
-
-    async def stream(self, name: str, inputs: dict) -> AsyncIterator[dict]:
-        assert name == "transformer"
-        request = generate_pb2.GenerateRequest.FromString(inputs["request"])
-        request.ClearField("count")
-        session = self.model.start(item(inputs["seed"][0], **{f.name: v for f, v in request.ListFields()}))
-        done = False
-        while not done:
-            step = self.model.step([session])[0]
-            done = step.done
-            for response in step.responses:
-                yield {"response": [response.SerializeToString()]}
-            await asyncio.sleep(0)
+from ..in_process import OneModel, run_to_the_end
+from .conftest import compose_response, item
 
 
 @pytest.fixture
 def call(model) -> Call:
-    return Call(options=TransformerOptions(), seed=7, models=OneModel(model), plays=None)
+    return Call(
+        options=TransformerOptions(),
+        seed=7,
+        models=OneModel("transformer", model, TransformerOptions()),
+        plays=None,
+    )
 
 
 async def test_several_pieces_differ_and_the_first_is_the_single_one(call):
@@ -68,11 +54,8 @@ def test_the_hook_registers_it():
         ({"time_signature": {"numerator": 5, "denominator": 4}}, "time_signature"),
         ({"instruments": [0] * 9}, "instruments"),
         ({"instruments": [128]}, "instruments"),
-        ({"chords": [music_pb2.Chord(symbol="C:maj")]}, "chords"),
-        ({"form": ["A", "B"]}, "form"),
         ({"image": b"x"}, "image"),
         ({"lyrics": {"language": "en"}}, "lyrics"),
-        ({"finish": {"shape_dynamics": True}}, "finish.shape_dynamics"),
     ],
 )
 def test_a_wish_that_cannot_be_obeyed_is_refused_by_name(model, fields, field):
@@ -89,7 +72,7 @@ def test_instruments_are_those_asked_for_in_their_order_and_range(model):
     assert tracks <= set(asked)
     for index, track in enumerate(piece.tracks):
         pitch = piece.pitch[piece.track == index]
-        low, high = (35, 81) if track.drums else _RANGES[track.program // 8]
+        low, high = (35, 81) if track.drums else RANGES[track.program // 8]
         assert low <= pitch.min()
         assert pitch.max() <= high
     silent = len(asked) - len(piece.tracks)
@@ -112,6 +95,15 @@ def test_every_other_wish_is_taken(model, fields):
     assert response.understood
 
 
+def test_a_picture_becomes_an_emotion(model):
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8), (255, 60, 0)).save(data, "PNG")
+    response = compose_response(model, item(1, bars=1, image=data.getvalue()))
+    assert "image: brightness 1.00 and colourfulness 1.00 suggest valence" in " ".join(response.understood)
+    with pytest.raises(InvalidField, match="PNG or JPEG"):
+        model.start(item(1, image=b"x"))
+
+
 def test_a_theme_becomes_controls(model):
     response = compose_response(model, item(1, bars=1, theme="a sad pop song in D minor for violin, 70 bpm"))
     text = " ".join(response.understood)
@@ -127,7 +119,7 @@ def test_the_shipped_model_answers_the_probe_and_obeys(shipped):
     with pytest.raises(ValueError, match="one bar"):
         algorithm.check_probe(generate_pb2.GenerateResponse())
     keys = [music_pb2.Key(tonic=tonic, mode=mode) for tonic in (0, 5, 9) for mode in (1, 2)]
-    answers = compose(shipped, [item(row, bars=8, key=key, style="pop_piano") for row, key in enumerate(keys)])
+    answers = run_to_the_end(shipped, [item(row, bars=8, key=key, style="pop_piano") for row, key in enumerate(keys)])
     pieces = [messages[-1].complete.pieces[0] for messages in answers]
     assert sum(piece.key == key for piece, key in zip(pieces, keys, strict=True)) >= 5
 

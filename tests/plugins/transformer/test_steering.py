@@ -4,7 +4,8 @@ from segue.music import midi_to_piece
 from segue.music.features import FEATURES, features
 from segue.music.reading import Reading
 
-from .conftest import compose, item
+from ..in_process import run_to_the_end
+from .conftest import item
 
 MEASURED = {
     "rhythmic_intensity": "log_onsets_per_beat",
@@ -20,6 +21,6 @@ def test_a_slider_is_obeyed_even_by_an_untrained_network(model, slider):
     items = [item(seed, bars=6, instruments=[0, 32], attributes={slider: value}) for seed, value in asked]
     found = [
         features(Reading(midi_to_piece(messages[-1].complete.pieces[0].music.midi)[0]))[column]
-        for messages in compose(model, items)
+        for messages in run_to_the_end(model, items)
     ]
     assert np.mean(found[1::2]) > np.mean(found[::2])

@@ -52,6 +52,30 @@ def test_training_goes_on_from_its_checkpoint(run, monkeypatch):
         assert torch.equal(tensor, again.state_dict()[name])
 
 
+def test_training_goes_on_from_a_version_and_says_so(run, folder):
+    slow = {"learning_rate": 1e-9, "embedding_rate": 1e-9, "minutes": 1e-9}
+    start = SETTINGS.model_copy(update={"start": folder, **slow})
+    TransformerTrainer().train(run, start)
+    begun, kept = load_network(folder).state_dict(), load_network(run.artifacts).state_dict()
+    assert all(torch.allclose(tensor, kept[name], atol=1e-3) for name, tensor in begun.items())
+    assert run.sources[-1].path == folder
+    wider = start.model_copy(update={"network": TINY.model_copy(update={"width": 32})})
+    with pytest.raises(InvalidRequest, match="width=32"):
+        TransformerTrainer().train(run, wider)
+    with pytest.raises(InvalidRequest, match="nowhere"):
+        TransformerTrainer().train(run, start.model_copy(update={"start": run.data / "nowhere"}))
+
+
+def test_a_version_is_exported_and_int8_loses_little(run, folder, tmp_path):
+    report = TransformerTrainer().export(run.data, folder, tmp_path / "onnx", run.console)[0]
+    plain, onnx, int8 = (report.rows[name] for name in ("float32, PyTorch", "float32, ONNX", "int8, ONNX"))
+    assert abs(onnx["change"]) < 1e-4
+    assert 1e-7 < abs(int8["change"]) < 0.1
+    assert plain["nats per element"] > 1
+    files = {path.name: path.stat().st_size / 1e6 for path in (tmp_path / "onnx").iterdir()}
+    assert files == {"model.onnx": onnx["MB"], "model.int8.onnx": int8["MB"]}
+
+
 def test_a_folder_without_music_is_refused(run, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InvalidRequest, match="MIDI"):

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import load_file, save_file
 from segue.plugins.chorale.data import Chorale
-from segue.plugins.chorale.frames import reference
 from segue.plugins.chorale.network import Network, NetworkSettings
 
 WEIGHTS, CONFIG = "weights.safetensors", "config.json"
@@ -19,7 +18,7 @@ def reference_counts(pieces: Sequence[Chorale]) -> list[list[int]]:
     """Count pieces by mode (major, minor, other) and reference pitch class; shape (3, 12)."""
     counts = np.zeros((3, 12), int)
     for piece in pieces:
-        counts[piece.mode - 1, reference(piece.frames)] += 1
+        counts[piece.mode - 1, piece.reference] += 1
     found: list[list[int]] = counts.tolist()
     return found
 

@@ -12,17 +12,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import KeySignature, Meter, Tempo, TrackInfo
+from segue.music.bar_lines import BAR_FRAMES, PER_BEAT
 from segue.music.theme import Theme, fill
 from segue.plugin_api import InvalidField
+from segue.plugins import wishes
 from segue.plugins.chorale.composer import Plan
 from segue.plugins.chorale.features import pitch_class
 from segue.plugins.chorale.frames import (
-    BAR_FRAMES,
     BASS,
     MAJOR,
     MINOR,
     NO_NOTE,
-    PER_BEAT,
     PITCHES,
     RANGES,
     VOICES,
@@ -45,13 +45,7 @@ _WHOLE_BAR_CLOSE: Final = 0.3
 _PICARDY: Final = 0.87
 """Shares of the training pieces in 4/4 that end on a chord of a whole bar, and of those in minor on a major chord."""
 _FOLLOWS: Final = frozenset({"style", "emotion", "tempo", "key", "instruments"})
-_REFUSED: Final[Mapping[str, str]] = {
-    "emotion": "this algorithm follows no emotion",
-    "attributes": "this algorithm has no sliders",
-    "chords": "this algorithm chooses its own chords",
-    "form": "this algorithm composes one strain",
-    "image": "this algorithm looks at no picture",
-    "lyrics": "this algorithm sets no words, the algorithm lyrics does",
+_REFUSED: Final = wishes.reasons("emotion", "attributes", "chords", "form", "image", "lyrics") | {
     "finish": "this algorithm changes nothing afterwards",
 }
 
@@ -176,16 +170,12 @@ def _can_sing(programs: Sequence[int]) -> bool:
 
 def _refuse(request: generate_pb2.GenerateRequest) -> None:
     """Refuse what this algorithm can't follow, all at once."""
-    set_fields = {descriptor.name for descriptor, _ in request.ListFields()}
-    wrong = [(name, f"{why}; leave it out") for name, why in _REFUSED.items() if name in set_fields]
+    wrong = wishes.not_followed(request, _REFUSED)
     if request.style not in ("", "chorale"):
         wrong.append(("style", f"is {request.style!r}, this algorithm knows 'chorale' alone"))
     if not _can_sing(request.instruments):
         wrong.append(("instruments", "must be one program for all voices or four, soprano first, each 0-127"))
-    if request.key.mode == music_pb2.MODE_UNSPECIFIED and request.HasField("key"):
-        wrong.append(("key.mode", "is not stated, must be major or minor"))
-    if wrong:
-        raise InvalidField(*wrong[0], wrong[1:])
+    wishes.refuse([*wrong, *wishes.key_without_mode(request)])
 
 
 def _bar_frames(request: generate_pb2.GenerateRequest) -> int:

@@ -14,6 +14,7 @@ from typing import Final, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from segue.music.bar_lines import PER_BEAT
 from segue.plugin_api.sampling import draw_tokens
 from segue.plugins.chorale import memory
 from segue.plugins.chorale.features import (
@@ -26,7 +27,7 @@ from segue.plugins.chorale.features import (
     voice_anchors,
     voice_features,
 )
-from segue.plugins.chorale.frames import MINOR, NO_NOTE, ORDER, PER_BEAT, START
+from segue.plugins.chorale.frames import MINOR, NO_NOTE, ORDER, START
 from segue.plugins.chorale.network import FeatureSum, Network, combine
 from segue.plugins.chorale.voice_leading import Before, permitted_tokens, reluctance
 from torch import Tensor

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from segue.music import midi_to_piece
+from segue.music.bar_lines import PER_BEAT, Frames, Metre, infer_metres
 from segue.plugin_api import InvalidMusic, InvalidRequest
 from segue.plugins.chorale import memory
 from segue.plugins.chorale.features import (
@@ -31,19 +32,16 @@ from segue.plugins.chorale.frames import (
     MAJOR,
     MINOR,
     ORDER,
-    PER_BEAT,
     RANGES,
     REST,
     START,
     UNKNOWN,
-    Frames,
     bar_class,
     reference,
     remaining_class,
     shift_of,
     to_tokens,
 )
-from segue.plugins.chorale.metre import Metre, infer_metres
 from segue.plugins.chorale.voices import is_one_voice, to_voices, voice_tracks
 
 JSB = "Jsb16thSeparated.json"
@@ -63,7 +61,11 @@ class Chorale:
     mode
         ``MAJOR``, ``MINOR``, or ``ELSEWHERE`` where the reference is not the tonic.
     hold, lengths, followed
-        As ``features.make_past`` takes them, for the frames before each frame.
+        As ``features.make_past`` takes them, for the frames before each frame; times in sixteenths.
+    reference
+        The pitch class that it is seen from.
+    frame_length
+        Sixteenths in a frame.
     """
 
     frames: Frames
@@ -72,23 +74,28 @@ class Chorale:
     hold: NDArray[np.int64]
     lengths: NDArray[np.int64]
     followed: NDArray[np.int64]
+    reference: int
+    frame_length: int
 
     @classmethod
-    def of(cls, frames: Frames, metre: Metre | None) -> Chorale:
-        """Compute what is computed once."""
-        runs, lengths, followed = memory.new_runs(1, len(frames)), [], []
+    def of(cls, frames: Frames, metre: Metre | None, seen_from: int | None = None, frame_length: int = 1) -> Chorale:
+        """Compute what is computed once; ``seen_from`` is the reference where it is not that of the first chord."""
+        per_beat = PER_BEAT // frame_length
+        runs, lengths, followed = memory.new_runs(1, len(frames), per_beat), [], []
         for now in range(len(frames)):
-            runs, length, tokens = memory.recall(frames[None], np.array([now]), runs)
-            lengths.append(length[0])
+            runs, length, tokens = memory.recall(frames[None], np.array([now]), runs, per_beat)
+            lengths.append(frame_length * length[0])
             followed.append(tokens[0])
-        hold = np.vstack([np.zeros((1, 4), np.int64), hold_lengths(frames)[:-1]])
-        return cls(frames, metre, mode_of(frames), hold, np.stack(lengths), np.stack(followed))
+        hold = frame_length * np.vstack([np.zeros((1, 4), np.int64), hold_lengths(frames)[:-1]])
+        home = reference(frames) if seen_from is None else seen_from
+        mode = mode_of(frames, home)
+        return cls(frames, metre, mode, hold, np.stack(lengths), np.stack(followed), home, frame_length)
 
 
-def mode_of(frames: Frames) -> int:
+def mode_of(frames: Frames, home: int) -> int:
     """Return the mode by which third is heard more over the last bass note, which in a chorale is the tonic."""
     bass = frames[frames[:, BASS] != REST, BASS]
-    if not len(bass) or bass[-1] % 12 != reference(frames):
+    if not len(bass) or bass[-1] % 12 != home:
         return ELSEWHERE
     heard = np.bincount((frames[frames != REST] - bass[-1]) % 12, minlength=12)
     return MINOR if heard[3] > heard[4] else MAJOR
@@ -212,7 +219,7 @@ def collate(pieces: Sequence[Chorale], draws: Sequence[Draw], device: str | torc
     for row, (piece, drawn) in enumerate(zip(pieces, draws, strict=True)):
         n = len(piece.frames)
         at = np.arange(n)
-        key = shift_of((reference(piece.frames) + drawn.transpose + drawn.astray) % 12)
+        key = shift_of((piece.reference + drawn.transpose + drawn.astray) % 12)
         tokens[row, :n] = _moved(piece.frames, drawn.transpose, key)
         before[row, 1:n] = tokens[row, : n - 1]
         followed[row, :n] = _moved(piece.followed, drawn.transpose, key)
@@ -227,7 +234,8 @@ def collate(pieces: Sequence[Chorale], draws: Sequence[Draw], device: str | torc
         inside[row, :n] = True
         backward[row, :n] = at[::-1]
     past = make_past(before, hold, lengths, followed)
-    setting = Setting(np.tile(np.arange(length), (size, 1)), bar, shift, mode, remaining)
+    since = np.arange(length) * np.array([[piece.frame_length] for piece in pieces])
+    setting = Setting(since, bar, shift, mode, remaining)
     arrays = _arrays(tokens, past, setting)
     arrays["target"] = tokens[..., list(ORDER)]
     arrays["weight"] = (inside[..., None] & ~given)[..., list(ORDER)].astype(np.float32)

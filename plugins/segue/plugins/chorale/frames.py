@@ -11,9 +11,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-
-Frames = NDArray[np.int64]
-"""Shape (frames, 4)."""
+from segue.music.bar_lines import BAR_FRAMES, PER_BEAT, Frames
 
 VOICES: Final = ("Soprano", "Alto", "Tenor", "Bass")
 BASS: Final = 3
@@ -21,7 +19,6 @@ ORDER: Final = (0, 3, 1, 2)
 """Order in which the voices of a frame are chosen: the melody, its bass, then what lies between."""
 RANGES: Final = ((60, 81), (52, 74), (46, 69), (36, 66))
 """Lowest and highest pitch of each voice in the training music."""
-PER_BEAT: Final = 4
 REST: Final = -1
 
 LOWEST: Final = 30
@@ -41,8 +38,6 @@ MATCHES: Final = np.array([4, 8, 12, 16, 24, 32, 48, 64])
 """Edges of the classes that lengths in frames are counted in."""
 CYCLE: Final = 48
 """Frames after which bars of 3/4 and of 4/4 begin together."""
-BAR_FRAMES: Final = (16, 12)
-"""Length of a bar of 4/4 and of 3/4."""
 BAR_CLASSES: Final = 1 + sum(BAR_FRAMES)
 REMAINING_CLASSES: Final = 36
 TIME_CLASSES: Final = 10

@@ -9,12 +9,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, music_to_piece
+from segue.music.bar_lines import BAR_FRAMES, PER_BEAT, Frames
 from segue.music.cells import cut
 from segue.music.chords import find_chords
 from segue.music.grid import find_grid
 from segue.music.keys import find_keys, histogram_scores
 from segue.plugin_api import InvalidField, InvalidMusic
-from segue.plugins.chorale.frames import BAR_FRAMES, PER_BEAT, REST, Frames
+from segue.plugins.chorale.frames import REST
 from segue.plugins.chorale.voices import is_one_voice, runs, sustained, to_voice, voice_tracks
 from segue.v1 import generate_pb2, music_pb2
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece
+from segue.music.bar_lines import PER_BEAT, Frames
 from segue.music.cells import cut
 from segue.music.chords import find_chords
 from segue.music.grid import find_grid
@@ -16,18 +17,19 @@ from segue.music.keys import find_keys
 from segue.plugin_api.training import Report
 from segue.plugins.chorale.commission import Commission, read_request
 from segue.plugins.chorale.composer import Composer, State
-from segue.plugins.chorale.frames import PER_BEAT, REST, Frames, to_frames
+from segue.plugins.chorale.frames import REST, to_frames
 from segue.plugins.chorale.network import Network
 from segue.plugins.chorale.plugin import ChoraleOptions
 from segue.plugins.chorale.present import to_piece
 from segue.v1 import generate_pb2, music_pb2
 
-SAMPLES, BARS = 256, 12
+SAMPLES, BARS = 1024, 12
 IN_EACH_MODE = 96
 PROTOCOL: Final = (
-    f"{SAMPLES} pieces of {BARS} bars composed with the default options, and the real ones of the test part. Entropy "
-    "of a piece's pitch classes in bits; share of beats on which a voice stays; share of beats that sound a triad or "
-    "seventh chord; share of frames in which neighbouring voices cross; parallel fifths and octaves in 100 beats."
+    f"{SAMPLES} pieces of {BARS} bars composed with the default options; real ones, those of the test part and, for "
+    "what is rare, all. Entropy of a piece's pitch classes in bits; share of beats on which a voice stays; share of "
+    "beats that sound a triad or seventh chord; share of frames in which neighbouring voices cross; parallel fifths "
+    "and octaves in 100 beats, and in all; pieces and beats."
 )
 _CHORDS: Final = (
     (0, 4, 7),
@@ -45,16 +47,20 @@ _KNOWN: Final = frozenset(
 
 
 def statistics(pieces: Sequence[Frames]) -> dict[str, float]:
-    """Return the five figures of some pieces, each of shape (frames, 4)."""
+    """Return the figures of some pieces, each of shape (frames, 4)."""
     beats = [piece[::PER_BEAT] for piece in pieces]
     total = sum(len(piece) for piece in beats)
     chords = [frozenset((beat[beat != REST] % 12).tolist()) in _KNOWN for piece in beats for beat in piece]
+    parallels = sum(_parallels(piece) for piece in pieces)
     return {
         "pitch_class_entropy": float(np.mean([_entropy(piece) for piece in pieces])),
         "repeat_rate": float(np.mean(np.concatenate([piece[1:] == piece[:-1] for piece in beats]))),
         "triad_rate": float(np.mean(chords)),
         "crossing_rate": float(np.mean(np.concatenate([_crossed(piece) for piece in pieces]))),
-        "parallels_per_100_beats": 100 * sum(_parallels(piece) for piece in pieces) / total,
+        "parallels_per_100_beats": 100 * parallels / total,
+        "parallels": parallels,
+        "pieces": len(pieces),
+        "beats": total,
     }
 
 
@@ -99,9 +105,11 @@ def _compose(
     return list(zip(commissions, states, strict=True))
 
 
-def compare(network: Network, counts: Sequence[Sequence[int]], real: Sequence[Frames]) -> Report:
-    """Report composed pieces beside real ones."""
-    return Report(PROTOCOL, {"composed": statistics(samples(network, counts, SAMPLES)), "real": statistics(real)})
+def compare(network: Network, counts: Sequence[Sequence[int]], real: Mapping[str, Sequence[Frames]]) -> Report:
+    """Report composed pieces beside real ones, by part of the data."""
+    rows = {"composed": statistics(samples(network, counts, SAMPLES)), "real, test part": statistics(real["test"])}
+    rows["real, all parts"] = statistics([piece for part in real.values() for piece in part])
+    return Report(PROTOCOL, rows)
 
 
 def keys(network: Network, counts: Sequence[Sequence[int]]) -> Report:

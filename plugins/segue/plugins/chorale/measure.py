@@ -8,9 +8,10 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from segue.music.bar_lines import Frames
 from segue.plugin_api.training import Report
 from segue.plugins.chorale.data import Chorale, Draw, collate
-from segue.plugins.chorale.frames import ORDER, VOICES, Frames, reference
+from segue.plugins.chorale.frames import ORDER, VOICES
 from segue.plugins.chorale.network import CLASSES, Network
 from torch import Tensor
 from torch.nn import functional
@@ -56,7 +57,7 @@ def nats_per_note(network: Network, pieces: Sequence[Chorale], counts: list[list
 def _reference_nats(pieces: Sequence[Chorale], counts: list[list[int]]) -> float:
     """Nats of the pieces' reference pitch classes under the training part's distribution."""
     smooth = np.sum(counts, 0) + 1.0
-    return float(-np.log(smooth / smooth.sum())[[reference(piece.frames) for piece in pieces]].sum())
+    return float(-np.log(smooth / smooth.sum())[[piece.reference for piece in pieces]].sum())
 
 
 def measure(network: Network, data: dict[str, list[Chorale]], counts: list[list[int]]) -> Report:

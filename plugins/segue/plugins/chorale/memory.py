@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.plugins.chorale.frames import PER_BEAT
+from segue.music.bar_lines import PER_BEAT
 
 SHORTEST_LAG = 16
 
 
-def lags(capacity: int) -> NDArray[np.int64]:
+def lags(capacity: int, per_beat: int = PER_BEAT) -> NDArray[np.int64]:
     """Return the distances, in frames, at which a piece of some length is compared with itself: whole beats."""
-    return np.arange(SHORTEST_LAG, max(capacity, SHORTEST_LAG + 1), PER_BEAT)
+    shortest = SHORTEST_LAG * per_beat // PER_BEAT
+    return np.arange(shortest, max(capacity, shortest + 1), per_beat)
 
 
-def new_runs(pieces: int, capacity: int) -> NDArray[np.int64]:
+def new_runs(pieces: int, capacity: int, per_beat: int = PER_BEAT) -> NDArray[np.int64]:
     """Return the state of ``recall`` before the first frame, shape (pieces, lags, 5)."""
-    return np.zeros((pieces, len(lags(capacity)), 5), np.int64)
+    return np.zeros((pieces, len(lags(capacity, per_beat)), 5), np.int64)
 
 
 def recall(
-    history: NDArray[np.int64], now: NDArray[np.int64], runs: NDArray[np.int64]
+    history: NDArray[np.int64], now: NDArray[np.int64], runs: NDArray[np.int64], per_beat: int = PER_BEAT
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Find how each piece may go on at frame ``now``, the first that is not yet written.
 
@@ -36,6 +37,8 @@ def recall(
         Shape (pieces,).
     runs
         Lengths of the matches that ended one frame earlier, by lag; shape (pieces, lags, 5).
+    per_beat
+        Frames in a beat.
 
     Returns
     -------
@@ -47,7 +50,7 @@ def recall(
         What followed it then, shape (pieces, 5, 4).
     """
     rows = np.arange(len(history))[:, None]
-    distance = lags(history.shape[1])[: runs.shape[1]]
+    distance = lags(history.shape[1], per_beat)[: runs.shape[1]]
     last = np.maximum(now - 1, 0)[:, None]
     before = last - distance
     same = history[rows, np.maximum(before, 0)] == history[rows, last]

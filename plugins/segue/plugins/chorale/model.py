@@ -12,11 +12,11 @@ from typing import ClassVar
 
 import torch
 from google.protobuf.message import Message
+from segue.music.bar_lines import PER_BEAT
 from segue.plugin_api.python_model import Item, Step, StreamModel
 from segue.plugins.chorale.artifacts import load
 from segue.plugins.chorale.commission import Commission, read_request
 from segue.plugins.chorale.composer import Composer, State
-from segue.plugins.chorale.frames import PER_BEAT
 from segue.plugins.chorale.present import bar_message, complete_message, to_piece
 from segue.v1 import generate_pb2
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from segue.music import Piece, piece_to_midi, piece_to_notes, to_key
+from segue.music.answers import to_chords
+from segue.music.bar_lines import PER_BEAT
 from segue.music.cells import cut
 from segue.music.chords import find_chords
 from segue.music.grid import find_grid
-from segue.music.theory import NO_CHORD, chord_pitch_classes, chord_symbol, key_name
+from segue.music.theory import key_name
 from segue.plugins.chorale.commission import Commission
 from segue.plugins.chorale.composer import State
-from segue.plugins.chorale.frames import PER_BEAT, REST, to_frames
+from segue.plugins.chorale.frames import REST, to_frames
 from segue.plugins.chorale.voices import notes_of
 from segue.v1 import generate_pb2, music_pb2
 
@@ -53,42 +55,23 @@ def bar_message(commission: Commission, piece: Piece, number: int, last: bool) -
 def complete_message(commission: Commission, piece: Piece, state: State) -> generate_pb2.GenerateStreamResponse:
     """Return the whole piece."""
     beats = commission.bar_frames // PER_BEAT
+    key = commission.tonic + 12 * commission.minor
+    cells = cut(piece, find_grid(piece))
     answer = generate_pb2.Piece(
         music=music_pb2.Music(midi=piece_to_midi(piece)),
         key=to_key(commission.tonic, commission.minor),
         tempo=commission.tempo,
         time_signature=music_pb2.TimeSignature(numerator=beats, denominator=4),
         bars=commission.bars,
-        chords=_chords(commission, piece),
+        chords=to_chords(find_chords(cells), cells.edges, key),
         log_likelihood=state.log_likelihood / max(state.composed, 1),
     )
-    key = key_name(commission.tonic + 12 * commission.minor)
-    understood = f"{commission.bars} bars of {beats}/4 in {key} at {commission.tempo:g} quarter notes per minute"
+    understood = (
+        f"{commission.bars} bars of {beats}/4 in {key_name(key)} at {commission.tempo:g} quarter notes per minute"
+    )
     response = generate_pb2.GenerateResponse(
         pieces=[answer],
         understood=[*commission.understood, understood],
         notices=[*commission.notices, *commission.given.notices],
     )
     return generate_pb2.GenerateStreamResponse(complete=response)
-
-
-def _chords(commission: Commission, piece: Piece) -> list[music_pb2.Chord]:
-    cells = cut(piece, find_grid(piece))
-    found = find_chords(cells)
-    key = commission.tonic + 12 * commission.minor
-    edges = cells.edges[found.cell].tolist()
-    messages = []
-    for row, (chord, bass, confidence) in enumerate(
-        zip(found.chord.tolist(), found.bass.tolist(), found.confidence.tolist(), strict=True)
-    ):
-        messages.append(
-            music_pb2.Chord(
-                span=music_pb2.Span(start=edges[row], end=edges[row + 1]),
-                symbol=chord_symbol(chord, bass if bass >= 0 else None, key),
-                root=None if chord == NO_CHORD else chord % 12,
-                bass=bass if bass >= 0 else None,
-                pitch_classes=chord_pitch_classes(chord),
-                confidence=confidence,
-            )
-        )
-    return messages

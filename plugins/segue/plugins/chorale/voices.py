@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece
-from segue.plugins.chorale.frames import PER_BEAT, REST, Frames
+from segue.music.bar_lines import PER_BEAT, Frames
+from segue.plugins.chorale.frames import REST
 
 
 def voice_tracks(piece: Piece) -> list[int]:

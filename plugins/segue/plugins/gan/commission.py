@@ -7,23 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from segue.plugin_api import InvalidField
+from segue.plugins import wishes
 from segue.v1 import generate_pb2, music_pb2
 
 MAX_BARS: Final = 64
 DEFAULT_BARS: Final = 8
 DEFAULT_TEMPO: Final = 110.0
 _MINOR_SHARE: Final = 0.2
-_REFUSED: Final[Mapping[str, str]] = {
-    "theme": "this algorithm reads no words",
-    "emotion": "this algorithm follows no emotion",
-    "attributes": "this algorithm has no sliders",
+_REFUSED: Final = wishes.reasons("theme", "emotion", "attributes", "chords", "form", "image", "lyrics") | {
     "instruments": "this algorithm has a band of its own",
-    "chords": "this algorithm chooses its own chords",
-    "form": "this algorithm composes one strain",
     "given": "this algorithm starts from nothing",
-    "image": "this algorithm looks at no picture",
-    "lyrics": "this algorithm sets no words",
 }
 _NOT_DONE: Final[Mapping[str, str]] = {
     "fit_range": "every track has its own range",
@@ -93,18 +86,8 @@ def read_request(
 
 def _refuse(request: generate_pb2.GenerateRequest, styles: Sequence[str]) -> None:
     """Refuse what this algorithm can't follow, all at once."""
-    set_fields = {descriptor.name for descriptor, _ in request.ListFields()}
-    wrong = [(name, f"{why}; leave it out") for name, why in _REFUSED.items() if name in set_fields]
-    asked = {descriptor.name for descriptor, value in request.finish.ListFields() if value is not False}
-    wrong += [(f"finish.{name}", f"{why}; leave it out") for name, why in _NOT_DONE.items() if name in asked]
+    wrong = [*wishes.not_followed(request, _REFUSED), *wishes.not_followed(request.finish, _NOT_DONE, "finish")]
     if request.style and request.style not in styles:
         wrong.append(("style", f"is {request.style!r}, must be one of {', '.join(styles)}"))
-    if request.HasField("key") and request.key.mode == music_pb2.MODE_UNSPECIFIED:
-        wrong.append(("key.mode", "is not stated, must be major or minor"))
-    metre = request.time_signature
-    if request.HasField("time_signature") and (metre.numerator, metre.denominator) != (4, 4):
-        wrong.append(("time_signature", f"is {metre.numerator}/{metre.denominator}, must be 4/4"))
-    if request.bars > MAX_BARS:
-        wrong.append(("bars", f"is {request.bars}, must be at most {MAX_BARS}"))
-    if wrong:
-        raise InvalidField(*wrong[0], wrong[1:])
+    wrong += wishes.key_without_mode(request) + wishes.other_than_common_time(request)
+    wishes.refuse([*wrong, *wishes.too_many_bars(request, MAX_BARS)])

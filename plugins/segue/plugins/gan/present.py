@@ -7,15 +7,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import KeySignature, Meter, Piece, Tempo, TrackInfo, piece_to_midi, piece_to_notes, place, to_key
+from segue.music.answers import to_chords, to_originality
 from segue.music.cells import cut
 from segue.music.chords import find_chords
 from segue.music.finish import correct_pitch
 from segue.music.grid import find_grid
 from segue.music.originality import Likeness, OriginalityIndex
-from segue.music.theory import NO_CHORD, chord_pitch_classes, chord_symbol
 from segue.plugins.gan.commission import Commission
 from segue.plugins.gan.roll import BAR, DRUMS, MELODY, PER_BEAT, TRACKS
-from segue.plugins.vae.present import originality_message
 from segue.plugins.vae.tokens import home_shift
 from segue.v1 import generate_pb2, music_pb2
 
@@ -93,32 +92,14 @@ def piece_message(
 ) -> generate_pb2.Piece:
     """Return a piece as it is answered."""
     piece, edits = finished
+    cells = cut(piece, find_grid(piece))
     return generate_pb2.Piece(
         music=music_pb2.Music(midi=piece_to_midi(piece)),
         key=to_key(commission.tonic, commission.minor),
         tempo=commission.tempo,
         time_signature=music_pb2.TimeSignature(numerator=4, denominator=4),
         bars=commission.bars,
-        chords=_chords(commission, piece),
+        chords=to_chords(find_chords(cells), cells.edges, commission.tonic + 12 * commission.minor),
         edits=edits,
-        originality=originality_message(like, index),
+        originality=to_originality(like, index.titles),
     )
-
-
-def _chords(commission: Commission, piece: Piece) -> list[music_pb2.Chord]:
-    cells = cut(piece, find_grid(piece))
-    found = find_chords(cells)
-    key = commission.tonic + 12 * commission.minor
-    edges = cells.edges[found.cell].tolist()
-    columns = zip(found.chord.tolist(), found.bass.tolist(), found.confidence.tolist(), strict=True)
-    return [
-        music_pb2.Chord(
-            span=music_pb2.Span(start=edges[row], end=edges[row + 1]),
-            symbol=chord_symbol(chord, bass if bass >= 0 else None, key),
-            root=None if chord == NO_CHORD else chord % 12,
-            bass=bass if bass >= 0 else None,
-            pitch_classes=chord_pitch_classes(chord),
-            confidence=confidence,
-        )
-        for row, (chord, bass, confidence) in enumerate(columns)
-    ]

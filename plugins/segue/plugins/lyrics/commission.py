@@ -12,6 +12,7 @@ import numpy as np
 from segue.music import Meter, Piece, Tempo, TrackInfo, music_to_piece
 from segue.music.theme import Theme, fill
 from segue.plugin_api import InvalidField, InvalidMusic, InvalidOption
+from segue.plugins import wishes
 from segue.plugins.lyrics.corpus import words_of
 from segue.plugins.lyrics.phrases import MOST_NOTES, Phrase, find_phrases
 from segue.plugins.lyrics.poet import Order
@@ -28,17 +29,12 @@ _USUAL_LINES: Final = 4
 _USUAL_SCHEME: Final = "AABB"
 _USUAL_TEMPO: Final = 90.0
 _RECITING_TONE: Final = 67
-_REFUSED: Final[Mapping[str, str]] = {
+_REFUSED: Final = wishes.reasons("attributes", "image") | {
     "style": "this algorithm writes words and follows no style",
-    "key": "this algorithm composes no notes",
-    "time_signature": "this algorithm composes no notes",
-    "bars": "this algorithm writes lines; see the options lines and syllables",
-    "instruments": "this algorithm composes no notes",
-    "attributes": "this algorithm has no sliders",
-    "chords": "this algorithm composes no notes",
     "form": "this algorithm writes one strain; give a rhyme scheme",
-    "image": "this algorithm looks at no picture",
+    "bars": "this algorithm writes lines; see the options lines and syllables",
     "finish": "this algorithm changes no notes; see the option copied_words",
+    **dict.fromkeys(("key", "time_signature", "instruments", "chords"), "this algorithm composes no notes"),
 }
 _EMOTIONS: Final = {
     music_pb2.EMOTION_QUADRANT_HAPPY: "happy",
@@ -112,16 +108,14 @@ def read_request(request: generate_pb2.GenerateRequest, options: Mapping[str, An
 
 def _refuse(request: generate_pb2.GenerateRequest) -> None:
     """Refuse what this algorithm can't follow, all at once."""
-    stated = {descriptor.name for descriptor, _ in request.ListFields()}
-    wrong = [(name, f"{why}; leave it out") for name, why in _REFUSED.items() if name in stated]
+    wrong = wishes.not_followed(request, _REFUSED)
     if request.lyrics.language == "zh":
         wrong.append(("lyrics.language", "is 'zh', this algorithm writes English alone; its theme may be Chinese"))
     if request.given and request.HasField("tempo"):
         wrong.append(("tempo", "is that of the melody; leave it out"))
     if request.lyrics.text and request.lyrics.rhyme_scheme:
         wrong.append(("lyrics.rhyme_scheme", "is for words that are written here; leave it or lyrics.text out"))
-    if wrong:
-        raise InvalidField(*wrong[0], wrong[1:])
+    wishes.refuse(wrong)
 
 
 def _melody(request: generate_pb2.GenerateRequest) -> tuple[Piece | None, list[music_pb2.Notice]]:

@@ -28,6 +28,8 @@ class Change:
         The note with this change alone; as it was for one that is removed.
     reason
         Why, in a sentence.
+    mends
+        Rules that were broken and are not with it: collisions that it resolves.
     """
 
     kind: pb.EditKind.ValueType
@@ -38,11 +40,13 @@ class Change:
     velocity: int
     track: int
     reason: str
+    mends: int = 0
 
 
 def apply(piece: Piece, changes: Sequence[Change]) -> Piece:
     """Return the piece with changes made; a syllable goes with the note that it is sung to."""
-    start, duration, pitch = piece.start.copy(), piece.duration.copy(), piece.pitch.copy()
+    start, duration = piece.start.copy(), piece.duration.copy()
+    pitch, velocity = piece.pitch.copy(), piece.velocity.copy()
     kept = np.ones(len(piece), bool)
     for change in changes:
         if change.kind == pb.EDIT_KIND_TIMING:
@@ -52,6 +56,8 @@ def apply(piece: Piece, changes: Sequence[Change]) -> Piece:
             duration[change.note] = change.duration
         elif change.kind == pb.EDIT_KIND_PITCH:
             pitch[change.note] = change.pitch
+        elif change.kind == pb.EDIT_KIND_VELOCITY:
+            velocity[change.note] = change.velocity
         elif change.kind == pb.EDIT_KIND_DELETE:
             kept[change.note] = False
     new = [change for change in changes if change.kind == pb.EDIT_KIND_INSERT]
@@ -59,7 +65,7 @@ def apply(piece: Piece, changes: Sequence[Change]) -> Piece:
         "start": [*start[kept], *(change.start for change in new)],
         "duration": [*duration[kept], *(change.duration for change in new)],
         "pitch": [*pitch[kept], *(change.pitch for change in new)],
-        "velocity": [*piece.velocity[kept], *(change.velocity for change in new)],
+        "velocity": [*velocity[kept], *(change.velocity for change in new)],
         "track": [*piece.track[kept], *(change.track for change in new)],
     }
     return replace(piece.with_notes(**columns), lyrics=_moved_lyrics(piece, start))

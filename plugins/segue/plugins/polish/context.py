@@ -67,15 +67,16 @@ class Context:
     def __init__(self, piece: Piece) -> None:
         self.piece = piece
         weight = np.minimum(piece.duration, 2.0)
-        self._all = _Histogram(piece.start, piece.pitch, weight)
+        self._all = Histogram(piece.start, piece.pitch, weight)
         by_track = np.lexsort((piece.start, piece.track))
         self._span = float(piece.start.max(initial=0.0)) + 100.0
-        self._own = _Histogram(
+        self._own = Histogram(
             (piece.track * self._span + piece.start)[by_track], piece.pitch[by_track], weight[by_track]
         )
-        self._groups = _Groups(piece)
+        self._groups = Groups(piece)
         self._bars = piece.bar_starts
         self._echoes = _echoes(piece, self._bars)
+        self._rows: dict[int, sparse.csr_matrix] = {}
         self._poly = polyphony(piece)
 
     def features(self, queries: Queries) -> Floats:
@@ -147,6 +148,26 @@ class Context:
         total = found.sum(axis=1, keepdims=True)
         return np.concatenate([found / np.maximum(total, 1e-6), np.minimum(total, 4.0) / 4, total > 0], axis=1)
 
+    def echo_roll(self, q: Queries) -> NDArray[Any]:
+        """Return the weight of each pitch at the same place of similar bars, shape (queries, 128)."""
+        bar, slot = _place(q.start, self._bars)
+        found = np.zeros((len(q), 128), np.float32)
+        for track in np.unique(q.track).tolist():
+            if (echo := self._echo_rows(track)) is not None:
+                rows = np.flatnonzero(q.track == track)
+                found[rows] = echo[bar[rows] * _SLOTS + slot[rows]].toarray()
+        return found
+
+    def _echo_rows(self, track: int) -> sparse.csr_matrix | None:
+        """The echoes of a track by place, shape (bars x slots, 128)."""
+        if track not in self._rows and (echo := self._echoes.get(track)) is not None:
+            cells = echo.tocoo()
+            shape = (echo.shape[0] * _SLOTS, 128)
+            self._rows[track] = sparse.csr_matrix(
+                (cells.data, (cells.row * _SLOTS + cells.col // 128, cells.col % 128)), shape
+            )
+        return self._rows.get(track)
+
     def _metre(self, q: Queries) -> NDArray[Any]:
         _, slot = _place(q.start, self._bars)
         return np.stack(
@@ -164,7 +185,7 @@ class Context:
         )
 
 
-class _Histogram:
+class Histogram:
     """Weights of the pitch classes between any two times, by differences of a running sum."""
 
     def __init__(self, time: NDArray[np.float64], pitch: Ints, weight: NDArray[np.float64]) -> None:
@@ -185,7 +206,7 @@ class _Histogram:
         return np.asarray(found / np.maximum(found.sum(axis=1, keepdims=True), 1e-6))
 
 
-class _Groups:
+class Groups:
     """The notes of each track in groups that are struck together: a query's neighbours in its own track."""
 
     def __init__(self, piece: Piece) -> None:
@@ -209,9 +230,7 @@ class _Groups:
     def features(self, q: Queries) -> list[NDArray[Any]]:
         """Return the nearest notes of the three groups before and after, and the whole groups next to the query."""
         size = len(self._when)
-        at = q.track * self._span + q.start
-        before = np.searchsorted(self._when, at - CLOSE) - 1
-        after = np.searchsorted(self._when, at + CLOSE, "right")
+        before, after = self._beside(q)
         parts: list[NDArray[Any]] = []
         gaps = []
         for first, step in ((before, -1), (after, 1)):
@@ -229,6 +248,20 @@ class _Groups:
                     gaps += [np.where(there, np.log2(np.clip(gap, 0.05, 16)), 4.0), there]
                     parts.append(self._whole(group, there, q.pitch))
         return [*parts, np.stack(gaps, axis=1)]
+
+    def rolls(self, q: Queries) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which pitches the groups just before and just after a query hold, each of shape (queries, 128)."""
+        found = []
+        for group in self._beside(q):
+            inside = np.clip(group, 0, len(self._when) - 1)
+            there = (group == inside) & (self._track[inside] == q.track)
+            found.append((self._roll[inside].toarray() > 0) & there[:, None])
+        return found[0], found[1]
+
+    def _beside(self, q: Queries) -> tuple[Ints, Ints]:
+        at = q.track * self._span + q.start
+        before = np.searchsorted(self._when, at - CLOSE) - 1
+        return before, np.searchsorted(self._when, at + CLOSE, "right")
 
     def _nearest(self, group: Ints, pitch: Ints) -> Ints:
         key = group * 128 + pitch

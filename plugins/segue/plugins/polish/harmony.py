@@ -39,6 +39,11 @@ class Harmony:
         """Say for each note whether a pitch belongs to the chord there."""
         return np.asarray(_CHORDS[self.chord, pitch % 12])
 
+    def fifth(self, note: int) -> int:
+        """Return the pitch class of the fifth of the chord at a note, -1 where there is no chord."""
+        chord = int(self.chord[note])
+        return (chord + 7) % 12 if 0 <= chord < NO_CHORD else -1
+
     def name(self, note: int, pitch: int) -> str:
         """Name a pitch as the key at a note spells it, with its octave, e.g. Eb4."""
         key = int(self.key[note])

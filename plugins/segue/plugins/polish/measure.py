@@ -2,6 +2,7 @@
 
 Three protocols on pieces that nothing was trained or chosen on: every note jittered and some wrong (issue of accuracy),
 a tenth of the notes spoiled in four ways (issue of restraint and completeness), and clean pieces (issue of restraint).
+With the spoiled pieces: how much likelier they become, what rules are broken anew, and what Analyze still finds.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 from segue.music import Piece
+from segue.music.issues import DETECTORS
+from segue.music.reading import Reading
 from segue.plugin_api.training import Report
-from segue.plugins.polish import harmony, judge, plan
+from segue.plugins.polish import accept, harmony, plan
 from segue.plugins.polish.changes import Change, apply
 from segue.plugins.polish.corrupt import Corrupted, corrupt_all, corrupt_some
 from segue.plugins.polish.lessons import found_among
-from segue.plugins.polish.network import Network
+from segue.plugins.polish.models import Models
 from segue.plugins.polish.plugin import PolishOptions
+from segue.v1 import analyze_pb2
 from segue.v1 import music_pb2 as pb
 
 ONSET: Final = 0.03
@@ -33,12 +37,12 @@ KINDS: Final = ("slip", "timing", "overlap", "missing")
 Method = Callable[[Piece], list[Change]]
 
 
-def measure(pieces: Mapping[str, Sequence[Piece]], networks: Mapping[str, Network], console: Console) -> list[Report]:
+def measure(pieces: Mapping[str, Sequence[Piece]], models: Models, console: Console) -> list[Report]:
     """Measure on the pieces of each pack."""
     options = PolishOptions.model_validate({}).model_dump()
 
     def polish(piece: Piece) -> list[Change]:
-        return plan.make(piece, networks, options, 1.0).changes
+        return plan.make(piece, models, options, 1.0).changes
 
     methods: dict[str, Method] = {"identity": _nothing, "nearest sixteenth and scale note": _nearest, "polish": polish}
     reports = []
@@ -49,7 +53,7 @@ def measure(pieces: Mapping[str, Sequence[Piece]], networks: Mapping[str, Networ
             rows = {
                 label: report(
                     [(seed, piece, method) for seed, piece in track(chosen, f"{task}, {label}", console=console)],
-                    networks,
+                    models,
                 )
                 for label, method in methods.items()
             }
@@ -64,7 +68,8 @@ _PROTOCOLS: Final = {
     ),
     "spoiled": (
         "10 % of the notes spoiled, a quarter each: a slip of one or two semitones, an onset moved by up to half a "
-        "sixteenth, an overlap or second strike, a chord tone left out; precision, recall and F1 of restoration"
+        "sixteenth, an overlap or second strike, a chord tone left out; precision, recall and F1 of restoration; rules "
+        "broken: places, in all pieces"
     ),
     "clean": "as they are; edits per 100 notes",
 }
@@ -72,7 +77,7 @@ _PROTOCOLS: Final = {
 Cases = Sequence[tuple[int, Piece, Method]]
 
 
-def _jittered(cases: Cases, networks: Mapping[str, Network]) -> dict[str, float]:
+def _jittered(cases: Cases, models: Models) -> dict[str, float]:
     shares, counts = [], Counter[str]()
     for seed, piece, method in cases:
         spoiled = corrupt_all(piece, np.random.default_rng((seed, 1)))
@@ -91,28 +96,57 @@ def _jittered(cases: Cases, networks: Mapping[str, Network]) -> dict[str, float]
     }
 
 
-def _spoiled(cases: Cases, networks: Mapping[str, Network]) -> dict[str, float]:
+def _spoiled(cases: Cases, models: Models) -> dict[str, float]:
     counts: Counter[tuple[str, str]] = Counter()
-    surprise = []
+    told: list[list[float]] = []
+    broken, issues = Counter[str](), Counter[str]()
     for seed, piece, method in cases:
         spoiled = corrupt_some(piece, np.random.default_rng((seed, 2)))
         changes = method(spoiled.piece)
         counts.update(_count(spoiled, changes))
-        before, after = spoiled.piece.without_drums(), apply(spoiled.piece, changes).without_drums()
-        surprise.append([judge.find_slips(heard, networks).surprise for heard in (before, after)])
+        after = apply(spoiled.piece, changes)
+        nats = [models.likelihood.surprise(heard) for heard in (spoiled.piece, after)]
+        scores = [models.quality.score(h, n) for h, n in zip((spoiled.piece, after), nats, strict=True)]
+        told.append([nats[1].mean - nats[0].mean, *scores])
+        rules = accept.compared(spoiled.piece, changes)
+        broken.update(before=len(rules.before), after=len(rules.after), new=len(rules.new))
+        issues.update(before=_issues(spoiled.piece), after=_issues(after))
     total = Counter({part: sum(counts[kind, part] for kind in KINDS) for part in ("hit", "missed", "harm")})
     found = {kind: {part: counts[kind, part] for part in total} for kind in KINDS}
-    before, after = np.mean(surprise, axis=0)
+    nats_gained, before, now = np.mean(told, axis=0)
     return {
         "F1": _f1(total),
         "precision": total["hit"] / max(total["hit"] + total["harm"], 1),
         "recall": total["hit"] / max(total["hit"] + total["missed"], 1),
         **{f"F1 {kind}": _f1(parts) for kind, parts in found.items()},
-        "change of surprise, nats per note": float(after - before),
+        "change of the negative log-likelihood, nats per note": float(nats_gained),
+        "rules broken before": broken["before"],
+        "rules broken after": broken["after"],
+        "rules broken anew": broken["new"],
+        "issues of Analyze gone": 1 - issues["after"] / max(issues["before"], 1),
+        "quality before": float(before),
+        "quality after": float(now),
     }
 
 
-def _clean(cases: Cases, networks: Mapping[str, Network]) -> dict[str, float]:
+_LOOKED_AT: Final = (
+    analyze_pb2.ISSUE_KIND_TIMING,
+    analyze_pb2.ISSUE_KIND_OUT_OF_KEY,
+    analyze_pb2.ISSUE_KIND_OVERLAP,
+    analyze_pb2.ISSUE_KIND_STUCK_NOTE,
+    analyze_pb2.ISSUE_KIND_DUPLICATE,
+    analyze_pb2.ISSUE_KIND_PARALLELS,
+    analyze_pb2.ISSUE_KIND_VOICE_CROSSING,
+)
+"""What Analyze calls polishable, but for loudness, which pieces that were written down do not have."""
+
+
+def _issues(piece: Piece) -> int:
+    reading = Reading(piece)
+    return sum(1 for kind in _LOOKED_AT for _ in DETECTORS[kind](reading))
+
+
+def _clean(cases: Cases, models: Models) -> dict[str, float]:
     rates = []
     for _, piece, method in cases:
         kinds = Counter(change.kind for change in method(piece))
@@ -131,6 +165,7 @@ _EDITS: Final = {
     pb.EDIT_KIND_PITCH: "pitch",
     pb.EDIT_KIND_INSERT: "insert",
     pb.EDIT_KIND_DELETE: "delete",
+    pb.EDIT_KIND_VELOCITY: "velocity",
 }
 
 

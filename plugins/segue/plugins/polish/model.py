@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from google.protobuf.message import Message
-from segue.music import Piece, music_to_piece, piece_to_midi
+from segue.music import music_to_piece, piece_to_midi
 from segue.plugin_api.errors import InvalidField, InvalidMusic, SegueError, Unsupported
 from segue.plugin_api.python_model import Item, MessageModel
-from segue.plugins.polish import network, plan, summary
+from segue.plugins.polish import models, plan, summary
 from segue.plugins.polish.changes import Change, apply, to_edits
-from segue.plugins.polish.network import Network
+from segue.plugins.polish.models import Models
 from segue.plugins.polish.plugin import MAX_NOTES
 from segue.v1 import music_pb2 as pb
 from segue.v1 import transfer_pb2
-
-NEVER: Final = {pb.EDIT_KIND_VELOCITY: "changes of loudness"}
 
 
 class PolishModel(MessageModel[transfer_pb2.TransferRequest]):
@@ -26,8 +24,8 @@ class PolishModel(MessageModel[transfer_pb2.TransferRequest]):
     request_type = transfer_pb2.TransferRequest
 
     def load(self, artifacts: Path, device: str) -> None:
-        """Read the two networks; they are small and run on the CPU."""
-        self._networks = network.load(artifacts)
+        """Read what was trained; it is small and runs on the CPU."""
+        self._models = models.load(artifacts)
 
     def answer(self, items: Sequence[Item[transfer_pb2.TransferRequest]]) -> Sequence[Message | SegueError]:
         """Polish each piece."""
@@ -35,13 +33,13 @@ class PolishModel(MessageModel[transfer_pb2.TransferRequest]):
 
     def _answer(self, item: Item[transfer_pb2.TransferRequest]) -> Message | SegueError:
         try:
-            return polish(item.request, item.options, self._networks)
+            return polish(item.request, item.options, self._models)
         except SegueError as error:
             return error
 
 
 def polish(
-    request: transfer_pb2.TransferRequest, options: Mapping[str, Any], networks: Mapping[str, Network]
+    request: transfer_pb2.TransferRequest, options: Mapping[str, Any], models: Models
 ) -> transfer_pb2.TransferResponse:
     """Polish one piece.
 
@@ -61,21 +59,17 @@ def polish(
     if len(piece) > MAX_NOTES:
         raise InvalidMusic("music", f"has {len(piece):,} notes, must have at most {MAX_NOTES:,} to be polished")
     strength = request.strength if request.HasField("strength") else 1.0
-    proposal = plan.make(piece, networks, options, strength)
+    proposal = plan.make(piece, models, options, strength, frozenset(request.polish.kinds))
     numbered = list(enumerate((change for change in proposal.changes if change.kind in kinds), 1))
     if request.polish.edit_ids:
         numbered = _chosen(numbered, request.polish.edit_ids)
     changes = [change for _, change in numbered]
     polished = apply(piece, changes)
-    notices.extend(
-        pb.Notice(subject="polish.kinds", text=f"The algorithm 'polish' makes no {text}.")
-        for kind, text in NEVER.items()
-        if kind in request.polish.kinds
-    )
+    notices.extend(pb.Notice(subject="options.dynamics", text=text) for text in proposal.notices)
     return transfer_pb2.TransferResponse(
         music=pb.Music(midi=piece_to_midi(polished)),
         edits=to_edits(piece, changes, [number for number, _ in numbered]),
-        figures=summary.figures(piece, polished, proposal, changes, networks),
+        figures=summary.figures(piece, polished, proposal, changes, models),
         kept=summary.kept(piece, proposal),
         notices=notices,
     )
@@ -97,11 +91,3 @@ def _chosen(numbered: Sequence[tuple[int, Change]], ids: Sequence[int]) -> list[
             raise InvalidField(f"polish.edit_ids[{index}]", f"is {number}, must be {there}")
     wanted = set(ids)
     return [pair for pair in numbered if pair[0] in wanted]
-
-
-def polish_piece(
-    piece: Piece, networks: Mapping[str, Network], options: Mapping[str, Any], strength: float = 1.0
-) -> tuple[Piece, list[Change]]:
-    """Polish a piece with every proposal; what the measurements use."""
-    changes = plan.make(piece, networks, options, strength).changes
-    return apply(piece, changes), changes

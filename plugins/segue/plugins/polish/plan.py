@@ -1,19 +1,25 @@
-"""What the polish proposes for a piece: timing first, then what collides, then pitches, then what is missing."""
+"""What the polish does to a piece: proposals, those of them that are accepted, and what was found on the way.
+
+Timing first, then what collides, then pitches, then what is missing; of these the likely ones. Then voices, chords
+where that is asked for, loudness. Last, what would break a rule anew is withdrawn.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece
-from segue.plugins.polish import harmony, judge, reasons, repairs, timing
+from segue.music.reading import Reading
+from segue.plugins.polish import accept, dynamics, harmony, judge, reasons, reharmonise, repairs, timing, voicing
 from segue.plugins.polish.changes import Change
-from segue.plugins.polish.harmony import Harmony
+from segue.plugins.polish.harmony import LONGEST, Harmony
 from segue.plugins.polish.judge import Slips
-from segue.plugins.polish.network import Network
+from segue.plugins.polish.likelihood import Heard
+from segue.plugins.polish.models import Models
 from segue.plugins.polish.repairs import Ends
 from segue.plugins.polish.timing import Timing
 from segue.v1 import music_pb2 as pb
@@ -48,73 +54,111 @@ class Mended:
 
 @dataclass(frozen=True)
 class Plan:
-    """The proposal: changes in order of place, and what was found on the way."""
+    """What is done: changes in order of place, how many were proposed, and what was found on the way.
+
+    Attributes
+    ----------
+    changes
+        Those that were accepted.
+    refused
+        Number of those that were not.
+    timing, mended
+        What was found.
+    came, heard
+        The piece as it came and the mended one, ready to be weighed.
+    notices
+        What was not done and can be asked for.
+    """
 
     changes: list[Change]
+    refused: int
     timing: Timing
     mended: Mended
+    came: Heard
+    heard: Heard
+    notices: list[str]
 
 
-def make(piece: Piece, networks: Mapping[str, Network], options: Mapping[str, Any], strength: float) -> Plan:
-    """Propose changes.
+def make(
+    piece: Piece,
+    models: Models,
+    options: Mapping[str, Any],
+    strength: float,
+    asked: frozenset[int] = frozenset(),
+) -> Plan:
+    """Say what is done to a piece.
 
     Parameters
     ----------
     piece
         The piece, with at least one note.
-    networks
-        From ``network.load``.
+    models
+        From ``models.load``.
     options
         The algorithm's options.
     strength
         0-1: the part of the way to the grid that notes go, and how readily pitches are changed; 0 proposes nothing.
+    asked
+        Kinds of edit that were named; none if all are meant.
     """
     found = timing.find(piece, options["grid"])
     twin = repairs.doubled(piece, found.off | found.rare, found.loose)
-    mended, ends = _mend(piece, found, twin, networks)
+    mended, ends = _mend(piece, found, twin, models)
+    came, heard = models.likelihood.read(piece), models.likelihood.read(mended.piece)
     if strength <= 0:
-        return Plan([], found, mended)
+        return Plan([], 0, found, mended, came, heard, [])
     threshold = 1 - (1 - options["confidence"]) * strength
     most = int(options["max_pitch_share"] * len(mended.pitched))
     slips = _surest(mended, threshold, most)
-    changes = [
+    proposed = [
         *_doubled(piece, twin),
         *_timing(piece, found, twin, strength),
         *_lengths(piece, mended, ends, found),
         *_pitches(piece, mended, slips),
-        *_missing(mended, slips, networks, threshold, most),
+        *_missing(mended, slips, models, threshold, most),
     ]
+    row = np.full(len(piece), -1)
+    row[mended.note] = np.arange(len(mended.note))
+    accepted = accept.likely(proposed, came, heard, row, found.loose or found.flattened)
+    sureness = {int(mended.note[mended.pitched[slip]]): float(mended.slips.probability[slip]) for slip in slips}
+    accepted = accept.melody_held(piece, accepted, sureness)
+    moves = [*_voices(piece, mended, accepted, row, heard, models), *_chords(piece, mended, accepted, heard, options)]
+    shaped, notices = _loudness(piece, models, options, strength, asked)
+    everything = [*accepted, *moves, *shaped]
+    changes = accept.without_new_breaks(piece, everything)
     changes.sort(key=lambda c: (piece.start[c.note] if c.note >= 0 else c.start, c.track, c.pitch, c.kind))
-    return Plan(changes, found, mended)
+    refused = len(proposed) + len(moves) + len(shaped) - len(changes)
+    return Plan(changes, refused, found, mended, came, heard, notices)
 
 
-def _mend(piece: Piece, found: Timing, twin: Ints, networks: Mapping[str, Network]) -> tuple[Mended, Ends]:
+def _mend(piece: Piece, found: Timing, twin: Ints, models: Models) -> tuple[Mended, Ends]:
     note = np.flatnonzero(twin < 0)
     note = note[np.lexsort((piece.pitch[note], piece.track[note], found.start[note]))]
     moved = replace(piece, start=found.start, duration=found.duration).select(note)
     ends = repairs.ends(moved)
     moved = replace(moved, duration=ends.duration)
     pitched = np.flatnonzero(~moved.is_drum)
-    slips = judge.find_slips(moved.select(pitched), networks)
+    slips = judge.find_slips(moved.select(pitched), models.networks)
     return Mended(moved, note, pitched, harmony.read(moved), slips), ends
 
 
-def _change(piece: Piece, kind: pb.EditKind.ValueType, note: int, reason: str, **now: float) -> Change:
+def _change(piece: Piece, kind: pb.EditKind.ValueType, note: int, reason: str, mends: int = 0, **now: float) -> Change:
     return Change(
         kind,
         note,
         float(now.get("start", piece.start[note])),
         float(now.get("duration", piece.duration[note])),
         int(now.get("pitch", piece.pitch[note])),
-        int(piece.velocity[note]),
+        int(now.get("velocity", piece.velocity[note])),
         int(piece.track[note]),
         reason,
+        mends,
     )
 
 
 def _doubled(piece: Piece, twin: Ints) -> Iterator[Change]:
     for note in np.flatnonzero(twin >= 0).tolist():
-        yield _change(piece, pb.EDIT_KIND_DELETE, note, reasons.doubled(piece, note, int(twin[note])))
+        yield _change(piece, pb.EDIT_KIND_DELETE, note, reasons.doubled(piece, note, int(twin[note])), 1)
 
 
 def _timing(piece: Piece, found: Timing, twin: Ints, strength: float) -> Iterator[Change]:
@@ -137,7 +181,8 @@ def _lengths(piece: Piece, mended: Mended, ends: Ends, found: Timing) -> Iterato
             reason = reasons.stuck(mended.piece, row, float(piece.duration[note]))
         else:
             reason = reasons.resized(piece, note, float(now[row]))
-        yield _change(piece, pb.EDIT_KIND_DURATION, note, reason, duration=now[row])
+        mends = int(ends.into[row] >= 0 or ends.stuck[row])
+        yield _change(piece, pb.EDIT_KIND_DURATION, note, reason, mends, duration=now[row])
 
 
 def _surest(mended: Mended, threshold: float, most: int) -> Ints:
@@ -158,15 +203,13 @@ def _pitches(piece: Piece, mended: Mended, slips: Ints) -> Iterator[Change]:
         yield _change(piece, pb.EDIT_KIND_PITCH, note, reason, pitch=mended.slips.pitch[row])
 
 
-def _missing(
-    mended: Mended, slips: Ints, networks: Mapping[str, Network], threshold: float, most: int
-) -> Iterator[Change]:
+def _missing(mended: Mended, slips: Ints, models: Models, threshold: float, most: int) -> Iterator[Change]:
     pitch = mended.piece.pitch.copy()
     pitch[mended.pitched[slips]] = mended.slips.pitch[slips]
     piece = replace(mended.piece, pitch=pitch).select(mended.pitched)
     if not len(piece):
         return
-    queries, probability = judge.find_missing(piece, networks)
+    queries, probability = judge.find_missing(piece, models.networks)
     rows = np.flatnonzero(probability > threshold)
     rows = rows[np.argsort(-probability[rows], kind="stable")[:most]]
     beside = np.clip(np.searchsorted(piece.start, queries.start[rows] - 1e-3), 0, len(piece) - 1)
@@ -177,3 +220,54 @@ def _missing(
         place = int(mended.pitched[near])
         reason = reasons.missing(piece, mended.harmony, place, start, pitch_added, float(probability[row]))
         yield Change(pb.EDIT_KIND_INSERT, -1, start, float(queries.duration[row]), pitch_added, velocity, track, reason)
+
+
+def _voices(
+    piece: Piece, mended: Mended, accepted: Sequence[Change], row: Ints, heard: Heard, models: Models
+) -> Iterator[Change]:
+    pitch, settled = mended.piece.pitch.copy(), np.zeros(len(mended.piece), bool)
+    for change in accepted:
+        if change.kind == pb.EDIT_KIND_PITCH:
+            pitch[row[change.note]], settled[row[change.note]] = change.pitch, True
+    now = replace(mended.piece, pitch=pitch)
+    for note, better, reason in voicing.propose(now, mended.harmony, heard, settled, models.likelihood):
+        yield _change(piece, pb.EDIT_KIND_PITCH, int(mended.note[note]), reason, pitch=better)
+
+
+def _chords(
+    piece: Piece, mended: Mended, accepted: Sequence[Change], heard: Heard, options: Mapping[str, Any]
+) -> Iterator[Change]:
+    if not options["reharmonise"]:
+        return
+    settled = np.isin(mended.note, [change.note for change in accepted if change.kind == pb.EDIT_KIND_PITCH])
+    for note, better, reason in reharmonise.propose(mended.piece, heard, settled):
+        yield _change(piece, pb.EDIT_KIND_PITCH, int(mended.note[note]), reason, pitch=better)
+
+
+def _loudness(
+    piece: Piece, models: Models, options: Mapping[str, Any], strength: float, asked: frozenset[int]
+) -> tuple[list[Change], list[str]]:
+    """Shape the flat tracks; a piece of which nothing says how loud it is, as one that was written down, if asked."""
+    flat = dynamics.flat_tracks(piece)
+    if options["dynamics"] == "keep" or not flat:
+        return [], []
+    written = all(not np.ptp(piece.velocity[piece.track == track]) for track in np.unique(piece.track))
+    if options["dynamics"] == "auto" and written and pb.EDIT_KIND_VELOCITY not in asked:
+        text = "Nothing in the piece says how loud it is played, and its loudness stays as it is; "
+        return [], [text + 'the option dynamics: "shape", or EDIT_KIND_VELOCITY among polish.kinds, shapes it.']
+    barred = Reading(piece).piece if piece.beats <= LONGEST else piece  # many a file's own bars are not the music's
+    return [change for track in flat for change in _shaped(barred, track, models, strength)], []
+
+
+def _shaped(piece: Piece, track: int, models: Models, strength: float) -> Iterator[Change]:
+    own, drums = piece.select(piece.track == track), piece.tracks[track].drums
+    velocity, level, (where, _) = (
+        models.dynamics.shaped(piece, track),
+        dynamics.level(own, piece),
+        dynamics.phrases(own),
+    )
+    for row, note in enumerate(np.flatnonzero(piece.track == track).tolist()):
+        now = round(own.velocity[row] + strength * (int(velocity[row]) - int(own.velocity[row])))
+        if now != own.velocity[row]:
+            reason = dynamics.reason(own, row, now, int(level[row]), float(where[row]), drums)
+            yield _change(piece, pb.EDIT_KIND_VELOCITY, note, reason, velocity=now)

@@ -29,6 +29,14 @@ class PolishOptions(Options):
         le=0.99,
         description="Probability above which a pitch is changed or a note added, at full strength; higher at less.",
     )
+    dynamics: Literal["auto", "shape", "keep"] = Field(
+        "auto",
+        description="Whether tracks of one velocity are shaped: auto does where other tracks have dynamics, or where "
+        "EDIT_KIND_VELOCITY is among the kinds asked for; shape does always.",
+    )
+    reharmonise: bool = Field(
+        False, description="Whether chords that fit the melody badly are exchanged for likelier ones."
+    )
     max_pitch_share: float = Field(
         0.1, ge=0, le=0.5, description="Share of the notes that get another pitch at most, and are added at most."
     )
@@ -38,8 +46,11 @@ class Polish(Transferrer):
     """Gives a piece back as a better version of itself."""
 
     name = "polish"
-    version = "1.0.0"
-    summary = "Quantises drifting timing, corrects slips, mends overlaps and stuck notes; every edit with its reason."
+    version = "1.1.0"
+    summary = (
+        "Quantises drifting timing, corrects slips, mends overlaps and voice leading, shapes flat dynamics; every edit "
+        "with its reason, none that breaks a rule anew."
+    )
     targets = ("polish",)
     models = (
         message_model(

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from segue.music import Piece
-from segue.plugins.polish import harmony, judge, repairs
+from segue.music.melody import skyline
+from segue.plugins.polish import accept, harmony, judge, repairs
 from segue.plugins.polish.changes import Change
-from segue.plugins.polish.network import Network
+from segue.plugins.polish.models import Models
 from segue.plugins.polish.plan import Plan
 from segue.plugins.polish.timing import ON_GRID
 from segue.v1 import music_pb2 as pb
 
 
-def figures(
-    before: Piece, after: Piece, plan: Plan, changes: Sequence[Change], networks: Mapping[str, Network]
-) -> list[pb.Figure]:
+def figures(before: Piece, after: Piece, plan: Plan, changes: Sequence[Change], models: Models) -> list[pb.Figure]:
     """Measure the piece before and after."""
     off, away = _off_grid(before, plan, changes)
     heard = plan.mended.piece
+    came = plan.came.notes
+    now = models.likelihood.surprise(after) if changes and len(after) else came
+    rules = accept.compared(before, changes)
     rows = [
+        ("quality", models.quality.score(before, came), models.quality.score(after, now), "0-1"),
+        ("negative log-likelihood", came.mean, now.mean, "nats per note"),
+        ("rules broken", len(rules.before), len(rules.after), "places"),
+        ("rules broken anew", 0, len(rules.new), "places"),
+        ("melody kept", 1.0, melody_kept(before, changes), "share of its notes"),
         ("notes", len(before), len(after), "notes"),
         ("notes off the grid", *off, "notes"),
         ("mean distance from the grid", *away, "beats"),
         ("notes outside the local key", _outside(before, heard), _outside(after, heard), "notes"),
         ("notes struck while their pitch sounds", _colliding(before), _colliding(after), "notes"),
         ("stuck notes", _stuck(before), _stuck(after), "notes"),
-        ("surprise of the pitches", *_surprise(after, plan, changes, networks), "nats per note"),
+        ("surprise of the pitches", *_surprise(after, plan, changes, models), "nats per note"),
     ]
     rows += [
         (f"{name} changed", 0, sum(change.kind == kind for change in changes), "notes")
@@ -35,9 +42,18 @@ def figures(
             (pb.EDIT_KIND_TIMING, "onsets"),
             (pb.EDIT_KIND_DURATION, "lengths"),
             (pb.EDIT_KIND_PITCH, "pitches"),
+            (pb.EDIT_KIND_VELOCITY, "velocities"),
         )
     ]
     return [pb.Figure(name=name, before=was, after=now, unit=unit) for name, was, now, unit in rows]
+
+
+def melody_kept(piece: Piece, changes: Sequence[Change]) -> float:
+    """Share of the highest line's notes that keep their pitch and stay."""
+    pitched = np.flatnonzero(~piece.is_drum)
+    tune = pitched[skyline(piece.select(pitched))]
+    changed = [c.note for c in changes if c.kind in (pb.EDIT_KIND_PITCH, pb.EDIT_KIND_DELETE)]
+    return float(1 - np.isin(tune, changed).mean()) if len(tune) else 1.0
 
 
 def _off_grid(piece: Piece, plan: Plan, changes: Sequence[Change]) -> tuple[tuple[int, int], tuple[float, float]]:
@@ -54,15 +70,13 @@ def _off_grid(piece: Piece, plan: Plan, changes: Sequence[Change]) -> tuple[tupl
     return counts, (float(distance.mean()), float(now.mean()) if len(now) else 0.0)
 
 
-def _surprise(
-    after: Piece, plan: Plan, changes: Sequence[Change], networks: Mapping[str, Network]
-) -> tuple[float, float]:
+def _surprise(after: Piece, plan: Plan, changes: Sequence[Change], models: Models) -> tuple[float, float]:
     """How improbable the pitches are to the network, before (timing mended) and after."""
     before = plan.mended.slips.surprise
     kinds = {change.kind for change in changes}
     if kinds.isdisjoint((pb.EDIT_KIND_PITCH, pb.EDIT_KIND_INSERT)):
         return before, before
-    return before, judge.find_slips(after.without_drums(), networks).surprise
+    return before, judge.find_slips(after.without_drums(), models.networks).surprise
 
 
 def _outside(piece: Piece, heard: Piece) -> int:
@@ -92,6 +106,8 @@ def kept(piece: Piece, plan: Plan) -> list[str]:
     ]
     if piece.lyrics:
         said.append(f"{_count(len(piece.lyrics), 'syllable stays', 'syllables stay')} with the notes they are sung to.")
+    if any(info.pedals for info in piece.tracks):
+        said.append("The sustain pedal is pressed and lifted where it was.")
     if piece.is_drum.any():
         said.append(
             f"The drums keep their sounds: of their {int(piece.is_drum.sum())} notes only the timing is looked at."

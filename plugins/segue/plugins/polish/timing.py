@@ -3,12 +3,13 @@
 A piece that is played loosely throughout is quantised throughout. In a piece that lies on its grid only the strays
 move: notes off the grid among neighbours that are on it. What a player means is kept: swing, grace notes and other
 ornaments, a figure that comes back the same, notes that leave the grid together, a phase of the whole piece, and a
-drift so wide that the file's beats say nothing about the music.
+drift so wide that the file's beats say nothing about the music. A grid that is named is meant: then a loose piece is
+quantised even where its notes leave the grid together.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -34,6 +35,11 @@ LOOSE_PIECE: Final = 0.6
 """A piece with a smaller share of its notes on the grid is quantised throughout."""
 AS_ONE: Final = 0.2
 """Share of the notes off the grid that begin exactly with another; above, chords leave it as one, in free tempo."""
+EXACT: Final = 0.0025
+"""Beats within which notes begin exactly together."""
+CHANCE, SURE = 2.5, 8.0
+"""Times as many notes as by chance that leave the grid exactly together, and the standard errors, from which on a piece
+is played in free tempo; a sloppily edited one stays below 2.5 and 4."""
 TIGHT_COMPANY: Final = 0.7
 """Share of a stray's neighbours in its track that must lie on the grid."""
 WIDEST_DRIFT: Final = 0.35
@@ -101,7 +107,8 @@ def find(piece: Piece, division: Division = "auto") -> Timing:
     belongs = grid.place(beats, piece.track, fitted)
     distance = beats - belongs
     tight = np.abs(distance) <= ON_GRID
-    loose = bool(len(piece) > FEW and tight.mean() < LOOSE_PIECE and _together(piece, 0.0025)[~tight].mean() < AS_ONE)
+    loose = bool(len(piece) > FEW and tight.mean() < LOOSE_PIECE and _together(piece, EXACT)[~tight].mean() < AS_ONE)
+    loose &= division != "auto" or not _as_one(replace(piece, start=beats), belongs, ~tight)
     company = _company(piece, tight)
     stay = _ornaments(piece, distance)
     if not loose:
@@ -121,6 +128,17 @@ def find(piece: Piece, division: Division = "auto") -> Timing:
     return Timing(
         start, duration, moved, resized & ~moved, target, ~tight, phase, fitted, flattened, loose, company, rare
     )
+
+
+def _as_one(piece: Piece, belongs: Floats, off: Mask) -> bool:
+    """Say whether more notes leave the grid exactly together than would if each strayed on its own."""
+    _, place = np.unique(np.rint(belongs * 960), return_inverse=True)
+    mates = np.bincount(place)[place] - 1
+    reach = max(float(np.sqrt(3 * ((piece.start - belongs)[off] ** 2).mean())), ON_GRID) if off.any() else 1.0
+    chance = (1 - (1 - EXACT / reach) ** mates)[off]  # each anywhere within that reach
+    seen = float(_together(piece, EXACT)[off].sum())
+    error = float(np.sqrt((chance * (1 - chance)).sum() + 1))
+    return bool(seen > CHANCE * chance.sum() and seen - chance.sum() > SURE * error)
 
 
 def _steady(phase: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Training the two networks, and measuring the polish as a whole.
+"""Training the two networks and what judges them, and measuring the polish as a whole.
 
 The pieces of the train part are given mistakes anew in every round. The dev part is what settings were chosen on; the
 test part is only ever measured.
@@ -17,8 +17,21 @@ from pydantic import Field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from segue.music import Piece
+from segue.plugin_api.errors import InvalidField
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
-from segue.plugins.polish import data, lessons, measure, network
+from segue.plugins.polish import (
+    data,
+    dynamics,
+    fit_heads,
+    fit_likelihood,
+    lessons,
+    likelihood,
+    measure,
+    measure_heads,
+    models,
+    network,
+    quality,
+)
 from segue.plugins.polish.context import WIDTH
 from segue.plugins.polish.lessons import Lesson
 from torch import nn
@@ -38,6 +51,9 @@ class PolishSettings(TrainingSettings):
     weight_decay: float = Field(1e-2, ge=0, le=1, description="Weight decay.")
     hidden: tuple[int, ...] = Field((256, 128), description="Widths of the hidden layers.")
     dropout: float = Field(0.15, ge=0, lt=1, description="Share of hidden units dropped in training.")
+    networks: str = Field(
+        "", description="Folder of an earlier version whose two networks are kept as they are; the rest is fitted anew."
+    )
     threads: int = Field(1, ge=1, le=64, description="CPU threads.")
 
 
@@ -50,18 +66,33 @@ class PolishTrainer(Trainer):
     def train(self, run: Run, settings: PolishSettings) -> Sequence[Report]:
         """Train; resumes from the checkpoint in ``run.work`` if it was made with the same settings."""
         torch.set_num_threads(settings.threads)
-        pieces = {
-            name: [piece.without_drums() for piece in found] for name, found in data.read(run.data, "train").items()
-        }
+        pieces = data.read(run.data, "train")
         run.sources.extend(data.sources(run.data))
-        nets = _fit(pieces, run, settings)
-        layers = {name: _layers(net) for name, net in nets.items()}
-        network.save(layers, {name: float(net.prior) for name, net in nets.items()}, run.artifacts)
-        return measure.measure(data.read(run.data, "test"), network.load(run.artifacts), run.console)
+        if settings.networks:
+            keep = Path(settings.networks) / network.FILE
+            if not keep.is_file():
+                raise InvalidField("networks", f"is {settings.networks!r}, a folder without {network.FILE}")
+            (run.artifacts / network.FILE).write_bytes(keep.read_bytes())
+        else:
+            pitched = {name: [piece.without_drums() for piece in found] for name, found in pieces.items()}
+            nets = _fit(pitched, run, settings)
+            layers = {name: _layers(net) for name, net in nets.items()}
+            network.save(layers, {name: float(net.prior) for name, net in nets.items()}, run.artifacts)
+        likelihood.save(fit_likelihood.fit(pieces, run.seed, run.console), run.artifacts)
+        judge = likelihood.load(run.artifacts)
+        quality.save(fit_heads.fit_quality(pieces, judge, run.seed, run.console), run.artifacts)
+        drumming = fit_heads.grooves(run.data / "groove_midi", "train")
+        dynamics.save(fit_heads.fit_dynamics(pieces.get("pop909", []), drumming), run.artifacts)
+        return self.evaluate(run.data, run.artifacts, run.console)
 
     def evaluate(self, data_folder: Path, artifacts: Path, console: Console) -> Sequence[Report]:
         """Measure shipped or trained weights on the test part."""
-        return measure.measure(data.read(data_folder, "test"), network.load(artifacts), console)
+        trained, pieces = models.load(artifacts), data.read(data_folder, "test")
+        drumming = fit_heads.grooves(data_folder / "groove_midi", "test")
+        return [
+            *measure.measure(pieces, trained, console),
+            *measure_heads.measure(pieces, drumming, trained, console),
+        ]
 
 
 class _Net(nn.Module):

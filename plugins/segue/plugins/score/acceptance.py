@@ -79,15 +79,6 @@ def table(reports: Mapping[str, Report]) -> Iterator[str]:
             yield f"| {line.what} | {asked} | {value:.3f} | {met} | {beside} |"
 
 
-def details(reports: Mapping[str, Report]) -> Iterator[str]:
-    """Write every report whole: its protocol and a table of its rows."""
-    for report in reports.values():
-        metrics = list(dict.fromkeys(metric for row in report.rows.values() for metric in row))
-        yield from ("", report.protocol, "", "| | " + " | ".join(metrics) + " |", "|---" * (len(metrics) + 1) + "|")
-        for name, row in report.rows.items():
-            yield f"| {name} | " + " | ".join(f"{row[m]:.3f}" if m in row else "" for m in metrics) + " |"
-
-
 def main(data: Annotated[Path, typer.Argument(help="Folder of the packs.", exists=True)]) -> None:
     """Print the acceptance table and the reports it is made from."""
     score, emotion = (Path(str(analyzer.models[0].shipped)) / "1" for analyzer in (ScoreAnalyzer, EmotionAnalyzer))
@@ -97,7 +88,7 @@ def main(data: Annotated[Path, typer.Argument(help="Folder of the packs.", exist
         **measure_emotion(data, Listeners.load(emotion), progress),
     }
     out = Console(soft_wrap=True, highlight=False, markup=False)
-    for text in (*table(reports), *details(reports)):
+    for text in (*table(reports), *(f"\n{report.to_markdown()}" for report in reports.values())):
         out.print(text)
 
 

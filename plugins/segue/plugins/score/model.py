@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from google.protobuf.message import Message
 from segue.music import music_to_piece
+from segue.music.answers import to_originality
 from segue.music.grid import UNRELATED
 from segue.music.reading import Reading
 from segue.plugin_api.errors import SegueError
@@ -66,17 +67,7 @@ def _originality(
     reading: Reading, networks: Networks, options: Mapping[str, Any], response: pb.AnalyzeResponse
 ) -> None:
     found = networks.originality.compare(reading.original)
-    response.originality.CopyFrom(
-        music_pb2.Originality(
-            copied_fraction=found.copied_fraction,
-            longest_run=found.longest_run,
-            human_percentile=found.human_percentile,
-            sources=[
-                music_pb2.SourceMatch(title=networks.originality.titles[n], similarity=similarity, longest_run=run)
-                for n, similarity, run in found.sources
-            ],
-        )
-    )
+    response.originality.CopyFrom(to_originality(found, networks.originality.titles))
 
 
 def _issues(reading: Reading, networks: Networks, options: Mapping[str, Any], response: pb.AnalyzeResponse) -> None:

@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from segue.plugin_api.sampling import draw_tokens
 from segue.plugins.transformer import grammar
-from segue.plugins.transformer.elements import BAR, FIELD_SIZES, PLACE, SLOT, Elements
+from segue.plugins.transformer.elements import BAR, FIELD_SIZES, FIRST_PLACE, PITCH, PLACE, SLOT, Elements
+from segue.plugins.transformer.form import bring_back
 from segue.plugins.transformer.grammar import Place, Rules
 from segue.plugins.transformer.network import HYPERMETRE, REMAINING, Inputs, Layer, Network, rotate, rotation
 from segue.plugins.transformer.segments import LONGEST, prefix
@@ -294,7 +295,8 @@ class _Draw:
         permitted = np.stack([self._permitted(row, field) for row in range(len(self._before))])
         for row, state in enumerate(self._before):
             if self._chosen[row, PLACE] != BAR:
-                guided[row] = tilted(guided[row], field, state.tilt, state.at, state.plan.rules)
+                step = int(self._chosen[row, PLACE]) - FIRST_PLACE
+                guided[row] = tilted(guided[row], field, state.tilt, state.at, step, state.plan.rules)
         picked = draw_tokens(guided, permitted, self._temperature, self._top_p, self._draws[:, field])
         top = told.max(1)
         log_p = told[np.arange(len(told)), picked] - top - np.log(np.exp(told - top[:, None]).sum(1))
@@ -320,7 +322,7 @@ class _Draw:
         elif field == 2:
             return grammar.pitches(rules, at, place, slot)
         elif field == 3:
-            return grammar.lengths(rules, at, place, slot)
+            return grammar.lengths(rules, at, place, slot, int(self._chosen[row, PITCH]))
         else:
             mask[1:] = True
         return mask
@@ -339,12 +341,14 @@ class _Draw:
             element = self._chosen[row]
             state.elements[state.count] = element
             note = bool(element[PLACE] != BAR) and not self._given[row]
-            tilt, missed = state.tilt, state.missed
+            plan, tilt, missed = state.plan, state.tilt, state.missed
             if element[PLACE] == BAR:
-                tilt, missed = corrected(missed, state.plan.asked, state.written, state.plan.rules)
+                tilt, missed = corrected(missed, plan.asked, state.written, plan.rules)
+                plan = replace(plan, rules=bring_back(plan.rules, state.elements[: state.count + 1], state.at.bar + 1))
             found.append(
                 replace(
                     state,
+                    plan=plan,
                     count=state.count + 1,
                     cached=state.cached + 1,
                     at=state.at.after(element, bool(self._given[row])),

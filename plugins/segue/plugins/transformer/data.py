@@ -19,10 +19,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Meter, Piece, Tempo, TrackInfo, midi_to_piece
+from segue.music.bar_lines import infer_metres
 from segue.music.reading import Reading
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource
-from segue.plugins.chorale.metre import infer_metres
 from segue.plugins.score.data import Part, part_of, songs
 from segue.plugins.transformer.controls import STYLES
 from segue.plugins.transformer.elements import GRID, METRES, SLOTS, Notes, bar_steps

@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music import Piece, piece_to_notes
+from segue.music import Piece
+from segue.music.answers import to_pitch_edits
 from segue.music.reading import Reading
 from segue.music.theory import key_name, scale
 from segue.v1 import music_pb2
@@ -25,18 +26,15 @@ def without_overlaps(piece: Piece) -> Piece:
     return piece.select(np.arange(len(piece))).with_notes(duration=np.maximum(duration, 1 / 12))
 
 
-def find_key(piece: Piece) -> int:
-    """Find the key of a piece, 0-23."""
-    return Reading(piece).keys.best
-
-
-def into_key(piece: Piece, key: int, fixed: NDArray[np.bool_], always: bool) -> tuple[Piece, list[music_pb2.Edit]]:
+def into_key(
+    reading: Reading, key: int, fixed: NDArray[np.bool_], always: bool
+) -> tuple[Reading, list[music_pb2.Edit]]:
     """Move notes that are foreign to a key to its nearest ones, if the piece would otherwise be heard in another key.
 
     Parameters
     ----------
-    piece
-        Any piece with pitched notes.
+    reading
+        Of any piece with pitched notes.
     key
         The key that is wanted, 0-23.
     fixed
@@ -46,37 +44,20 @@ def into_key(piece: Piece, key: int, fixed: NDArray[np.bool_], always: bool) -> 
 
     Returns
     -------
-    piece, edits
-        The piece, and each change, with its reason.
+    reading, edits
+        Of the piece as it then is, and each change, with its reason.
     """
-    if not always and find_key(piece) == key:
-        return piece, []
+    piece = reading.original
+    if not always and reading.keys.best == key:
+        return reading, []
     inside = np.isin(np.arange(-1, 13) % 12, scale(key))
     steps = np.where(inside[:-2], -1, 1)
     steps[list(scale(key))] = 0
     moved = np.where(fixed | piece.is_drum, 0, steps[piece.pitch % 12])
     changed = piece.with_notes(pitch=np.clip(piece.pitch + moved, 0, 127))
-    if not moved.any() or not (always or find_key(changed) == key):
-        return piece, []
+    later = Reading(changed)
+    if not moved.any() or not (always or later.keys.best == key):
+        return reading, []
     rows = np.flatnonzero(moved)[:_MOST_EDITS]
-    before = piece.select(rows)
-    after = before.select(np.arange(len(rows)))
-    notes = zip(piece_to_notes(before), (before.pitch + moved[rows]).tolist(), strict=True)
     reason = f"It is foreign to {key_name(key)}, the key of the piece."
-    edits = []
-    for number, ((old, pitch), start, end, track) in enumerate(
-        zip(notes, after.start.tolist(), after.end.tolist(), after.track.tolist(), strict=True), 1
-    ):
-        new = music_pb2.Note()
-        new.CopyFrom(old)
-        new.pitch = pitch
-        place = music_pb2.Place(
-            track=track,
-            bar=int(piece.bar_of(start)),
-            span=music_pb2.Span(start=start, end=end),
-            seconds=float(piece.beats_to_seconds(start)),
-        )
-        edits.append(
-            music_pb2.Edit(id=number, kind=music_pb2.EDIT_KIND_PITCH, place=place, before=old, after=new, reason=reason)
-        )
-    return changed, edits
+    return later, to_pitch_edits(piece, changed.pitch, dict.fromkeys(rows.tolist(), reason))

@@ -1,12 +1,13 @@
 """What may come next: masks that make every piece valid and of exactly the bars that were asked for.
 
 Notes ascend in place, slot and pitch; every instrument keeps to its range; the last bar sounds the tonic chord over its
-root. Notes that are given are written where they belong, and nothing else where they play.
+root. Notes that are given are written where they belong, and nothing else where they play. Where a chord that is asked
+for begins, the lowest free instrument strikes its bass.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from segue.plugins.transformer.elements import (
     SLOT,
     Elements,
 )
+from segue.plugins.transformer.harmony import Harmony
 
 MOST_IN_BAR: Final = 96
 _NONE: Final = np.zeros((0, 5), np.int64)
@@ -47,6 +49,12 @@ class Rules:
         Whether each slot is to be composed, by bar; shape (bars, slots).
     given
         For each bar the elements that are given in it, in order.
+    harmony
+        The chords that are asked for, None if none are.
+    sources
+        For each bar the earlier one whose music it brings back, -1 for new ones; empty if all are new.
+    thin
+        Whether fewer notes than usual are wanted in each bar; empty if in none.
     """
 
     bars: int
@@ -57,10 +65,26 @@ class Rules:
     leaning: NDArray[np.float64]
     free: NDArray[np.bool_]
     given: tuple[Elements, ...]
+    harmony: Harmony | None = None
+    sources: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    thin: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
 
     def pitches_at(self, bar: int, step: int) -> NDArray[np.bool_]:
         """Return the pitches that each slot may play at a step of a bar."""
+        if self.harmony is not None and self.harmony.covers(bar, step):
+            return self.pitches
         return self.closing if bar == self.bars - 1 or bar == step == 0 else self.pitches
+
+    def leaning_at(self, bar: int, step: int) -> NDArray[np.float64]:
+        """Return what is added to the score of each pitch token there: by the chord, or else by the key."""
+        if self.harmony is not None and self.harmony.covers(bar, step):
+            return self.harmony.leaning(bar, step)
+        return self.leaning
+
+    def bass_slot(self, bar: int) -> int | None:
+        """Return the slot that strikes the bass of the chords of a bar: the last pitched one that is free."""
+        free = np.flatnonzero(self.free[bar] & ~self.drums)
+        return int(free[-1]) if len(free) else None
 
 
 @dataclass(frozen=True)
@@ -88,6 +112,15 @@ def next_given(rules: Rules, at: Place) -> NDArray[np.int64] | None:
     return given[at.given] if at.given < len(given) else None
 
 
+def bass_due(rules: Rules, at: Place) -> tuple[int, int] | None:
+    """Return the step at which the bass of a chord is the next to be struck in the bar, and by which slot."""
+    slot = None if rules.harmony is None or at.notes >= MOST_IN_BAR else rules.bass_slot(at.bar)
+    if rules.harmony is None or slot is None:
+        return None
+    step = rules.harmony.next_begin(at.bar, max(at.place, 0) if at.slot < slot else at.place + 1)
+    return None if step is None else (step, slot)
+
+
 def places(rules: Rules, at: Place) -> NDArray[np.bool_]:
     """Return the values that the field PLACE may take."""
     mask = np.zeros(FIELD_SIZES[PLACE], bool)
@@ -101,6 +134,11 @@ def places(rules: Rules, at: Place) -> NDArray[np.bool_]:
         mask[given[PLACE]] = True
     else:
         mask[BAR] = at.notes > 0 or at.bar not in (0, rules.bars - 1) or not mask.any()
+    due = bass_due(rules, at)
+    if due is not None:
+        mask[BAR] = False
+        mask[FIRST_PLACE + due[0] + 1 :] = False
+        mask[FIRST_PLACE + due[0]] = True
     return mask
 
 
@@ -124,6 +162,10 @@ def slots(rules: Rules, at: Place, place: int) -> NDArray[np.bool_]:
     if given is not None and given[PLACE] == place:
         mask[given[SLOT] + 1 :] = False
         mask[given[SLOT]] = True
+    due = bass_due(rules, at)
+    if due is not None and due[0] == place - FIRST_PLACE:
+        mask[due[1] + 2 :] = False
+        mask[due[1] + 1] = True
     return mask
 
 
@@ -132,15 +174,21 @@ def pitches(rules: Rules, at: Place, place: int, slot: int) -> NDArray[np.bool_]
     mask: NDArray[np.bool_] = rules.pitches_at(at.bar, place - FIRST_PLACE)[slot - 1].copy()
     if place - FIRST_PLACE == at.place and slot - 1 == at.slot:
         mask[: at.pitch + 1] = False
+    elif rules.harmony is not None and bass_due(rules, at) == (place - FIRST_PLACE, slot - 1):
+        lowest = mask & rules.harmony.bass_at(at.bar, place - FIRST_PLACE)
+        return lowest if lowest.any() else mask
     return mask
 
 
-def lengths(rules: Rules, at: Place, place: int, slot: int) -> NDArray[np.bool_]:
-    """Return the values that the field LENGTH may take: no note outlasts the piece."""
+def lengths(rules: Rules, at: Place, place: int, slot: int, pitch: int) -> NDArray[np.bool_]:
+    """Return the values that the field LENGTH may take: no note outlasts the piece, or a chord that it belongs to."""
     mask = np.zeros(FIELD_SIZES[3], bool)
     if rules.drums[slot - 1]:
         mask[DRUM_LENGTH + 1] = True
     else:
         left = (rules.bars - at.bar) * rules.steps - (place - FIRST_PLACE)
+        if rules.harmony is not None:
+            lowest = slot - 1 == rules.bass_slot(at.bar)
+            left = min(left, rules.harmony.sounds_until(at.bar, place - FIRST_PLACE, pitch, lowest))
         mask[1:] = left >= LENGTHS
     return mask

@@ -139,7 +139,8 @@ class Layer(nn.Module):
         query, key, value = self.parts(self.project(self.attention_norm(x)))
         query, key = rotate(query, turn), rotate(key, turn)
         query, key, value = (part.transpose(1, 2) for part in (query, key, value))
-        seen = scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
+        with torch.autocast("cpu", enabled=False):  # where it is slower in bfloat16
+            seen = scaled_dot_product_attention(query, key, value.to(query.dtype), is_causal=True, enable_gqa=True)
         x = x + drop(self.out(seen.transpose(1, 2).flatten(2)))
         gate, value = self.up(self.inner_norm(x)).chunk(2, -1)
         found: Tensor = x + drop(self.down(silu(gate) * value))
@@ -166,7 +167,7 @@ class Heads(nn.Module):
 
     def forward(self, state: Tensor, fields: Tensor, family: Tensor) -> list[Tensor]:
         """Return the logits of every field, teacher-forced; states (N, width), next elements (N, 5) and families."""
-        x = self.start(state)
+        x = self.start(state).to(state.dtype)
         found = [self.field(0, x)]
         for index in range(len(FIELD_SIZES) - 1):
             x = x + self.chosen[index](fields[:, index])

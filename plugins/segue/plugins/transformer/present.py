@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, piece_to_midi, piece_to_notes, to_key
+from segue.music.answers import to_chords, to_originality
+from segue.music.dynamics import shape_dynamics
 from segue.music.originality import Likeness, OriginalityIndex
 from segue.music.reading import Reading
-from segue.music.theory import NO_CHORD, chord_pitch_classes, chord_symbol, key_name
+from segue.music.theory import key_name
 from segue.plugins.transformer.commission import Commission
 from segue.plugins.transformer.composer import State
 from segue.plugins.transformer.elements import BAR, METRES, PLACE, SLOT, decode, to_piece
@@ -19,9 +21,10 @@ from segue.v1 import generate_pb2, music_pb2
 
 @dataclass(frozen=True)
 class Finished:
-    """A complete piece: its notes, which of them were given, what was changed, and how original it is."""
+    """A complete piece as it is read, what was changed, and how original it is; no reading where no pitch sounds."""
 
     piece: Piece
+    reading: Reading | None
     edits: list[music_pb2.Edit]
     likeness: Likeness
 
@@ -57,10 +60,16 @@ def finish(commission: Commission, state: State, known: OriginalityIndex) -> Fin
     piece, given = so_far(commission, state)
     edits: list[music_pb2.Edit] = []
     wish = commission.finish
-    if len(piece.without_drums()) and not (wish.HasField("correct_pitch") and not wish.correct_pitch):
+    reading = Reading(piece) if len(piece.without_drums()) else None
+    if reading is not None and not (wish.HasField("correct_pitch") and not wish.correct_pitch):
         key = commission.tonic + 12 * commission.minor
-        piece, edits = into_key(piece, key, given, always=wish.correct_pitch)
-    return Finished(piece, edits, known.compare(piece))
+        reading, edits = into_key(reading, key, given, always=wish.correct_pitch)
+        piece = reading.original
+    if wish.shape_dynamics:
+        phrases = [section.first * commission.bar_beats for section in commission.sections]
+        piece, shaped = shape_dynamics(piece, phrases, first_id=len(edits) + 1)
+        edits += shaped
+    return Finished(piece, reading, edits, known.compare(piece))
 
 
 def bar_message(commission: Commission, piece: Piece, number: int, last: bool) -> generate_pb2.GenerateStreamResponse:
@@ -87,23 +96,15 @@ def complete_message(
         time_signature=music_pb2.TimeSignature(numerator=metre.numerator, denominator=metre.denominator),
         bars=commission.bars,
         edits=finished.edits,
-        originality=music_pb2.Originality(
-            copied_fraction=likeness.copied_fraction,
-            longest_run=likeness.longest_run,
-            human_percentile=likeness.human_percentile,
-            sources=[
-                music_pb2.SourceMatch(title=known.titles[n], similarity=similarity, longest_run=run)
-                for n, similarity, run in likeness.sources
-            ],
-        ),
+        originality=to_originality(likeness, known.titles),
         log_likelihood=state.log_likelihood / max(state.composed, 1),
     )
     asked = commission.tonic + 12 * commission.minor
     notices = list(commission.notices)
-    if len(piece.without_drums()):
-        reading = Reading(piece)
+    reading = finished.reading  # of the notes before their dynamics were shaped, which it does not hear
+    if reading is not None:
         answer.key.CopyFrom(to_key(reading.keys.best % 12, reading.keys.best >= 12))
-        answer.chords.extend(_chords(reading, asked))
+        answer.chords.extend(to_chords(reading.chords, reading.cells.edges, asked))
         if reading.keys.best != asked:
             text = f"asked for {key_name(asked)}, the piece is heard in {key_name(reading.keys.best)}"
             notices.append(music_pb2.Notice(subject="key", text=text))
@@ -125,21 +126,3 @@ def complete_message(
         pieces=[answer], understood=[*commission.understood, understood], notices=notices
     )
     return generate_pb2.GenerateStreamResponse(complete=response)
-
-
-def _chords(reading: Reading, key: int) -> list[music_pb2.Chord]:
-    found = reading.chords
-    edges = reading.cells.edges[found.cell].tolist()
-    return [
-        music_pb2.Chord(
-            span=music_pb2.Span(start=edges[row], end=edges[row + 1]),
-            symbol=chord_symbol(chord, bass if bass >= 0 else None, key),
-            root=None if chord == NO_CHORD else chord % 12,
-            bass=bass if bass >= 0 else None,
-            pitch_classes=chord_pitch_classes(chord),
-            confidence=confidence,
-        )
-        for row, (chord, bass, confidence) in enumerate(
-            zip(found.chord.tolist(), found.bass.tolist(), found.confidence.tolist(), strict=True)
-        )
-    ]

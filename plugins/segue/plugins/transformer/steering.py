@@ -78,8 +78,16 @@ def corrected(missed: Tilt, asked: Tilt, written: Elements, rules: Rules) -> tup
     return Tilt(**tilt), Tilt(**sums)
 
 
-def tilted(scores: NDArray[np.float64], field: int, tilt: Tilt, at: Place, rules: Rules) -> NDArray[np.float64]:
-    """Return the scores of a field, shape (values,), tilted."""
+_THIN: Final = 1.5
+"""How much less dense a thin bar is made: nats for each quarter note from one place to the next."""
+
+
+def tilted(
+    scores: NDArray[np.float64], field: int, tilt: Tilt, at: Place, step: int, rules: Rules
+) -> NDArray[np.float64]:
+    """Return the scores of a field, shape (values,), tilted; ``step`` is where in the bar the next note is."""
+    if len(rules.thin) and rules.thin[at.bar]:
+        tilt = tilt._replace(density=(tilt.density or 0.0) - _THIN)
     if field == PLACE and (tilt.density is not None or tilt.polyphony is not None):
         ahead = np.arange(len(scores)) - FIRST_PLACE - max(at.place, 0)
         ahead[BAR] = min(rules.steps - max(at.place, 0), _LONGEST_AHEAD)
@@ -87,7 +95,7 @@ def tilted(scores: NDArray[np.float64], field: int, tilt: Tilt, at: Place, rules
         if at.place >= 0:
             scores[FIRST_PLACE + at.place] += (tilt.polyphony or 0.0) - (tilt.density or 0.0)
     elif field == PITCH:
-        scores = scores + rules.leaning + (tilt.register or 0.0) * _PITCHES
+        scores = scores + rules.leaning_at(at.bar, step) + (tilt.register or 0.0) * _PITCHES
     elif field == LENGTH and tilt.polyphony is not None:
         scores = scores + tilt.polyphony * _LOG_LENGTHS
     elif field == VELOCITY and tilt.loudness is not None:

@@ -19,9 +19,11 @@ from pydantic import Field, field_validator
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from segue.plugin_api.errors import InvalidRequest
-from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
-from segue.plugins.transformer.artifacts import load_network, save
+from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
+from segue.plugins.exporting import export
+from segue.plugins.transformer.artifacts import WEIGHTS, load_network, save
 from segue.plugins.transformer.data import Song, read_songs, sources
+from segue.plugins.transformer.exported import exportable
 from segue.plugins.transformer.likelihood import mean_nats, measure_likelihood
 from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.network import Network, NetworkSettings, nats
@@ -38,7 +40,7 @@ class TransformerSettings(TrainingSettings):
     """Settings of the trainer; the defaults remake the shipped weights on a CPU.
 
     On a GPU, not tried on one: ``--set minutes=240 --set batch=65536 --set network='{"width": 768, "layers": 12,
-    "heads": 12, "groups": 4, "inner": 2048, "head": 768}'``, under ``torchrun`` with several; in bfloat16 there.
+    "heads": 12, "groups": 4, "inner": 2048, "head": 768}'``, under ``torchrun`` with several.
     """
 
     minutes: float = Field(
@@ -50,6 +52,9 @@ class TransformerSettings(TrainingSettings):
     )
     embedding_rate: float = Field(3e-3, gt=0, description="The same for embeddings, logits and norms.")
     weight_decay: float = Field(0.05, ge=0, description="Weight decay of the matrices.")
+    start: Path | None = Field(
+        None, description="Folder of a trained version to go on from; by default the weights begin at random."
+    )
     save_every: float = Field(5, gt=0, description="Minutes between looks at the validation part, and checkpoints.")
     threads: int = Field(1, ge=1, description="CPU threads.")
     network: NetworkSettings = Field(NetworkSettings(), description="Sizes and dropout, as JSON.")
@@ -71,6 +76,8 @@ class TransformerTrainer(Trainer):
         torch.set_num_threads(settings.threads)
         songs = _read(run.data, run.console)
         run.sources.extend(sources(run.data))
+        if settings.start is not None:
+            run.sources.append(DataSource("weights that it went on from", "Apache-2.0", settings.start))
         with _Processes() as processes:
             network = _fit(songs, run, settings, processes)
         if processes.rank == 0:
@@ -85,6 +92,14 @@ class TransformerTrainer(Trainer):
         model.load(artifacts, "cpu")
         with console.status("composing and analysing"):
             return [*measure_likelihood(load_network(artifacts), songs), *measure_pieces(model, songs["test"], data)]
+
+    def export(self, data: Path, artifacts: Path, out: Path, console: Console) -> Sequence[Report]:
+        """Write the network as ONNX and as int8, and measure both on the test part."""
+        torch.set_num_threads(1)
+        songs = _read(data, console)["test"]
+        with console.status("exporting"):
+            network = exportable(load_network(artifacts), songs)
+            return export(network, out, "Test part, the segments and nats of the table above, the mean of the packs.")
 
 
 def _read(data: Path, console: Console) -> dict[str, list[Song]]:
@@ -134,7 +149,7 @@ class _Loss(nn.Module):
 def _fit(songs: dict[str, list[Song]], run: Run, settings: TransformerSettings, processes: _Processes) -> Network:
     torch.manual_seed(run.seed)
     device = processes.device
-    network = Network(settings.network).to(device)
+    network = _begin(settings).to(device)
     loss_of = processes.share(_Loss(network))
     optimisers = _optimisers(network, settings)
     rates = [group["lr"] for optimiser in optimisers for group in optimiser.param_groups]
@@ -153,7 +168,7 @@ def _fit(songs: dict[str, list[Song]], run: Run, settings: TransformerSettings, 
                 for group, rate in zip(groups, rates, strict=True):
                     group["lr"] = rate * _pace(step, spent / budget)
                 inputs = type(inputs)(*(part.to(device) for part in inputs))
-                with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                with torch.autocast(device.type, torch.bfloat16):
                     loss = loss_of(inputs, targets.to(device), family.to(device))
                 loss.backward()
                 nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -176,6 +191,18 @@ def _fit(songs: dict[str, list[Song]], run: Run, settings: TransformerSettings, 
                 _save_checkpoint(run.work, settings, (spent, step, turn), network, *optimisers)
                 before = time.monotonic()
     return network.eval()
+
+
+def _begin(settings: TransformerSettings) -> Network:
+    """Return a network at random, or the one that is to be gone on from."""
+    if settings.start is None:
+        return Network(settings.network)
+    if not (settings.start / WEIGHTS).is_file():
+        raise InvalidRequest("start", f"is {str(settings.start)!r}, must be the folder of a trained version")
+    network = load_network(settings.start)
+    if network.settings != settings.network:
+        raise InvalidRequest("network", f"is {settings.network}, but the version to start from has {network.settings}")
+    return network.train()
 
 
 def _optimisers(network: Network, settings: TransformerSettings) -> list[torch.optim.Optimizer]:
@@ -206,7 +233,9 @@ def _writer(folder: Path) -> Any:
 
 def _save_checkpoint(work: Path, settings: TransformerSettings, at: tuple[float, int, int], *parts: Any) -> None:
     aside = work / f"{_CHECKPOINT}.new"
-    torch.save({"settings": settings.model_dump(), "at": at, "parts": [part.state_dict() for part in parts]}, aside)
+    torch.save(
+        {"settings": settings.model_dump(mode="json"), "at": at, "parts": [part.state_dict() for part in parts]}, aside
+    )
     aside.replace(work / _CHECKPOINT)
 
 
@@ -215,7 +244,7 @@ def _resume(work: Path, settings: TransformerSettings, *parts: Any) -> tuple[flo
     if not path.is_file():
         return 0.0, 0, 0
     saved = torch.load(path, weights_only=True)
-    if saved["settings"] != settings.model_dump():
+    if saved["settings"] != settings.model_dump(mode="json"):
         return 0.0, 0, 0
     for part, state in zip(parts, saved["parts"], strict=True):
         part.load_state_dict(state)

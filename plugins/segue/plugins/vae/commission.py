@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 from segue.plugin_api import InvalidField
+from segue.plugins import wishes
 from segue.plugins.vae.attributes import NAMES
 from segue.plugins.vae.given import MAX_BARS, Given, read_given
 from segue.v1 import generate_pb2, music_pb2
@@ -18,14 +19,9 @@ DEFAULT_PROGRAM: Final = 73
 """Flute."""
 _DEFAULT_STEPS: Final = 5
 _MINOR_SHARE: Final = 0.4
-_REFUSED: Final[Mapping[str, str]] = {
-    "theme": "this algorithm reads no words",
+_REFUSED: Final = wishes.reasons("theme", "emotion", "form", "image", "lyrics") | {
     "style": "this algorithm knows no styles",
-    "emotion": "this algorithm follows no emotion",
     "chords": "this algorithm follows no chords",
-    "form": "this algorithm composes one strain",
-    "image": "this algorithm looks at no picture",
-    "lyrics": "this algorithm sets no words",
 }
 _NO_SLIDER: Final[Mapping[str, str]] = {
     "polyphony": "a melody is one voice",
@@ -119,21 +115,12 @@ def read_request(request: generate_pb2.GenerateRequest, options: Mapping[str, An
 
 def _refuse(request: generate_pb2.GenerateRequest) -> None:
     """Refuse what this algorithm can't follow, all at once."""
-    set_fields = {descriptor.name for descriptor, _ in request.ListFields()}
-    wrong = [(name, f"{why}; leave it out") for name, why in _REFUSED.items() if name in set_fields]
-    for field, refused in (("attributes", _NO_SLIDER), ("finish", _NOT_DONE)):
-        values = getattr(request, field)
-        asked = {descriptor.name for descriptor, value in values.ListFields() if value is not False}
-        wrong += [(f"{field}.{name}", f"{why}; leave it out") for name, why in refused.items() if name in asked]
+    wrong = wishes.not_followed(request, _REFUSED)
+    wrong += wishes.not_followed(request.attributes, _NO_SLIDER, "attributes")
+    wrong += wishes.not_followed(request.finish, _NOT_DONE, "finish")
     if len(request.instruments) > 1 or any(program > 127 for program in request.instruments):
         wrong.append(("instruments", "must be one program, 0-127: a melody is one voice"))
-    if request.HasField("key") and request.key.mode == music_pb2.MODE_UNSPECIFIED:
-        wrong.append(("key.mode", "is not stated, must be major or minor"))
-    metre = request.time_signature
-    if request.HasField("time_signature") and (metre.numerator, metre.denominator) != (4, 4):
-        wrong.append(("time_signature", f"is {metre.numerator}/{metre.denominator}, must be 4/4"))
-    if wrong:
-        raise InvalidField(*wrong[0], wrong[1:])
+    wishes.refuse([*wrong, *wishes.key_without_mode(request), *wishes.other_than_common_time(request)])
 
 
 def _bars(request: generate_pb2.GenerateRequest, given: Sequence[Given]) -> int:

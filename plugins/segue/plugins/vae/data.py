@@ -207,7 +207,7 @@ def _openewld(root: Path) -> Iterator[Melody]:
 
 
 def _chorales(root: Path) -> Iterator[Melody]:
-    from segue.plugins.chorale.metre import infer_metres
+    from segue.music.bar_lines import infer_metres
 
     raw = json.loads((root / "Jsb16thSeparated.json").read_text())
     for part in PARTS:

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 from segue.music import KeySignature, Meter, Piece, Tempo, TrackInfo, piece_to_midi, to_key
+from segue.music.answers import to_originality
 from segue.music.finish import correct_pitch
 from segue.music.originality import Likeness, OriginalityIndex
 from segue.music.theory import key_name
@@ -59,22 +60,8 @@ def piece_message(
         time_signature=music_pb2.TimeSignature(numerator=4, denominator=4),
         bars=commission.bars,
         edits=edits,
-        originality=originality_message(like, index),
+        originality=to_originality(like, index.titles),
         log_likelihood=draft.log_likelihood,
-    )
-
-
-def originality_message(like: Likeness, index: OriginalityIndex) -> music_pb2.Originality:
-    """Return how far a piece repeats those of an index."""
-    sources = [
-        music_pb2.SourceMatch(title=index.titles[number], similarity=similarity, longest_run=run)
-        for number, similarity, run in like.sources
-    ]
-    return music_pb2.Originality(
-        copied_fraction=like.copied_fraction,
-        longest_run=like.longest_run,
-        human_percentile=like.human_percentile,
-        sources=sources,
     )
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from segue.music.originality import OriginalityIndex
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
+from segue.plugins.training import FromJson, Loop, warm_cosine
 from segue.plugins.vae.artifacts import Artifacts, load, save
 from segue.plugins.vae.attributes import NAMES, REGISTER, measure
 from segue.plugins.vae.data import Melody, read_melodies, sources
@@ -26,7 +24,6 @@ from segue.plugins.vae.tokens import HIGHEST, LOWEST, STRIKE, WINDOW, transpose
 from torch import Tensor, nn
 from torch.nn import functional
 
-_CHECKPOINT = "checkpoint.pt"
 _LONG_BARS = 2 * SEGMENTS
 _SHARPNESS = 1.0
 """Delta of the attribute regularisation."""
@@ -49,12 +46,7 @@ class VaeSettings(TrainingSettings):
     octaves: float = Field(0.2, ge=0, le=1, description="Share of windows moved by an octave.")
     astray: float = Field(0.1, ge=0, le=1, description="Share of windows moved to a key they are not in.")
     threads: int = Field(1, ge=1, description="CPU threads.")
-    network: NetworkSettings = Field(NetworkSettings(), description="Sizes, as JSON.")
-
-    @field_validator("network", mode="before")
-    @classmethod
-    def _read_json(cls, value: Any) -> Any:
-        return json.loads(value) if isinstance(value, str) else value
+    network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes, as JSON.")
 
 
 class VaeTrainer(Trainer):
@@ -72,7 +64,7 @@ class VaeTrainer(Trainer):
         torch.manual_seed(run.seed)
         short = Network(settings.network)
         _fit(_Short("two bars", short, train, settings, settings.beta), run, settings.steps, settings)
-        close = _Short("two bars, closer", short, train, settings, settings.close_beta)
+        close = _Short("two bars closer", short, train, settings, settings.close_beta)
         _fit(close, run, settings.close_steps, settings)
         long = LongNetwork(settings.network)
         _fit(_Long(long, short, train, settings), run, settings.long_steps, settings)
@@ -187,55 +179,15 @@ class _Long:
 def _fit(task: _Short | _Long, run: Run, steps: int, settings: VaeSettings) -> None:
     network = task.learnt.train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=1.0, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _pace(settings.learning_rate, steps))
-    path = run.work / f"{task.name.replace(', ', '-').replace(' ', '-')}-{_CHECKPOINT}"
-    first = _resume(path, settings, network, optimiser, schedule)
-    log = _writer(run.work)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=run.console) as progress:
-        bar = progress.add_task(task.name, total=steps, completed=first)
-        for step in range(first, steps):
-            torch.manual_seed(run.seed * 1_000_003 + step)
-            with torch.autocast("cpu", torch.bfloat16):
-                loss = task.loss(np.random.default_rng((run.seed, step)), step / steps)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            progress.update(bar, advance=1)
-            if (step + 1) % 100 == 0 or step + 1 == steps:
-                log.add_scalar(f"loss/{task.name}", loss.item(), step + 1)
-                progress.update(bar, description=f"{task.name}, loss {loss.item():.2f}")
-                _save_checkpoint(path, settings, step + 1, network, optimiser, schedule)
-
-
-def _pace(peak: float, steps: int) -> Callable[[int], float]:
-    def rate(step: int) -> float:
-        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
-        return peak * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * fall)
-
-    return rate
-
-
-def _writer(folder: Path) -> Any:
-    from torch.utils.tensorboard import SummaryWriter  # needs the train extra, which the model half does without
-
-    return SummaryWriter(folder)
-
-
-def _save_checkpoint(path: Path, settings: VaeSettings, step: int, *parts: Any) -> None:
-    aside = path.with_suffix(".new")
-    torch.save({"settings": settings.model_dump(), "step": step, "parts": [part.state_dict() for part in parts]}, aside)
-    aside.replace(path)
-
-
-def _resume(path: Path, settings: VaeSettings, *parts: Any) -> int:
-    if not path.is_file():
-        return 0
-    saved = torch.load(path, weights_only=True)
-    if saved["settings"] != settings.model_dump():
-        return 0
-    for part, state in zip(parts, saved["parts"], strict=True):
-        part.load_state_dict(state)
-    return int(saved["step"])
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, warm_cosine(settings.learning_rate, steps))
+    loop = Loop(run, settings, network, optimiser, schedule, name=task.name)
+    for step in loop.steps(steps):
+        torch.manual_seed(run.seed * 1_000_003 + step)
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = task.loss(np.random.default_rng((run.seed, step)), step / steps)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        loop.tell(loss=loss.item())

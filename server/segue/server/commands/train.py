@@ -40,10 +40,13 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Model store to write the next version into.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.", min=0, max=2**32 - 1)] = 0,
     evaluate: Annotated[bool, typer.Option("--evaluate", help="Only measure the version that serves.")] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="Only write the version that serves as ONNX and as int8 into this folder.")
+    ] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE, a setting of the trainer.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the reports as JSON.")] = False,
 ) -> None:
-    """Train an algorithm's model on your data and put it into the store, or measure it with --evaluate.
+    """Train an algorithm's model on your data and put it into the store, or measure it with --evaluate, or export it.
 
     An interrupted training goes on where it stopped. Serve the new version with 'segue models promote'.
 
@@ -55,6 +58,10 @@ def train(
     spec = chosen.models[0]
     if evaluate:
         reports = trainer.evaluate(data, store.path(spec, store.serving(spec)), console)
+        _show(reports, as_json=as_json)
+        return
+    if export:
+        reports = trainer.export(data, store.path(spec, store.serving(spec)), export, console)
         _show(reports, as_json=as_json)
         return
     settings = _settings(trainer, setting or [])

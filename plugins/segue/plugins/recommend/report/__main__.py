@@ -26,12 +26,7 @@ Data = Annotated[Path, typer.Option("--data", help="The HetRec folder.", exists=
 def show(reports: Sequence[Report]) -> None:
     """Print reports as Markdown tables."""
     for report in reports:
-        metrics = list(dict.fromkeys(metric for row in report.rows.values() for metric in row))
-        lines = [f"| | {' | '.join(metrics)} |", "|---" * (len(metrics) + 1) + "|"]
-        for name, row in report.rows.items():
-            lines.append(f"| {name} | " + " | ".join(f"{row[m]:.4g}" if m in row else "" for m in metrics) + " |")
-        console.print(f"\n{report.protocol}\n", soft_wrap=True, highlight=False)
-        console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+        console.print(f"\n{report.to_markdown('.4g')}", soft_wrap=True, highlight=False, markup=False)
 
 
 @app.command()

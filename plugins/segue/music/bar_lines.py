@@ -7,11 +7,18 @@ alone teach on which beats of a bar soprano and bass move; the others take the m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.plugins.chorale.frames import BAR_FRAMES, BASS, PER_BEAT, Frames
+
+PER_BEAT: Final = 4
+BAR_FRAMES: Final = (16, 12)
+"""Sixteenths in a bar of 4/4 and of 3/4."""
+_BASS: Final = 3
+
+Frames = NDArray[np.int64]
+"""What each of four voices sounds in each sixteenth, soprano first; shape (frames, 4)."""
 
 
 class Metre(NamedTuple):
@@ -51,7 +58,7 @@ def infer_metres(pieces: Sequence[Frames]) -> list[Metre | None]:
 def _moves(piece: Frames) -> NDArray[np.int64]:
     """Class of each beat but the last two: whether soprano and bass change on it, and whether nothing does."""
     changed = np.vstack([np.ones((1, 4), bool), piece[1:] != piece[:-1]])[::PER_BEAT]
-    classes = ~changed.any(1) + 2 * changed[:, 0] + 4 * changed[:, BASS]
+    classes = ~changed.any(1) + 2 * changed[:, 0] + 4 * changed[:, _BASS]
     return np.asarray(classes[:-2], np.int64)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from segue.music import Piece
+from segue.music.piece import Piece
 
 _KEYBOARDS: Final = range(8)
 _HAND_SPAN: Final = 16

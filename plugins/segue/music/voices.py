@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music import Piece
+from segue.music.piece import Piece
 
 _MOST_VOICES: Final = 8
 _ALONE: Final = 0.98
 _OVERLAP: Final = 0.05
 _PERFECT: Final = {0: "octaves", 7: "fifths"}
 
-Place = tuple[float, float, int, str]
+
+class Clash(NamedTuple):
+    """Where two voices, by their tracks, get in each other's way, from beat to beat, and what they do."""
+
+    begin: float
+    end: float
+    upper: int
+    lower: int
+    text: str
 
 
 def voices(piece: Piece) -> list[int]:
@@ -39,9 +47,17 @@ def _at(piece: Piece, track: int, moments: NDArray[np.float64]) -> NDArray[np.in
     return np.where(sounds, own.pitch[np.maximum(row, 0)], -1)
 
 
-def parallels(piece: Piece) -> Iterator[Place]:
-    """Yield places where two voices go on in parallel perfect fifths or octaves."""
-    ordered = voices(piece)
+def parallels(piece: Piece, ordered: Sequence[int] | None = None) -> Iterator[Clash]:
+    """Yield places where two voices go on in parallel perfect fifths or octaves, from the first chord to the second.
+
+    Parameters
+    ----------
+    piece
+        The notes.
+    ordered
+        What ``voices`` says, where it is known, as of a piece that this is a part of.
+    """
+    ordered = voices(piece) if ordered is None else ordered
     moments = np.unique(np.round(piece.start, 3))
     lines = {track: _at(piece, track, moments) for track in ordered}
     for upper, lower in combinations(ordered, 2):
@@ -53,12 +69,12 @@ def parallels(piece: Piece) -> Iterator[Place]:
         for row in np.flatnonzero(kept).tolist():
             name = _PERFECT[int(interval[row])]
             text = f"Tracks {upper + 1} and {lower + 1} move in parallel {name}."
-            yield float(moments[row]), float(moments[row + 1]), lower, text
+            yield Clash(float(moments[row]), float(moments[row + 1]), upper, lower, text)
 
 
-def crossings(piece: Piece) -> Iterator[Place]:
-    """Yield stretches where a lower voice is above the next higher one."""
-    ordered = voices(piece)
+def crossings(piece: Piece, ordered: Sequence[int] | None = None) -> Iterator[Clash]:
+    """Yield stretches where a lower voice is above the next higher one; parameters as of ``parallels``."""
+    ordered = voices(piece) if ordered is None else ordered
     moments = np.unique(np.round(np.r_[piece.start, piece.end], 3))
     for upper, lower in pairwise(ordered):
         a, b = _at(piece, upper, moments), _at(piece, lower, moments)
@@ -66,4 +82,4 @@ def crossings(piece: Piece) -> Iterator[Place]:
         edges = np.flatnonzero(np.diff(np.r_[False, above, False].astype(int)))
         for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
             text = f"Track {lower + 1} is above track {upper + 1}."
-            yield float(moments[begin]), float(moments[min(end, len(moments) - 1)]), lower, text
+            yield Clash(float(moments[begin]), float(moments[min(end, len(moments) - 1)]), upper, lower, text)

@@ -22,7 +22,8 @@ def test_long_bars_are_shared_out(beats, sizes):
 
 
 @pytest.mark.parametrize(("meter", "length", "beats", "compound"), [
-    ((3, 4), 3, [3], False), ((6, 8), 3, [2], True), ((5, 4), 5, [3, 2], False), ((12, 8), 6, [4], True), ((7, 8), 3.5, [3.5], False),
+    ((3, 4), 3, [3], False), ((6, 8), 3, [2], True), ((5, 4), 5, [3, 2], False), ((12, 8), 6, [4], True),
+    ((7, 8), 3.5, [3.5], False),
 ])  # fmt: skip
 def test_frames_of_other_metres(meter, length, beats, compound):
     frames = frames_of(band(4, meter), np.arange(5) * float(length))

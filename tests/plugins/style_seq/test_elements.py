@@ -59,7 +59,9 @@ def test_drums_keep_their_kind():
 
 
 def test_bar_lines_stand_before_each_bar_and_after_the_last():
-    rows = to_rows(np.array([0.0, 4.5]), np.ones(2), np.array([60, 62]), np.full(2, 80), np.zeros(24, int), False, False)
+    rows = to_rows(
+        np.array([0.0, 4.5]), np.ones(2), np.array([60, 62]), np.full(2, 80), np.zeros(24, int), False, False
+    )
     assert write(rows, 0, 3)[:, 0].tolist() == [1, 2, 1, 5, 1, 1]
 
 

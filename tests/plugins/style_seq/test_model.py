@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from segue.music import Meter, Piece, Syllable, Tempo, TrackInfo, piece_to_midi
@@ -11,7 +13,9 @@ from .conftest import ask, band, item, read
 
 def tune_of(piece, track=0):
     own = piece.select(piece.track == track)
-    return sorted(zip(np.round(own.start, 3).tolist(), np.round(own.duration, 3).tolist(), own.pitch.tolist(), strict=True))
+    return sorted(
+        zip(np.round(own.start, 3).tolist(), np.round(own.duration, 3).tolist(), own.pitch.tolist(), strict=True)
+    )
 
 
 def notes_of(piece):
@@ -35,14 +39,19 @@ def test_every_style_keeps_the_melody_and_changes_the_rest(model, networks, styl
 
 
 def test_a_group_means_its_first_style_and_the_drums_of_rock_are_not_those_of_a_hymn(model, networks):
-    jazz, swing, rock, hymn = ask(model, *(item(networks, band(), style=s) for s in ("jazz", "jazz-swing", "rock", "hymn")))
+    jazz, swing, rock, hymn = ask(
+        model, *(item(networks, band(), style=s) for s in ("jazz", "jazz-swing", "rock", "hymn"))
+    )
     assert jazz.music == swing.music
     assert read(rock).is_drum.sum() > 40
     assert not read(hymn).is_drum.any()
 
 
 def test_side_by_side_and_alone_are_the_same(model, networks):
-    asked = [item(networks, band(bars), seed=seed, style=style) for bars, seed, style in ((8, 1, "rock"), (12, 2, "folk"), (4, 3, "house"))]
+    asked = [
+        item(networks, band(bars), seed=seed, style=style)
+        for bars, seed, style in ((8, 1, "rock"), (12, 2, "folk"), (4, 3, "house"))
+    ]
     together = ask(model, *asked)
     assert [ask(model, one)[0] for one in asked] == together
     (again,) = ask(model, item(networks, band(8), seed=9, temperature=1.5, style="rock"))
@@ -66,7 +75,7 @@ def test_strength_0_gives_the_piece_back_and_more_replaces_more(model, networks)
 @pytest.mark.parametrize("kinds", [{0, 1, 2}, {2}, {0}, {0, 2}, set()])
 def test_cells_of_a_strength_are_among_those_of_a_greater(kinds):
     taken = [replaced_cells(10, strength, kinds) for strength in np.linspace(0, 1, 21)]
-    for one, other in zip(taken, taken[1:], strict=False):
+    for one, other in pairwise(taken):
         assert not (one & ~other).any()
     assert not taken[0].any()
     assert taken[-1][sorted(kinds)].all()

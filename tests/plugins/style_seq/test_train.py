@@ -31,14 +31,20 @@ def write_pack(folder, count=12):
     about = {"meters": (Meter(0.0, 4, 4),)}
     roots = np.array([0, 9, 5, 7] * 4)
     for number in range(count):
-        tune = Piece.of(np.cumsum(rng.choice([0.5, 1.0], 40)), 0.5, 72 + rng.choice([0, 2, 4, 5, 7, 9], 40), 90, **about)
+        tune = Piece.of(
+            np.cumsum(rng.choice([0.5, 1.0], 40)), 0.5, 72 + rng.choice([0, 2, 4, 5, 7, 9], 40), 90, **about
+        )
         (root / "melody" / f"{number}.mid").write_bytes(piece_to_midi(tune.select(tune.start < 32)))
         beats = np.arange(32.0)
         columns = {
-            "rock": (np.r_[beats, beats, beats + 0.5], np.r_[beats * 0 + 36, np.repeat(36 + roots, 2), np.repeat(64 + roots, 2)], [0, 1, 2]),
+            "rock": (
+                np.r_[beats, beats, beats + 0.5],
+                np.r_[beats * 0 + 36, np.repeat(36 + roots, 2), np.repeat(64 + roots, 2)],
+                [0, 1, 2],
+            ),
             "hymn": (np.r_[beats[::2], beats[::2]], np.r_[48 + roots, 52 + roots], [1, 2]),
             "folk": (np.r_[beats, beats + 0.25], np.r_[np.repeat(36 + roots, 2), np.repeat(67 + roots, 2)], [1, 2]),
-        }  # fmt: skip
+        }
         for style, (start, pitch, tracks) in columns.items():
             infos = tuple((TrackInfo("Drum", 0, True), TrackInfo("Bass", 33), TrackInfo("Chord", 0))[n] for n in tracks)
             track = np.repeat(np.arange(len(tracks)), len(start) // len(tracks))
@@ -124,7 +130,13 @@ def test_training_writes_a_version_that_plays_and_is_measured(run, monkeypatch, 
     write_pack(run.data)
     monkeypatch.setattr(report, "_real", lambda bench, console: report.Report("none", {}))
     reports = StyleSeqTrainer().train(run, SETTINGS)
-    assert set(reports[0].rows) == {"style-seq", "copy of the input (identity)", "retrieval", "random target", "the true target"}
+    assert set(reports[0].rows) == {
+        "style-seq",
+        "copy of the input (identity)",
+        "retrieval",
+        "random target",
+        "the true target",
+    }
     identity, truth = reports[0].rows["copy of the input (identity)"], reports[0].rows["the true target"]
     assert identity["strength"] == 0
     assert identity["chroma"] == pytest.approx(1)

@@ -78,17 +78,18 @@ class Frames:
 def frames_of(piece: Piece, bars: NDArray[np.float64]) -> Frames:
     """Lay out a piece; ``bars`` are the edges of its bars, in quarter notes."""
     rows = []
-    for number, (start, end, meter) in enumerate(zip(bars[:-1], bars[1:], piece.meter_at(bars[:-1]), strict=True)):
-        compound = meter.pulse_beats * meter.denominator == 12 and abs((end - start) / meter.pulse_beats % 1) < 0.01
+    for number, (at, end, meter) in enumerate(zip(bars[:-1], bars[1:], piece.meter_at(bars[:-1]), strict=True)):
+        compound = meter.pulse_beats * meter.denominator == 12 and abs((end - at) / meter.pulse_beats % 1) < 0.01
         scale = meter.pulse_beats if compound else 1.0
-        beats = max((end - start) / scale, 0.05)
-        pickup = number == 0 and len(bars) > 2 and end - start < (bars[2] - bars[1]) * 0.99
+        beats = max((end - at) / scale, 0.05)
+        pickup = number == 0 and len(bars) > 2 and end - at < (bars[2] - bars[1]) * 0.99
         for size in _sizes(beats):
             first = BEATS - size if pickup and beats <= BEATS else 0.0
-            rows.append((start, scale, first, size, compound, number))
-            start += size * scale
+            rows.append((at, scale, first, size, compound, number))
+            at += size * scale
     columns = np.array(rows).T
-    return Frames(*columns[:4], columns[4] > 0, columns[5].astype(np.int64))
+    start, scale, first, beats = columns[:4]
+    return Frames(start, scale, first, beats, columns[4] > 0, columns[5].astype(np.int64))
 
 
 def _sizes(beats: float) -> list[float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from segue.plugins.style_seq.batches import part_name
 from segue.plugins.style_seq.content import HALVES
@@ -82,7 +83,7 @@ def ensembles(songs: Sequence[Song], names: Sequence[str]) -> dict[str, tuple[Ro
     return found
 
 
-def pitches(song: Song, rows: np.ndarray, drums: bool) -> np.ndarray:
+def pitches(song: Song, rows: NDArray[np.int64], drums: bool) -> NDArray[np.int64]:
     """Return the MIDI pitches of the notes of a part."""
     field = rows[:, 1 + PITCH] - 1
     if drums:

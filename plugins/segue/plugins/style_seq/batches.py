@@ -12,7 +12,18 @@ import torch
 from numpy.typing import NDArray
 from segue.plugins.style_seq.content import Content
 from segue.plugins.style_seq.data import CHORALE, POP, Song, Voice
-from segue.plugins.style_seq.elements import BAR, FIRST_PLACE, HIGHEST, LOWEST, PITCH, PITCHES, PLACE, fold, root_pitch, write
+from segue.plugins.style_seq.elements import (
+    BAR,
+    FIRST_PLACE,
+    HIGHEST,
+    LOWEST,
+    PITCH,
+    PITCHES,
+    PLACE,
+    fold,
+    root_pitch,
+    write,
+)
 from segue.plugins.style_seq.network import Bars
 from segue.plugins.style_seq.profile import PROFILE, describe
 from torch import Tensor
@@ -170,7 +181,14 @@ def cut(
     table, chroma = content.table(first, bars)
     lively = content.lively[first : first + bars]
     return Stretch(
-        write(voice.rows, first, bars), table, chroma, phases(first, bars, song.bars), lively, name, profile, voice.family
+        write(voice.rows, first, bars),
+        table,
+        chroma,
+        phases(first, bars, song.bars),
+        lively,
+        name,
+        profile,
+        voice.family,
     )
 
 

@@ -254,7 +254,9 @@ class _Pass:
                 picked = torch.from_numpy(chosen[:, field])
                 x = x + cast(nn.Embedding, heads.chosen[field])(picked)
                 if field == PLACE:
-                    x = x + heads.beat(self._halves[torch.from_numpy(rows), torch.from_numpy(self._bar), half_of(picked)])
+                    x = x + heads.beat(
+                        self._halves[torch.from_numpy(rows), torch.from_numpy(self._bar), half_of(picked)]
+                    )
         chosen[chosen[:, PLACE] == BAR, 1:] = 0
         return chosen
 
@@ -284,11 +286,11 @@ class _Pass:
     def _playable(self, place: NDArray[np.int64]) -> NDArray[np.bool_]:
         rows = np.arange(len(self._live))
         half = half_of(torch.from_numpy(place)).numpy()
-        return self._permitted[rows, self._roots[rows, self._bar, half]]
+        return np.asarray(self._permitted[rows, self._roots[rows, self._bar, half]])
 
     def _above(self, place: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Say which pitches may be played above the last one."""
-        return self._playable(place) & (np.arange(FIELD_SIZES[PITCH]) > self._last[:, PITCH, None])
+        return np.asarray(self._playable(place) & (np.arange(FIELD_SIZES[PITCH]) > self._last[:, PITCH, None]))
 
     def _take(self, elements: Elements) -> None:
         """Write the next element of every live row; rows that are complete leave."""

@@ -19,7 +19,7 @@ LOWEST, HIGHEST = -24, 36
 """The melody, in semitones above the root that is nearest to middle C."""
 MELODY: Final = HIGHEST - LOWEST + 2
 LIVELY: Final = 5
-"""How much goes on in a bar: 0 is not told, 1 to 4 are the quarters of the bars of a piece, from few notes to many; not told where all are alike."""
+"""How much goes on in a bar: 1 to 4 are the quarters of the bars of a piece, from few notes to many; 0 is not told."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,7 @@ class Content:
         ndarray of bool, shape (bars, HALVES + 1, 12)
             Pitch classes above the root.
         """
-        melody = np.where(
-            self.melody < 0, 0, fold(self.melody - root_pitch(self.root), LOWEST, HIGHEST) - LOWEST + 1
-        )
+        melody = np.where(self.melody < 0, 0, fold(self.melody - root_pitch(self.root), LOWEST, HIGHEST) - LOWEST + 1)
         found = np.stack([self.root, self.quality, self.bass, melody], 2).reshape(-1, 4)
         turned = np.take_along_axis(self.chroma, (self.root[..., None] + np.arange(12)) % 12, 2).reshape(-1, 12)
         index = (first + np.arange(bars))[:, None] * HALVES + np.arange(HALVES + 1)
@@ -85,7 +83,9 @@ def settle(chord: NDArray[np.int64], bass: NDArray[np.int64], bars: int) -> dict
     return {name: values.reshape(bars, HALVES) for name, values in parts.items()}
 
 
-def sounding(start: NDArray[np.float64], end: NDArray[np.float64], pitch: NDArray[np.int64], bars: int) -> NDArray[np.bool_]:
+def sounding(
+    start: NDArray[np.float64], end: NDArray[np.float64], pitch: NDArray[np.int64], bars: int
+) -> NDArray[np.bool_]:
     """Say which pitch classes sound in each beat, given twice, shape (bars, HALVES, 12)."""
     beats = bars * HALVES // 2
     found = np.zeros((beats + 1, 12), np.int64)
@@ -96,7 +96,9 @@ def sounding(start: NDArray[np.float64], end: NDArray[np.float64], pitch: NDArra
     return np.repeat((np.cumsum(found, 0)[:-1] > 0), 2, axis=0).reshape(bars, HALVES, 12)
 
 
-def line(start: NDArray[np.float64], end: NDArray[np.float64], pitch: NDArray[np.int64], bars: int) -> NDArray[np.int64]:
+def line(
+    start: NDArray[np.float64], end: NDArray[np.float64], pitch: NDArray[np.int64], bars: int
+) -> NDArray[np.int64]:
     """Return the highest pitch of a melody in each half beat, -1 in silence, shape (bars, HALVES)."""
     found = np.full(bars * HALVES, -1)
     first = np.clip(np.floor(2 * start + 0.2), 0, len(found)).astype(np.int64)
@@ -110,4 +112,6 @@ def liveliness(bar: NDArray[np.int64], bars: int) -> NDArray[np.int64]:
     """Return the quarter of the bars of a piece that each belongs to, by its notes, 1 to 4; shape (bars,)."""
     count = np.bincount(bar[(bar >= 0) & (bar < bars)], minlength=bars)
     edges = np.percentile(count, (25, 50, 75))
-    return np.asarray(1 + np.searchsorted(edges, count, side="left")) if edges[0] < edges[2] else np.zeros(bars, np.int64)
+    return (
+        np.asarray(1 + np.searchsorted(edges, count, side="left")) if edges[0] < edges[2] else np.zeros(bars, np.int64)
+    )

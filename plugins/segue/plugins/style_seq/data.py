@@ -39,7 +39,7 @@ _LEAD: Final = 60
 
 @dataclass(frozen=True)
 class Voice:
-    """A part of an ensemble: name, program, whether it is a drum kit, and its notes as ``elements.to_rows`` writes them."""
+    """A part of an ensemble: name, program, whether it is a drum kit, and its notes (``elements.to_rows``)."""
 
     name: str
     program: int
@@ -203,7 +203,7 @@ def _pop(data: Path) -> Iterator[Song]:
 
 
 def _with_chords(piece: Piece, chords: list[tuple[float, float, str]]) -> Piece:
-    """Add a track that says in pitch and velocity which chord and which bass sound, so that it is moved with the rest."""
+    """Add a track whose pitch and velocity say which chord and bass sound, so that they are moved with the rest."""
     times = piece.seconds_to_beats([[start, end] for start, end, _ in chords])
     chord = np.array([label_to_chord(label) for _, _, label in chords])
     bass = np.array([_bass(label, int(index)) for (_, _, label), index in zip(chords, chord, strict=True)])

@@ -18,7 +18,7 @@ from segue.plugins.style_seq.artifacts import Artifacts, Role
 from segue.plugins.style_seq.composer import Player
 from segue.plugins.style_seq.content import HALVES, settle
 from segue.plugins.style_seq.elements import to_rows
-from segue.plugins.style_seq.profile import describe
+from segue.plugins.style_seq.profile import PROFILE, describe
 from segue.plugins.transformer.elements import DRUMS, family
 
 MOST_PARTS: Final = 8
@@ -101,10 +101,11 @@ def _roots(reading: Reading, frames: Frames) -> NDArray[np.int64]:
 
 
 @torch.inference_mode()
-def _players(made: Artifacts, roles: tuple[Role, ...] | list[Role], profiles: NDArray[np.float32] | None) -> tuple[Player, ...]:
+def _players(
+    made: Artifacts, roles: tuple[Role, ...] | list[Role], profiles: NDArray[np.float32] | None
+) -> tuple[Player, ...]:
     names = torch.tensor([role.name for role in roles])
-    size = made.network.encoder[0].in_features
-    heard = torch.zeros(len(roles), size) if profiles is None else torch.from_numpy(profiles)
+    heard = torch.zeros(len(roles), PROFILE) if profiles is None else torch.from_numpy(profiles)
     styles = made.network.style_of(names, heard, torch.tensor([role.family for role in roles]))
     return tuple(
         Player(style, role.drums, role.low, role.high, role.notes) for role, style in zip(roles, styles, strict=True)
@@ -117,7 +118,7 @@ def is_bass(role: Role) -> bool:
 
 
 def bass_of(arrangement: Arrangement) -> NDArray[np.bool_]:
-    """Mark the bass of a piece: low tracks of one voice, and the lowest notes of those that play chords, shape (notes,)."""
+    """Mark the bass, shape (notes,): low tracks of one voice, and the lowest notes of those that play chords."""
     piece = arrangement.piece
     found = np.zeros(len(piece), bool)
     for track in range(len(piece.tracks)):

@@ -35,13 +35,15 @@ def likelihood(network: Network, songs: Sequence[Song]) -> Report:
             profile = describe(voice.rows, song.bars, voice.family)
             stretches.append(cut(song, voice, song.content, first, bars, names[song.style, voice.name], profile))
         for way, change in (("by name", 0), ("by example", -1)):
-            rows.setdefault(way, {})[kind] = _nats(network, [s._replace(name=s.name if change == 0 else -1) for s in stretches])
+            rows.setdefault(way, {})[kind] = _nats(
+                network, [s._replace(name=s.name if change == 0 else -1) for s in stretches]
+            )
         silent = [s._replace(name=-1, profile=np.zeros(PROFILE, np.float32)) for s in stretches]
         rows.setdefault("style not told", {})[kind] = _nats(network, silent)
     return Report(
-        f"Nats an element, a note or a bar line, of stretches of at most {SECTION + 1} bars from {_PIECES} test pieces of each "
-        "kind; the sound of the source and how lively it is are told. By example: the part itself, elsewhere in its piece "
-        "too, is the example.",
+        f"Nats an element, a note or a bar line, of stretches of at most {SECTION + 1} bars from {_PIECES} test pieces "
+        "of each kind; the sound of the source and how lively it is are told. By example: the part itself, all of it, "
+        "is the example.",
         rows,
     )
 
@@ -52,7 +54,12 @@ def _kind(song: Song) -> str:
 
 def _names(songs: Sequence[Song]) -> dict[tuple[str, str], int]:
     index = {name: row for row, name in enumerate(part_names([song for song in songs if song.part == "train"]))}
-    return {(s.style, v.name): index[part_name(s.style, v)] for s in songs for v in s.voices if part_name(s.style, v) in index}
+    return {
+        (s.style, v.name): index[part_name(s.style, v)]
+        for s in songs
+        for v in s.voices
+        if part_name(s.style, v) in index
+    }
 
 
 def _nats(network: Network, stretches: Sequence[Stretch]) -> float:

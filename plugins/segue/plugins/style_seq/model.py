@@ -136,7 +136,9 @@ def _notices(session: Session, made: Rewritten) -> list[music_pb2.Notice]:
     if odd and session.strength > 0:
         text = f"Patterns are learnt in 4/4; in {', '.join(odd)} they are cut to the bar, or swing in compound metres."
         found.append(("music", text))
-    lost = [info.name or f"program {info.program}" for info in piece.tracks if info.pedals and info not in made.piece.tracks]
+    lost = [
+        info.name or f"program {info.program}" for info in piece.tracks if info.pedals and info not in made.piece.tracks
+    ]
     if lost and session.strength > 0:
         found.append(("music", f"The sustain pedal of {', '.join(lost)} went with the notes that it held."))
     if session.request.HasField("example"):

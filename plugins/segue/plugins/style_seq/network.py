@@ -193,12 +193,14 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
     -------
     Tensor, shape (B, T, heads * size)
     """
-    B, T, heads, size = query.shape
+    B, T, _, size = query.shape  # noqa: N806  # the papers' letters
     groups = key.shape[2]
-    rows = query.view(B, T, groups, -1, size).permute(0, 2, 3, 1, 4).flatten(2, 3)  # B, groups, heads / groups * T, size
-    scores = (rows @ key.permute(0, 2, 3, 1)).unflatten(2, (-1, T)) * size**-0.5
+    rows = (
+        query.view(B, T, groups, -1, size).permute(0, 2, 3, 1, 4).flatten(2, 3)
+    )  # B, groups, heads / groups * T, size
+    scores = (rows @ key.permute(0, 2, 3, 1)).view(B, groups, -1, T, key.shape[1]) * size**-0.5
     weights = (scores + mask).softmax(-1).to(value.dtype).flatten(2, 3)
-    seen = (weights @ value.transpose(1, 2)).unflatten(2, (-1, T))
+    seen: Tensor = (weights @ value.transpose(1, 2)).view(B, groups, -1, T, size)
     return seen.permute(0, 3, 1, 2, 4).flatten(2)
 
 
@@ -247,9 +249,7 @@ def half_of(place: Tensor) -> Tensor:
     return 2 * (place // PER_BEAT) + (place % PER_BEAT >= PER_BEAT // 2)
 
 
-def nats(
-    network: Network, fields: Tensor, bar: Tensor, bars: Bars, style: Tensor
-) -> tuple[dict[str, Tensor], Tensor]:
+def nats(network: Network, fields: Tensor, bar: Tensor, bars: Bars, style: Tensor) -> tuple[dict[str, Tensor], Tensor]:
     """Return minus the log-probability of every element but the first, by field.
 
     Parameters

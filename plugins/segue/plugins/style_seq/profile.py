@@ -66,4 +66,4 @@ def describe(rows: NDArray[np.int64], bars: int, family: int) -> NDArray[np.floa
     moments = len(np.unique(rows[:, 0] * PLACES + rows[:, 1]))
     figures = (height, float(rows[:, 4].mean()) / 6 - 1, len(rows) / bars / 16, len(rows) / moments / 3)
     parts = [np.sqrt(rhythm), intervals, lengths / len(rows), figures, kind]
-    return np.concatenate(parts).astype(np.float32)
+    return np.asarray(np.concatenate(parts), np.float32)

@@ -13,8 +13,8 @@ from segue.plugins.style_seq.content import Content
 from segue.plugins.style_seq.data import Song
 
 _ROOT, _QUALITY, _ABSOLUTE, _PHASE = 1.0, 0.5, 0.02, 0.05
-"""What a half beat costs whose root is another step above the bar's first one, whose quality is another, or whose root is;
-and what a bar costs that stands elsewhere in its group of four."""
+"""What a half beat costs whose root is another step above the bar's first one, whose quality is another, or whose root
+is; and what a bar costs that stands elsewhere in its group of four."""
 
 
 class Retrieval:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +99,7 @@ def put_in_place(
     content: Content,
     rows: Sequence[NDArray[np.int64]],
 ) -> tuple[Piece, NDArray[np.bool_]]:
-    """Return a piece in which parts, composed or found elsewhere, replace what the strength says, and the cells replaced."""
+    """Return a piece in which parts replace what the strength says, and the cells that they replaced."""
     roles = ensemble.roles
     kinds = [DRUMS if role.drums else BASS if is_bass(role) else CHORDS for role in roles]
     old = _kinds(arrangement, separate_bass=BASS in kinds)
@@ -162,7 +162,7 @@ def _with_lead(
     return found
 
 
-def _assemble(piece: Piece, columns: list[tuple[NDArray[np.float64], ...]], tracks: list[TrackInfo | None]) -> Piece:
+def _assemble(piece: Piece, columns: Sequence[tuple[NDArray[Any], ...]], tracks: list[TrackInfo | None]) -> Piece:
     start, duration, pitch, velocity, track = (np.concatenate(parts) for parts in zip(*columns, strict=True))
     there = [index for index, info in enumerate(tracks) if info is not None]
     number = np.full(len(tracks), -1)

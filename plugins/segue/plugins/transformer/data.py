@@ -234,6 +234,7 @@ def _synthetic(data: Path) -> Iterator[Song]:
 
 
 def chorales(data: Path) -> Iterator[Song]:
+    """Read the chorales whose metre their length tells, soprano first."""
     if not (data / _JSB).exists():
         return
     for part, pieces in json.loads((data / _JSB).read_text()).items():

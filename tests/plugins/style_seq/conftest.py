@@ -60,7 +60,7 @@ def hear(networks, midi):
     return analyze(request, {"chords": "sevenths", "max_issues": 0}, networks)
 
 
-def item(networks, piece, seed=1, temperature=0.1, **fields):
+def item(networks, piece, seed=1, temperature=0.6, **fields):
     """What the gateway half sends for a piece."""
     midi = piece if isinstance(piece, bytes) else piece_to_midi(piece)
     request = transfer_pb2.TransferRequest(music=music_pb2.Music(midi=midi), **fields)

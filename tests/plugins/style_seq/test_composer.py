@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import torch
 from segue.plugins.style_seq import composer as module
 from segue.plugins.style_seq.batches import Stretch, collate, phases
-from segue.plugins.style_seq.composer import MOST_IN_BAR, Composer, Plan, Player
+from segue.plugins.style_seq.composer import MOST_IN_BAR, Composer, Plan, Player, most_usual
 from segue.plugins.style_seq.content import Content
 from segue.plugins.style_seq.elements import FIRST_PLACE, LOWEST, PITCH, PITCHES, root_pitch, write
 from segue.plugins.style_seq.network import half_of
@@ -84,3 +86,12 @@ def test_a_profile_says_what_a_part_is_like():
     assert kick.shape == (PROFILE,)
     assert not np.array_equal(kick, describe(drums[1:], 1, 16))
     assert empty.sum() == 1
+
+
+def test_the_draft_most_like_the_others_is_kept(network):
+    row = np.array([0, FIRST_PLACE, 10, 1, 1, 1])
+    later = np.array([0, 2, 0, 0, 0, 0])
+    common, rare = np.stack([row, row + later]), np.stack([row + 2 * later])
+    assert most_usual([rare, common, common]) is common
+    one, four = (compose(network, replace(plan(network, bars=8), drafts=drafts)) for drafts in (1, 4))
+    assert not all(np.array_equal(a, b) for a, b in zip(one, four, strict=True))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from segue.music import Piece
 from segue.music.theory import QUALITY_NAMES, chord_in_key, chord_pitch_classes
 from segue.plugins.style.arrangement import Arrangement
-from segue.plugins.style_seq.content import HALVES, SILENT, Content, line, liveliness, settle, sounding
+from segue.plugins.style_seq.content import HALVES, Content, line, liveliness, settle, sounding
 from segue.plugins.style_seq.elements import BEATS, FIRST_NUDGE, FIRST_PLACE, NUDGE_PARTS, PLACE_STEPS, PLACES_OF_BEAT
 from segue.plugins.transformer.elements import LENGTHS, VELOCITIES
 
@@ -115,7 +115,9 @@ def read_content(arrangement: Arrangement, frames: Frames) -> Content:
     heard = np.flatnonzero(chord[:, 1] >= 0)
     if len(heard):  # a bar in which no chord was heard goes on with the one before it
         chord = chord[heard[np.maximum(np.searchsorted(heard, np.arange(len(chord)), side="right") - 1, 0)]]
-    index = np.where(chord[:, 1] < 0, 12 * SILENT, chord[:, 1] * 12 + chord[:, 0])
+    else:  # drums alone: their patterns follow no chord, but where there is none the network has learnt to be silent
+        chord = np.zeros_like(chord)
+    index = chord[:, 1] * 12 + chord[:, 0]
     tune, band = piece.select(arrangement.melody), piece.select(arrangement.accompaniment)
     tune_at, band_at = (
         (frames.to_straight(notes.start), frames.to_straight(notes.end), notes.pitch) for notes in (tune, band)

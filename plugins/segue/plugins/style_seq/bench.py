@@ -21,13 +21,13 @@ from segue.plugins.style.pack import Chart, read_charts
 from segue.plugins.style.transferrer import HEARD_BEFORE
 from segue.plugins.style_seq.arrange import frames_of, read_content, silent_frames
 from segue.plugins.style_seq.artifacts import Artifacts
-from segue.plugins.style_seq.composer import Composer, Plan
+from segue.plugins.style_seq.composer import Composer
 from segue.plugins.style_seq.data import Song
 from segue.plugins.style_seq.ensemble import Ensemble
 from segue.plugins.style_seq.rewrite import Manner, put_in_place
 from segue.v1 import analyze_pb2, music_pb2
 
-MANNER: Final = Manner(strength=1.0, temperature=0.1, top_p=0.9, seed=0)
+MANNER: Final = Manner(strength=1.0, temperature=0.6, drafts=4, seed=0)
 MINOR: Final = np.array([name in ("min", "min7", "dim", "hdim7", "dim7") for name in QUALITY_NAMES])
 _OPTIONS: Final = {"chords": "sevenths", "max_issues": 0}
 
@@ -125,8 +125,7 @@ class Bench:
         frames = frames_of(arrangement.piece, arrangement.bars)
         content, silent = read_content(arrangement, frames), silent_frames(arrangement, frames)
         players = tuple(player for ensemble in ensembles for player in ensemble.players)
-        plan = Plan(content, silent, players, MANNER.temperature, MANNER.top_p, MANNER.seed)
-        *_, rows = self.composer.compose(plan)
+        *_, rows = self.composer.compose(MANNER.plan(content, silent, players))
         assert not isinstance(rows, float)
         ends = np.cumsum([len(ensemble.players) for ensemble in ensembles]).tolist()
         return [

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import torch
 from google.protobuf.message import Message
 from segue.music import music_to_piece, piece_to_midi
@@ -18,12 +19,11 @@ from segue.plugins.style.measure import figures
 from segue.plugins.style.styles import members
 from segue.plugins.style_seq.artifacts import load
 from segue.plugins.style_seq.composer import Composer
+from segue.plugins.style_seq.elements import BEATS
 from segue.plugins.style_seq.ensemble import Ensemble, by_example, by_name
 from segue.plugins.style_seq.rewrite import Manner, Rewritten, rewrite
 from segue.v1 import analyze_pb2, music_pb2
 from segue.v1.transfer_pb2 import TransferProgress, TransferRequest, TransferResponse, TransferStreamResponse
-
-_TOP_P = 0.9
 
 
 @dataclass
@@ -67,7 +67,7 @@ class StyleSeqModel(StreamModel[TransferRequest, Session]):
             notices.extend(read)
             ensemble = by_example(self._made, example)
         strength = request.strength if request.HasField("strength") else 1.0
-        manner = Manner(strength, item.options["temperature"], _TOP_P, item.seed)
+        manner = Manner(strength, item.options["temperature"], item.options["drafts"], item.seed)
         parts = rewrite(arrangement, ensemble, self._composer, manner) if strength > 0 else iter([_as_it_is(piece)])
         return Session(request, arrangement, ensemble, style, strength, notices, parts)
 
@@ -122,9 +122,13 @@ def _kept(session: Session) -> list[str]:
 
 
 def _notices(session: Session, made: Rewritten) -> list[music_pb2.Notice]:
+    if session.strength == 0:
+        return []
     arrangement, roles = session.arrangement, session.ensemble.roles
     piece = arrangement.piece
     found = []
+    if made.piece is piece:
+        found.append(("music", "Nothing was composed for it: the piece is as it was."))
     if not (~piece.is_drum).any():
         kept = "re-written" if any(role.drums for role in roles) else "kept: the style has no drums"
         found.append(("music", f"The piece has drums alone; they are {kept}."))
@@ -132,14 +136,14 @@ def _notices(session: Session, made: Rewritten) -> list[music_pb2.Notice]:
         found.append(("music", "No melody was heard in the piece: all of it counts as accompaniment."))
     elif not arrangement.accompaniment.any() and not piece.is_drum.any():
         found.append(("music", "The piece is a melody alone; its chords are guessed from it."))
-    odd = sorted({f"{m.numerator}/{m.denominator}" for m in piece.meter_map if m.bar_beats != 4})
-    if odd and session.strength > 0:
-        text = f"Patterns are learnt in 4/4; in {', '.join(odd)} they are cut to the bar, or swing in compound metres."
+    lengths = np.round(np.diff(arrangement.bars), 2)[1:-1]
+    odd = [f"{length:g}" for length in np.unique(lengths[lengths != BEATS])]
+    if odd:
+        text = f"Patterns are learnt in 4/4; bars of {', '.join(odd)} beats take a part of them, compound ones swing."
         found.append(("music", text))
-    lost = [
-        info.name or f"program {info.program}" for info in piece.tracks if info.pedals and info not in made.piece.tracks
-    ]
-    if lost and session.strength > 0:
+    kept_pedals = {info.pedals for info in made.piece.tracks}
+    lost = [info.name or f"program {info.program}" for info in piece.tracks if info.pedals not in kept_pedals | {()}]
+    if lost:
         found.append(("music", f"The sustain pedal of {', '.join(lost)} went with the notes that it held."))
     if session.request.HasField("example"):
         text = "The style of an example is heard in rhythm, register, intervals and instruments of each of its tracks."

@@ -18,7 +18,13 @@ class StyleSeqOptions(Options):
     """Options of ``style-seq``."""
 
     temperature: float = Field(
-        default=0.1, ge=0.05, le=1.5, description="Low: the patterns most usual in the style. High: more daring ones."
+        default=0.6, ge=0.05, le=1.5, description="Low: the patterns most usual in the style. High: more daring ones."
+    )
+    drafts: int = Field(
+        default=4,
+        ge=1,
+        le=8,
+        description="How often each section is composed; the draft most like the others is kept. 1 is fastest.",
     )
 
 

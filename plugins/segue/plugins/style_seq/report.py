@@ -61,11 +61,13 @@ def _pairs(bench: Bench, console: Console) -> Report:
             if case.target not in banks:
                 own = [song for song in bench.songs if song.style == case.target and song.part == "train"]
                 banks[case.target] = Retrieval(own)
-            found = banks[case.target].play(content, [role.track for role in ensemble.roles])
+            tracks = [role.track for role in ensemble.roles]
+            whole, rooted = (banks[case.target].play(content, tracks, whole) for whole in (True, False))
             results = {
                 "style-seq": pieces[number],
                 "copy of the input (identity)": arrangement.piece,
-                "retrieval": Played(arrangement, ensemble, found).piece(),
+                "retrieval": Played(arrangement, ensemble, whole).piece(),
+                "retrieval, root by root": Played(arrangement, ensemble, rooted).piece(),
                 "random target": pieces[number - 1],
                 "the true target": bench.truth(case.chart, case.target),
             }
@@ -73,13 +75,15 @@ def _pairs(bench: Bench, console: Console) -> Report:
                 rows[name].append(_measure(bench, case, arrangement, piece))
     return Report(
         f"{len(rows['style-seq'])} transfers, one for each ordered pair of the 16 synthetic styles, of "
-        f"{len(bench.charts)} test charts with their melody, which neither this model nor the judge learnt from; chords "
-        "and melody as score heard them. strength: half of the source's drop and the target's rise in probability by the "
-        "classifier of score. chroma: bar by bar, to the source. melody: share of the chart's notes kept. Against the "
-        "true target, the same chart in that style: chords (root, and major or minor, of half beats) as heard in it, and "
-        "as written in the chart; F1 of the pitch classes of each beat, of onsets (0.05 s), of pitched notes (pitch and "
-        "onset), of drums. retrieval: each bar is the training bar of the style with the nearest chords, moved to them. "
-        "random target: the same piece moved to another style than the one it is judged by.",
+        f"{len(bench.charts)} test charts with their melody, which neither this model nor the judge learnt from; "
+        "chords and melody as score heard them. strength: half of the source's drop and the target's rise in "
+        "probability by the classifier of score. chroma: bar by bar, to the source. melody: share of the chart's "
+        "notes kept. Against the true target, the same chart in that style: chords (root, and major or minor, of "
+        "half beats) as heard in it, and as written in the chart; F1 of the pitch classes of each beat, of onsets "
+        "(0.05 s), of pitched notes (pitch and onset), of drums. retrieval: each bar is the training bar of the "
+        "style with the nearest chords, transposed to the first; root by root: with its notes as high above each "
+        "root as they were, which borrows this model's encoding. random target: the same piece moved to another "
+        "style than the one it is judged by.",
         {name: _mean(found) for name, found in rows.items()},
     )
 

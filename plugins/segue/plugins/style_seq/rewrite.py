@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from segue.music import Piece, TrackInfo
 from segue.plugins.style.arrangement import Arrangement
 from segue.plugins.style_seq.arrange import Frames, frames_of, read_content, silent_frames, to_notes
-from segue.plugins.style_seq.composer import Composer, Plan
+from segue.plugins.style_seq.composer import Composer, Plan, Player
 from segue.plugins.style_seq.content import HALVES, Content
 from segue.plugins.style_seq.elements import (
     FIRST_DRUM,
@@ -33,20 +33,36 @@ from segue.plugins.style_seq.ensemble import SUNG, Ensemble, bass_of, is_bass
 BLOCK: Final = 4
 """Bars of a cell."""
 DRUMS, BASS, CHORDS, MELODY = range(4)
-_WEIGHTS: Final = (0.1, 0.25, 0.65)
+_WEIGHTS: Final = (0.05, 0.15, 0.8)
 """Shares of the strength that replacing all drums, bass and chords takes."""
+_TOP_P: Final = 0.97
+_LONG: Final = 256
+"""Bars beyond which a piece is long."""
 _LEAD_FROM: Final = 0.5
 """Strength from which the melody changes its instrument."""
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How a piece is rewritten: strength 0-1, temperature and share of the likeliest values drawn from, seed."""
+    """How a piece is rewritten.
+
+    Attributes
+    ----------
+    strength
+        0-1.
+    temperature, drafts, seed
+        As in ``composer.Plan``; a long piece gets one draft.
+    """
 
     strength: float
     temperature: float
-    top_p: float
+    drafts: int
     seed: int
+
+    def plan(self, content: Content, silent: NDArray[np.bool_], players: tuple[Player, ...]) -> Plan:
+        """Return what is to be composed."""
+        drafts = self.drafts if len(content) <= _LONG else 1
+        return Plan(content, silent, players, self.temperature, _TOP_P, self.seed, drafts)
 
 
 @dataclass(frozen=True)
@@ -82,8 +98,7 @@ def rewrite(
         roles=tuple(ensemble.roles[number] for number in chosen),
         players=tuple(ensemble.players[number] for number in chosen),
     )
-    plan = Plan(content, silent, ensemble.players, manner.temperature, manner.top_p, manner.seed)
-    for part in composer.compose(plan):
+    for part in composer.compose(manner.plan(content, silent, ensemble.players)):
         if isinstance(part, float):
             yield part
         else:
@@ -117,6 +132,8 @@ def put_in_place(
             start, duration, pitch, velocity = to_notes(own, frames, _pitch(own, content.root, role.drums))
             columns.append((start, duration, pitch, velocity, np.full(len(start), len(tracks))))
             tracks.append(TrackInfo(role.track, role.program, role.drums))
+    if not any(len(column[0]) for column in columns):
+        return piece, taken
     return _assemble(piece, columns, tracks), taken
 
 

@@ -27,7 +27,7 @@ from torch import Tensor
 
 _SILENT_TOP: Final = 0.3
 _FOLDED: Final = {"sus4(b7)": "sus4", "maj6": "maj", "min6": "min", "minmaj7": "min"}
-_MMA: Final = {
+CHART_QUALITIES: Final = {
     "": "maj", "6": "maj", "m": "min", "m6": "min", "7": "7", "9": "7", "11": "7", "13": "7", "M7": "maj7",
     "m7": "min7", "m9": "min7", "m7b5": "hdim7", "dim": "dim7", "dim7": "dim7", "aug": "aug", "aug7": "aug",
 }  # fmt: skip
@@ -111,7 +111,7 @@ def _chart_cells(bars: Sequence[Sequence[str]]) -> NDArray[np.int64]:
         if symbol != "/":
             found = re.match(r"([A-G][b#]?)([^/]*)", symbol)
             assert found is not None
-            current = QUALITY_NAMES.index(_MMA[found[2]]) * 12 + key_to_index(found[1]) % 12
+            current = QUALITY_NAMES.index(CHART_QUALITIES[found[2]]) * 12 + key_to_index(found[1]) % 12
         chords += [current, current]
     return np.array(chords)
 

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from segue.music import Piece
+from segue.music.rhythm import bar_patterns
 from segue.music.theory import QUALITIES, QUALITY_NAMES
 from segue.plugin_api.errors import InvalidMusic
 from segue.v1 import analyze_pb2, music_pb2
@@ -24,6 +25,9 @@ _NEAR: Final = 1e-3
 _OVERLAP: Final = 0.2
 """Beats that a legato note may sound into the next."""
 _FEW: Final = 0.05
+_LOW: Final = 53
+_LEAST_VARIED: Final = 0.15
+"""Different rhythms of a melody's bars, as a share of them; a pattern of accompaniment has fewer."""
 
 
 @dataclass(frozen=True)
@@ -144,12 +148,13 @@ def _melody(piece: Piece, found: analyze_pb2.MelodyAnalysis) -> NDArray[np.bool_
     """Find the notes of the melody among those of the piece.
 
     Where most of what was heard as melody stands in one track of one voice, the melody is all of that track: the
-    analysis, which sees no tracks, loses it where the accompaniment covers it. One voice alone is its own melody: the
-    analysis, which learnt from accompanied tunes, at times takes it for an accompaniment.
+    analysis, which sees no tracks, loses it where the accompaniment covers it. Where it does not, a track that is by
+    itself like a melody is one (``_leading_track``). One voice alone is its own melody: the analysis, which learnt from
+    accompanied tunes, at times takes it for an accompaniment.
     """
     pitched = ~piece.is_drum
     if _is_one_voice(piece.select(pitched)):
-        return pitched
+        return np.asarray(pitched)
     wanted = {(round(note.start, 4), note.pitch) for note in found.notes}
     keys = zip(np.round(piece.start, 4).tolist(), piece.pitch.tolist(), strict=True)
     heard = np.array([key in wanted for key in keys], bool) & ~piece.is_drum
@@ -157,7 +162,26 @@ def _melody(piece: Piece, found: analyze_pb2.MelodyAnalysis) -> NDArray[np.bool_
     leading = piece.track == votes.argmax()
     if votes.max(initial=0) > heard.sum() / 2 and _is_one_voice(piece.select(leading)):
         return np.asarray(leading)
-    return heard
+    track = _leading_track(piece)
+    return heard if track is None else np.asarray(piece.track == track)
+
+
+def _leading_track(piece: Piece) -> int | None:
+    """Find the track of one voice, not a low one, whose bars differ most in rhythm; None if no track is like that.
+
+    An accompaniment repeats its pattern, a melody seldom does; one that is alone has nothing to stand out from.
+    """
+    best, found = _LEAST_VARIED, None
+    for track in range(len(piece.tracks)):
+        own = piece.select(piece.track == track)
+        if piece.tracks[track].drums or len(own) in (0, len(piece)) or np.median(own.pitch) < _LOW:
+            continue
+        patterns = bar_patterns(own)
+        varied = len(np.unique(patterns, axis=0)) / len(patterns)
+        covers = len(patterns) / len(piece.bar_starts)
+        if _is_one_voice(own) and min(varied, covers) > best:
+            best, found = min(varied, covers), track
+    return found
 
 
 def _is_one_voice(line: Piece) -> bool:

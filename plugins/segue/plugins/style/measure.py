@@ -44,8 +44,13 @@ class StyleJudge:
 
     def probability(self, piece: Piece, styles: Iterable[str]) -> float:
         """Return the probability that a piece with pitched notes is in one of some styles."""
-        rows = [self._classifier.labels.index(style) for style in styles]
-        return float(self._classifier.probabilities(style_features(piece))[rows].sum())
+        found = self.probabilities(piece)
+        return sum(found[style] for style in styles)
+
+    def probabilities(self, piece: Piece) -> dict[str, float]:
+        """Return the probability of each style of a piece with pitched notes."""
+        found = self._classifier.probabilities(style_features(piece))
+        return dict(zip(self._classifier.labels, found.tolist(), strict=True))
 
 
 @dataclass(frozen=True)

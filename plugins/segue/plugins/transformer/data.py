@@ -138,7 +138,7 @@ def read_songs(data: Path) -> Iterator[Song]:
     InvalidRequest
         If it holds neither a known pack nor MIDI files.
     """
-    packs = [_pop(data), _synthetic(data), _chorales(data), _lead_sheets(data)]
+    packs = [_pop(data), _synthetic(data), chorales(data), _lead_sheets(data)]
     if not any((data / pack).exists() for pack in ("pop909", _SYNTH, _JSB, _OPENEWLD)):
         packs = [_folder(data)]
     for pack in packs:
@@ -180,13 +180,13 @@ def _pop(data: Path) -> Iterator[Song]:
         if metre is None:
             continue
         marks = np.loadtxt(song.path.parent / "beat_midi.txt")
-        piece = _on_beats(song.piece(), marks[:, 0], marks[:, 2 if metre == 0 else 1], METRES[metre])
+        piece = on_beats(song.piece(), marks[:, 0], marks[:, 2 if metre == 0 else 1], METRES[metre])
         found = to_song(piece, f"{song.title} (POP909 {song.number})", "pop_piano", song.part, lead=True)
         if found is not None:
             yield found
 
 
-def _on_beats(piece: Piece, seconds: NDArray[np.float64], downbeat: NDArray[np.float64], metre: Meter) -> Piece:
+def on_beats(piece: Piece, seconds: NDArray[np.float64], downbeat: NDArray[np.float64], metre: Meter) -> Piece:
     """Move a piece onto its marked beats; its first bar line is beat 0."""
     first = int(np.flatnonzero(downbeat)[0])
     beat = 1.5 if metre.denominator == 8 else 1.0
@@ -233,7 +233,8 @@ def _synthetic(data: Path) -> Iterator[Song]:
                     yield with_tune
 
 
-def _chorales(data: Path) -> Iterator[Song]:
+def chorales(data: Path) -> Iterator[Song]:
+    """Read the chorales whose metre their length tells, soprano first."""
     if not (data / _JSB).exists():
         return
     for part, pieces in json.loads((data / _JSB).read_text()).items():

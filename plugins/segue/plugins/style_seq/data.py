@@ -1,0 +1,241 @@
+"""The music that ``style-seq`` learns from: content and accompaniment, bar by bar, of charts, songs and chorales.
+
+``style_parallel_synth`` holds the same charts in sixteen styles, aligned in time (synthetic, made by a program): the
+accompaniment in one style is learnt from the sound of another. POP909 and the JSB chorales are real, and learnt from
+themselves: piano under the melody of a song, three voices under a soprano. Pieces in 4/4 only.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.music import Piece, TrackInfo, midi_to_piece
+from segue.music.reading import Reading
+from segue.music.theory import NO_CHORD, QUALITY_NAMES
+from segue.plugin_api.errors import InvalidRequest
+from segue.plugin_api.training import DataSource
+from segue.plugins.score.data import Part, key_to_index, part_of, songs
+from segue.plugins.score.examples import CHART_QUALITIES, label_to_chord
+from segue.plugins.style_seq.content import HALVES, Content, line, liveliness, settle, sounding
+from segue.plugins.style_seq.elements import to_rows
+from segue.plugins.transformer.data import chorales, on_beats
+from segue.plugins.transformer.elements import METRES, family, to_piece
+
+POP, CHORALE = "pop_piano", "chorale"
+_SYNTH: Final = Path("style_parallel_synth", "index.csv")
+_FEWEST: Final = 4
+_DEGREES: Final = {"1": 0, "2": 2, "3": 4, "4": 5, "5": 7, "6": 9, "7": 11}
+_LEAD: Final = 60
+"""Velocity of a voice of a chorale, which has none."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A part of an ensemble: name, program, whether it is a drum kit, and its notes (``elements.to_rows``)."""
+
+    name: str
+    program: int
+    drums: bool
+    rows: NDArray[np.int64]
+
+    @property
+    def family(self) -> int:
+        """Family of the instrument."""
+        return family(self.program, self.drums)
+
+
+@dataclass(frozen=True)
+class Song:
+    """A piece in one style.
+
+    Attributes
+    ----------
+    title, chart
+        Its name; charts of one name are the same piece.
+    style, part
+        Its style, and the part of the data it belongs to.
+    content
+        What its accompaniment follows.
+    voices
+        The accompaniment.
+    """
+
+    title: str
+    chart: str
+    style: str
+    part: Part
+    content: Content
+    voices: tuple[Voice, ...]
+
+    @property
+    def bars(self) -> int:
+        """Number of bars."""
+        return len(self.content)
+
+
+def read_songs(data: Path) -> Iterator[Song]:
+    """Read everything.
+
+    Raises
+    ------
+    InvalidRequest
+        If the folder does not hold the charts.
+    """
+    if not (data / _SYNTH).is_file():
+        raise InvalidRequest("data", f"{data} holds no {_SYNTH}")
+    yield from _charts(data / _SYNTH.parent)
+    if (data / "pop909" / "index.csv").is_file():
+        yield from _pop(data)
+    yield from _voices_of_chorales(data)
+
+
+def sources(data: Path) -> list[DataSource]:
+    """Return the packs that were read, for the model card."""
+    known = [
+        DataSource("style_parallel_synth (synthetic)", "public-domain charts", data / "style_parallel_synth"),
+        DataSource("POP909", "MIT", data / "pop909"),
+        DataSource("JSB chorales", "public domain", data / "jsb_chorales"),
+    ]
+    return [source for source in known if source.path.is_dir()]
+
+
+def chart_chords(bars: list[list[str]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Read a chart: index of the chord and pitch class of the bass in each half beat."""
+    found: list[tuple[int, int]] = []
+    for symbol in (symbol for bar in bars for symbol in bar):
+        if symbol == "/":
+            found += [found[-1]] * 2
+            continue
+        match = re.fullmatch(r"([A-G][b#]?)([^/]*)(?:/([A-G][b#]?))?", symbol)
+        assert match is not None
+        root = key_to_index(match[1]) % 12
+        chord = QUALITY_NAMES.index(CHART_QUALITIES[match[2]]) * 12 + root
+        found += [(chord, key_to_index(match[3]) % 12 if match[3] else root)] * 2
+    chord, bass = np.array(found).T
+    return chord, bass
+
+
+def read_chart(folder: Path, row: dict[str, str]) -> tuple[Piece, Piece | None]:
+    """Read an accompaniment of the synthetic pack, and the melody of its chart."""
+    tune = folder / "melody" / f"{row['chart_id']}.mid"
+    melody = midi_to_piece(tune.read_bytes())[0] if tune.is_file() else None
+    return midi_to_piece((folder / row["midi"]).read_bytes())[0], melody
+
+
+def _charts(folder: Path) -> Iterator[Song]:
+    charts = json.loads((folder / "charts.json").read_text())
+    with (folder / "index.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            piece, melody = read_chart(folder, row)
+            bars = len(charts[row["chart_id"]])
+            harmony = settle(*chart_chords(charts[row["chart_id"]]), bars)
+            chart = f"c{row['chart_id']}"
+            title = f"{row['title']} ({row['style']})"
+            yield _song(title, chart, row["style"], part_of(chart), piece, melody, harmony, bars, played=False)
+
+
+def _song(
+    title: str,
+    chart: str,
+    style: str,
+    part: Part,
+    band: Piece,
+    melody: Piece | None,
+    harmony: dict[str, NDArray[np.int64]],
+    bars: int,
+    played: bool,
+) -> Song:
+    roots = harmony["root"].reshape(-1)
+    voices = []
+    for index, info in enumerate(band.tracks):
+        own = band.select(band.track == index)
+        if len(own):
+            rows = to_rows(own.start, own.duration, own.pitch, own.velocity, roots, info.drums, played)
+            voices.append(Voice(info.name, info.program, info.drums, rows[rows[:, 0] < bars]))
+    pitched = band.without_drums()
+    tune = np.full((bars, HALVES), -1) if melody is None else line(melody.start, melody.end, melody.pitch, bars)
+    content = Content(
+        **harmony,
+        melody=tune,
+        chroma=sounding(pitched.start, pitched.end, pitched.pitch, bars),
+        lively=liveliness(np.concatenate([voice.rows[:, 0] for voice in voices]), bars),
+    )
+    return Song(title, chart, style, part, content, tuple(voices))
+
+
+def _pop(data: Path) -> Iterator[Song]:
+    with (data / "pop909" / "index.csv").open(newline="") as rows:
+        straight = {
+            row["song_id"]
+            for row in csv.DictReader(rows)
+            if (row["num_beats_per_measure"], row["num_quavers_per_beat"]) == ("2", "2")
+        }
+    for song in songs(data):
+        if song.number not in straight:
+            continue
+        marks = np.loadtxt(song.path.parent / "beat_midi.txt")
+        piece = song.piece()
+        named = _with_chords(piece, song.chords)
+        piece = on_beats(named, marks[:, 0], marks[:, 2], METRES[0])
+        labels = piece.select(piece.track == len(piece.tracks) - 1)
+        names = [info.name for info in piece.tracks]
+        if not {"MELODY", "PIANO"} <= set(names):
+            continue
+        melody, band = (piece.select(piece.track == names.index(name)) for name in ("MELODY", "PIANO"))
+        if not len(band):
+            continue
+        bars = int(band.start.max() // 4) + 1
+        middle = (np.arange(bars * HALVES) + 0.5) / 2
+        row = np.searchsorted(labels.start, middle, side="right") - 1
+        inside = (row >= 0) & (middle < labels.end[row])
+        harmony = settle(
+            np.where(inside, labels.pitch[row], NO_CHORD), np.where(inside, labels.velocity[row], -1), bars
+        )
+        yield _song(song.title, f"pop909/{song.number}", POP, song.part, band, melody, harmony, bars, played=True)
+
+
+def _with_chords(piece: Piece, chords: list[tuple[float, float, str]]) -> Piece:
+    """Add a track whose pitch and velocity say which chord and bass sound, so that they are moved with the rest."""
+    times = piece.seconds_to_beats([[start, end] for start, end, _ in chords])
+    chord = np.array([label_to_chord(label) for _, _, label in chords])
+    bass = np.array([_bass(label, int(index)) for (_, _, label), index in zip(chords, chord, strict=True)])
+    return Piece.of(
+        np.r_[piece.start, times[:, 0]],
+        np.r_[piece.duration, times[:, 1] - times[:, 0]],
+        np.r_[piece.pitch, chord],
+        np.r_[piece.velocity, bass],
+        np.r_[piece.track, np.full(len(chords), len(piece.tracks))],
+        tracks=(*piece.tracks, TrackInfo("CHORDS")),
+        tempos=piece.tempos,
+    )
+
+
+def _bass(label: str, chord: int) -> int:
+    if chord == NO_CHORD:
+        return -1
+    degree = label.partition("/")[2]
+    step = _DEGREES.get(degree.lstrip("b#"), 0) + degree.count("#") - degree.count("b")
+    return (chord + step) % 12
+
+
+def _voices_of_chorales(data: Path) -> Iterator[Song]:
+    for song in chorales(data):
+        if song.metre != 0:
+            continue
+        piece = to_piece(song.notes, METRES[0], tracks=(TrackInfo("", 52),) * 4)
+        reading = Reading(piece)
+        middle = (np.arange(song.bars * HALVES) + 0.5) / 2
+        found = reading.chords
+        cell = np.clip(np.searchsorted(reading.cells.edges[found.cell], middle, side="right") - 1, 0, len(found) - 1)
+        harmony = settle(found.chord[cell], found.bass[cell], song.bars)
+        soprano, rest = piece.select(piece.track == 0), piece.select(piece.track != 0)
+        band = rest.with_notes(track=np.zeros(len(rest), np.int64), velocity=np.full(len(rest), _LEAD))
+        yield _song(song.title, song.title, CHORALE, song.part, band, soprano, harmony, song.bars, played=False)

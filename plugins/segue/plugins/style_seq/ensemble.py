@@ -1,0 +1,134 @@
+"""Who plays: the parts of a style or of an example, and the instrument of the melody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from segue.music import Piece
+from segue.music.reading import Reading
+from segue.music.theory import NO_CHORD
+from segue.plugin_api.errors import InvalidMusic
+from segue.plugins.style.arrangement import Arrangement
+from segue.plugins.style_seq.arrange import Frames, frames_of
+from segue.plugins.style_seq.artifacts import Artifacts, Role
+from segue.plugins.style_seq.composer import Player
+from segue.plugins.style_seq.content import HALVES, settle
+from segue.plugins.style_seq.elements import to_rows
+from segue.plugins.style_seq.profile import PROFILE, describe
+from segue.plugins.transformer.elements import DRUMS, family
+
+MOST_PARTS: Final = 8
+LEADS: Final = {
+    "arpeggio": 73, "bossanova": 73, "chorale": 52, "disco": 48, "folk": 40, "hiphop": 4, "house": 81, "hymn": 52,
+    "jazz_combo": 11, "jazz_swing": 66, "pop_8beat": 26, "pop_ballad": 40, "pop_piano": 0, "ragtime": 0, "rock": 29,
+    "salsa": 56, "techno": 80, "trance": 81,
+}  # fmt: skip
+"""Style → General MIDI program on which its melody is played. The data says nothing about it: a choice by ear."""
+SUNG: Final = (52, 53, 54, 85)
+"""Programs of voices, which a melody keeps."""
+_BASS: Final = 52
+_CHORDAL: Final = 1.2
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The parts that are to play.
+
+    Attributes
+    ----------
+    roles
+        Name, program and range of each.
+    players
+        The same for the composer.
+    lead
+        Program of the melody; None to leave it.
+    """
+
+    roles: tuple[Role, ...]
+    players: tuple[Player, ...]
+    lead: int | None
+
+
+def by_name(made: Artifacts, style: str) -> Ensemble:
+    """Return the ensemble of a style."""
+    roles = made.ensembles[style]
+    return Ensemble(roles, _players(made, roles, None), LEADS.get(style))
+
+
+def by_example(made: Artifacts, example: Piece) -> Ensemble:
+    """Return the ensemble of a piece: every track with what it plays beside the melody.
+
+    Raises
+    ------
+    InvalidMusic
+        If the piece has a melody alone.
+    """
+    reading = Reading(example)
+    melody = np.zeros(len(example), bool)
+    if len(reading.pitched):
+        melody[~example.is_drum] = reading.melody
+    frames = frames_of(example, np.r_[example.bar_starts, example.bar_starts[-1] + example.meter_map[-1].bar_beats])
+    roots = _roots(reading, frames)
+    roles, profiles = [], []
+    tracks, count = np.unique(example.track[~melody], return_counts=True)
+    for track in tracks[np.argsort(-count, kind="stable")][:MOST_PARTS].tolist():
+        own = example.select((example.track == track) & ~melody)
+        info = example.tracks[track]
+        start, end = frames.to_straight(own.start), frames.to_straight(own.end)
+        rows = to_rows(start, np.maximum(end - start, 0.05), own.pitch, own.velocity, roots, info.drums, played=True)
+        kind = family(info.program, info.drums)
+        low, high = int(own.pitch.min()), int(own.pitch.max())
+        roles.append(Role(-1, info.name, info.program, info.drums, low, high, len(own) / len(frames)))
+        profiles.append(describe(rows, len(np.unique(rows[:, 0])), kind))
+    if not roles:
+        raise InvalidMusic("example", "is a melody alone, must have an accompaniment whose style can be taken on")
+    leads = example.track[melody]
+    lead = example.tracks[int(np.bincount(leads).argmax())].program if len(leads) else None
+    return Ensemble(tuple(roles), _players(made, roles, np.stack(profiles)), lead)
+
+
+def _roots(reading: Reading, frames: Frames) -> NDArray[np.int64]:
+    if not len(reading.pitched):
+        return np.zeros(len(frames) * HALVES, np.int64)
+    frame = np.repeat(np.arange(len(frames)), HALVES)
+    chord = reading.chord_at(frames.to_piece(frame, np.tile((np.arange(HALVES) + 0.5) / 2, len(frames))))
+    chord = np.minimum(chord, NO_CHORD)
+    return settle(chord, np.full(len(chord), -1), len(frames))["root"].reshape(-1)
+
+
+@torch.inference_mode()
+def _players(
+    made: Artifacts, roles: tuple[Role, ...] | list[Role], profiles: NDArray[np.float32] | None
+) -> tuple[Player, ...]:
+    names = torch.tensor([role.name for role in roles])
+    heard = torch.zeros(len(roles), PROFILE) if profiles is None else torch.from_numpy(profiles)
+    styles = made.network.style_of(names, heard, torch.tensor([role.family for role in roles]))
+    return tuple(
+        Player(style, role.drums, role.low, role.high, role.notes) for role, style in zip(roles, styles, strict=True)
+    )
+
+
+def is_bass(role: Role) -> bool:
+    """Say whether a part is the bass."""
+    return role.family != DRUMS and (role.track.startswith(("Bass", "Walk")) or role.high <= _BASS)
+
+
+def bass_of(arrangement: Arrangement) -> NDArray[np.bool_]:
+    """Mark the bass, shape (notes,): low tracks of one voice, and the lowest notes of those that play chords."""
+    piece = arrangement.piece
+    found = np.zeros(len(piece), bool)
+    for track in range(len(piece.tracks)):
+        own = arrangement.accompaniment & (piece.track == track)
+        if not own.any():
+            continue
+        onset, first = np.unique(np.round(piece.start[own], 2), return_index=True)
+        if own.sum() < _CHORDAL * len(onset):
+            found |= own & bool(np.median(piece.pitch[own]) < _BASS)
+        else:
+            lowest = np.flatnonzero(own)[first]  # notes that begin together are in order of pitch
+            found[lowest[piece.pitch[lowest] < _BASS]] = True
+    return found

@@ -1,0 +1,40 @@
+"""Which track is the melody where the analysis heard none."""
+
+import numpy as np
+import pytest
+from segue.music import Meter, Piece, TrackInfo
+from segue.plugins.style.arrangement import read_arrangement
+from segue.v1 import analyze_pb2
+
+
+def bars(rhythms, pitch, track):
+    """One voice, a list of onsets for each bar."""
+    start = np.array([4 * bar + onset for bar, onsets in enumerate(rhythms) for onset in onsets])
+    return start, np.full(len(start), 0.25), pitch + np.arange(len(start)) % 5, np.full(len(start), track)
+
+
+def join(*parts):
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    tracks = (TrackInfo("a"), TrackInfo("b"), TrackInfo("c"))
+    return Piece.of(columns[0], columns[1], columns[2], 80, columns[3], tracks=tracks, meters=(Meter(0, 4, 4),))
+
+
+VARIED = [[0, 1], [0.5, 2], [0, 1.5, 3], [0, 2, 2.5]] * 2
+STEADY = [[0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5]] * 8
+
+
+@pytest.mark.parametrize(("pitch", "found"), [(70, True), (40, False)])
+def test_the_track_whose_bars_differ_is_the_melody_unless_it_is_low(pitch, found):
+    piece = join(bars(STEADY, 60, 0), bars(VARIED, pitch, 1), bars(STEADY, 36, 2))
+    melody = read_arrangement(piece, analyze_pb2.AnalyzeResponse()).melody
+    assert np.array_equal(melody, (piece.track == 1) & found)
+
+
+def test_patterns_alone_have_no_melody():
+    piece = join(bars(STEADY, 60, 0), bars(STEADY, 72, 1), bars(STEADY, 36, 2))
+    assert not read_arrangement(piece, analyze_pb2.AnalyzeResponse()).melody.any()
+
+
+def test_a_piece_of_one_voice_is_its_melody():
+    piece = join(bars(STEADY, 60, 0), *(bars([], 0, track) for track in (1, 2)))
+    assert read_arrangement(piece, analyze_pb2.AnalyzeResponse()).melody.all()

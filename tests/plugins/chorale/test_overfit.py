@@ -30,7 +30,7 @@ BY_HEART = NetworkSettings(
     recurrent_dropout=0,
 )
 SETTINGS = ChoraleSettings.model_validate(
-    {"steps": 90, "batch": 3, "learning_rate": 1e-2, "weight_decay": 0, "average": 0.9, "network": BY_HEART}
+    {"steps": 150, "batch": 3, "learning_rate": 1e-2, "weight_decay": 0, "average": 0.9, "network": BY_HEART}
 )
 SCALE = np.array([0, 2, 4, 5, 7, 9, 11])
 BEATS = 16

@@ -132,6 +132,7 @@ def _without_gradients(module: nn.Module) -> Run:
 def _open(path: Path, names: Sequence[str]) -> Run:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     used = {one.name for one in session.get_inputs()}
 

@@ -123,10 +123,10 @@ def test_generate_json_saves_only_what_is_asked(segue, tmp_path):
     result = segue("generate", "--json")
     assert json_format.Parse(result.stdout, generate_pb2.GenerateResponse()).pieces
     assert not list(tmp_path.iterdir())
-    result = segue("generate", "--json", "--out", "x.mid", "--png")
+    result = segue("generate", "--json", "--out", "x.mid", "--png", "--notation")
     assert json.loads(result.stdout)["lineage"]["seed"] == 42
     assert "saved" in result.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"x.mid", "x.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"x.mid", "x.png", "x.svg"}
 
 
 def test_transfer(segue, fake, piece, tmp_path):
@@ -134,8 +134,10 @@ def test_transfer(segue, fake, piece, tmp_path):
     assert "notes off the grid" in result.stdout
     assert "C#4 → D4, beat 1.1 → 1" in result.stdout
     assert {"song-polished.mid", "song-polished.png"} <= {path.name for path in tmp_path.iterdir()}
+    segue("transfer", piece, "--polish", "--notation", "--out", "engraved.mid")
+    assert "<svg" in (tmp_path / "engraved.svg").read_text()
     segue("transfer", piece, "--kinds", "timing,pitch", "--edits", "1,3", "--out", "new.mid")
-    polish = fake.calls("TransferStream")[1].request.request.polish
+    polish = fake.calls("TransferStream")[2].request.request.polish
     assert (list(polish.kinds), list(polish.edit_ids)) == ([1, 3], [1, 3])
     assert (tmp_path / "new.mid").exists()
 

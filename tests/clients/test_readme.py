@@ -4,7 +4,9 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from segue.client.cli import app
 from typer.testing import CliRunner
 
@@ -20,6 +22,7 @@ def folder(fake, address, tmp_path, monkeypatch, midi):
     monkeypatch.setenv("SEGUE_ADDRESS", address)
     for name in ("song.mid", "new.mid"):
         (tmp_path / name).write_bytes(midi)
+    soundfile.write(tmp_path / "song.wav", np.zeros(8_000), 8_000)
 
 
 @pytest.mark.parametrize("example", PYTHON, ids=lambda code: code.split("\n")[0])

@@ -52,6 +52,13 @@ def test_audio_goes_to_who_hears_and_notes_to_who_reads():
     assert [both.is_default(served) for served in (ear, eye, other)] == [True, True, False]
 
 
+def test_one_that_leads_comes_before_those_registered_earlier():
+    both = router(first := analyzer("first"), leader := analyzer("leader"), ear := analyzer("ear", "audio"))
+    type(leader.algorithm).leads = True
+    assert (choose(both, **SCORE), choose(both, **AUDIO)) == ("leader", "ear")
+    assert [both.is_default(served) for served in (first, leader, ear)] == [False, True, True]
+
+
 def test_a_default_or_a_split_counts_where_it_can_answer():
     served = analyzer("ear", "audio"), analyzer("eye"), analyzer("other")
     chosen = router(*served, default_algorithms={"analyze": "other"})

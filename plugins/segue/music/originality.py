@@ -30,6 +30,7 @@ _WIDEST: Final = 12
 _MOST_LINES: Final = 32
 _COMMONPLACE: Final = 64
 _COPIED_NOTES: Final = 9
+_SAME_WORK: Final = 0.5
 _GAP: Final = 16
 
 
@@ -44,7 +45,7 @@ class Likeness:
     longest_run
         Notes of the longest run shared with one other piece.
     human_percentile
-        Share of the index's own pieces that copy less from one another, 0-1.
+        Share of the index's own pieces that copy less from others, 0-1.
     sources
         Number of a piece in the index, similarity 0-1 and longest run with it, the most similar first.
     """
@@ -116,7 +117,7 @@ class OriginalityIndex:
     hashes, positions, owners
         Of each pattern: its hash, ascending; where it is in all lines laid end to end; the number of its piece.
     human
-        Copied fraction of each piece against all others, ascending.
+        Copied fraction of each piece against all others but versions of itself, ascending.
     """
 
     def __init__(
@@ -132,13 +133,77 @@ class OriginalityIndex:
 
     @classmethod
     def build(cls, pieces: Sequence[Piece], titles: Sequence[str]) -> OriginalityIndex:
-        """Index pieces, and measure how far each copies the others."""
-        hashes, positions, owners, _ = _all_patterns(pieces)
+        """Index pieces, and measure how far each copies others.
+
+        Two pieces of which one has half its notes or more from the other are versions of one work: those are no others.
+        """
+        hashes, positions, owners, notes = _all_patterns(pieces)
         order = np.argsort(hashes, kind="stable")
         index = cls(titles, hashes[order], positions[order], owners[order], np.zeros(0))
-        copied = [index.compare(piece, leave_out=number).copied_fraction for number, piece in enumerate(pieces)]
-        index._human = np.sort(np.array(copied))
+        human = []
+        for number in range(len(pieces)):
+            own = owners == number
+            shares = index._copied_shares(hashes[own], positions[own], int(notes[number]))
+            human.append(shares[shares < _SAME_WORK].max(initial=0.0))
+        index._human = np.sort(np.array(human))
         return index
+
+    def human_excerpts(self, notes: int, seed: int = 0) -> NDArray[np.float64]:
+        """Measure how far excerpts of the index's own pieces copy others, versions of themselves left out.
+
+        Parameters
+        ----------
+        notes
+            Notes of an excerpt.
+        seed
+            Of where excerpts begin.
+
+        Returns
+        -------
+        ndarray, shape (pieces,)
+            Copied fraction of one excerpt of each piece that is long enough, ascending.
+        """
+        rng = np.random.default_rng(seed)
+        copied = []
+        for number in range(len(self.titles)):
+            own = np.flatnonzero(self._owners == number)
+            if not len(own):
+                continue
+            place = self._positions[own]
+            begin, length = int(place.min()), int(np.ptp(place)) + 1 + _STEPS
+            if length < notes:
+                continue
+            versions = self._copied_shares(self._hashes[own], place, length) >= _SAME_WORK
+            at = begin + int(rng.integers(length - notes + 1))
+            inside = (place >= at) & (place + _STEPS < at + notes)
+            shares = self._copied_shares(self._hashes[own][inside], place[inside], notes)
+            copied.append(shares[~versions].max(initial=0.0))
+        return np.sort(np.array(copied))
+
+    def _matches(
+        self, hashes: NDArray[np.uint32], places: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return for each pattern that is in the index too: its number, its owner, and the notes of its run."""
+        left = np.searchsorted(self._hashes, hashes, side="left")
+        count = self._counts(hashes)
+        count = np.where(count > _COMMONPLACE, 0, count)
+        asked = np.repeat(np.arange(len(hashes)), count)
+        row = np.repeat(left - np.r_[0, np.cumsum(count)[:-1]], count) + np.arange(count.sum())
+        if not len(row):
+            return asked, asked, asked
+        place = places[asked]
+        return asked, self._owners[row], _runs(self._positions[row] - place, place)
+
+    def _counts(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
+        return np.asarray(
+            np.searchsorted(self._hashes, hashes, "right") - np.searchsorted(self._hashes, hashes, "left")
+        )
+
+    def _copied_shares(self, hashes: NDArray[np.uint32], places: NDArray[np.int64], notes: int) -> NDArray[np.float64]:
+        """Share of so many notes that stand in long runs shared with each piece of the index, shape (pieces,)."""
+        asked, owner, runs = self._matches(hashes, places)
+        far = runs >= _COPIED_NOTES
+        return np.minimum(_copied(places[asked[far]], owner[far], len(self.titles)) / max(notes, 1), 1.0)
 
     def save(self, path: Path) -> None:
         """Write the index as one safetensors file."""
@@ -164,7 +229,7 @@ class OriginalityIndex:
             arrays["human"].astype(np.float64),
         )
 
-    def compare(self, piece: Piece, most: int = 5, leave_out: int = -1) -> Likeness:
+    def compare(self, piece: Piece, most: int = 5) -> Likeness:
         """Compare a piece with all pieces of the index.
 
         Parameters
@@ -173,28 +238,16 @@ class OriginalityIndex:
             Any piece; what has no line of six notes is like nothing.
         most
             How many sources to name.
-        leave_out
-            Number of a piece of the index that is not looked at.
         """
         hashes, places, _, notes = _all_patterns([piece])
-        left = np.searchsorted(self._hashes, hashes, side="left")
-        count = np.searchsorted(self._hashes, hashes, side="right") - left
-        rarity = 1 / (1.0 + count)
-        count = np.where(count > _COMMONPLACE, 0, count)
-        asked = np.repeat(np.arange(len(hashes)), count)
-        row = np.repeat(left - np.r_[0, np.cumsum(count)[:-1]], count) + np.arange(count.sum())
-        kept = self._owners[row] != leave_out
-        asked, row = asked[kept], row[kept]
-        if not len(row):
+        asked, owner, runs = self._matches(hashes, places)
+        if not len(asked):
             return Likeness(0.0, 0, 0.0, ())
-        owner, place = self._owners[row], places[asked]
-        runs = _runs(self._positions[row] - place, place)
-        similarity = _similarities(owner, asked, rarity, len(self.titles))
+        similarity = _similarities(owner, asked, 1 / (1.0 + self._counts(hashes)), len(self.titles))
         longest = np.zeros(len(self.titles), np.int64)
         np.maximum.at(longest, owner, runs)
         nearest = [int(n) for n in np.argsort(-similarity, kind="stable")[:most] if similarity[n] > 0]
-        copied = _copied(place[runs >= _COPIED_NOTES], runs[runs >= _COPIED_NOTES], owner[runs >= _COPIED_NOTES])
-        fraction = min(copied / max(int(notes[0]), 1), 1.0)
+        fraction = float(self._copied_shares(hashes, places, int(notes[0])).max())
         percentile = float(np.searchsorted(self._human, fraction, side="left") / max(len(self._human), 1))
         sources = [(n, float(similarity[n]), int(longest[n])) for n in nearest]
         return Likeness(fraction, int(longest.max()), percentile, sources)
@@ -226,10 +279,8 @@ def _similarities(
     return np.asarray(shared / rarity.sum())
 
 
-def _copied(place: NDArray[np.int64], runs: NDArray[np.int64], owner: NDArray[np.int64]) -> int:
-    """Notes in long runs shared with the one source that has most of them."""
-    if not len(place):
-        return 0
+def _copied(place: NDArray[np.int64], owner: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Notes of the patterns at some places, by the piece that they are shared with; shape (count,)."""
     span = np.arange(_STEPS + 1)
     notes = np.unique((owner[:, None] << 32) + (place[:, None] + span))
-    return int(np.bincount(np.unique(notes >> 32, return_inverse=True)[1]).max())
+    return np.bincount(notes >> 32, minlength=count)

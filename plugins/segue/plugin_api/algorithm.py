@@ -150,6 +150,8 @@ class Algorithm(ABC):
         Licence of its code, SPDX.
     trainer
         ``"package.module:Class"`` of its ``segue.plugin_api.training.Trainer``; empty if it is not trained.
+    leads
+        True if it comes before others that can answer the same call where none is named; else the first does.
     """
 
     capability: ClassVar[catalog_pb2.Capability.ValueType]
@@ -161,6 +163,7 @@ class Algorithm(ABC):
     limits: ClassVar[Mapping[str, float]] = {}
     licence: ClassVar[str] = "Apache-2.0"
     trainer: ClassVar[str] = ""
+    leads: ClassVar[bool] = False
 
     @abstractmethod
     def probe(self) -> Any:

@@ -193,6 +193,7 @@ class _Streams:
     def _loop(self) -> None:
         running: list[_Stream] = []
         while True:
+            running = [stream for stream in running if not self._dropped(stream)]
             while len(running) < self._model.max_sessions and (not running or not self._waiting.empty()):
                 stream = self._waiting.get()
                 if stream is None:
@@ -201,7 +202,6 @@ class _Streams:
                     return
                 if self._open(stream):
                     running.append(stream)
-            running = [stream for stream in running if not self._dropped(stream)]
             if running:
                 running = self._step(running)
 

@@ -6,11 +6,12 @@ product is rounded as it comes (dynamic quantisation). Files need no PyTorch: an
 
 from __future__ import annotations
 
+import logging
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -75,8 +76,7 @@ def export(network: Exportable, out: Path, protocol: str) -> list[Report]:
     module = network.module.eval()
     sizes = {size: torch.export.Dim(size, min=2, max=8192) for axes in network.dynamic for size in axes.values()}
     shapes = tuple({axis: sizes[size] for axis, size in axes.items()} for axes in network.dynamic)
-    with warnings.catch_warnings(), redirect_stdout(StringIO()):
-        warnings.simplefilter("ignore")  # the exporter warns of its own parts
+    with _quietly():
         torch.onnx.export(
             module, network.example, out / ONNX, input_names=list(network.names), output_names=["logits"],
             dynamic_shapes=shapes, opset_version=_OPSET, dynamo=True, external_data=False, verbose=False,
@@ -97,6 +97,18 @@ def export(network: Exportable, out: Path, protocol: str) -> list[Report]:
             rows,
         )
     ]
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep back what the exporter and the quantiser say of their own parts."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _row(network: Exportable, run: Run, size: int) -> dict[str, float]:

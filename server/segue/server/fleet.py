@@ -27,6 +27,7 @@ from segue.plugin_api.errors import (
 from segue.plugin_api.store import ModelStore
 from segue.server.desired import DesiredFile
 from segue.server.errors import without_folders
+from segue.server.options import parse_options
 from segue.server.plugins import LoadedPlugin
 from segue.server.repository import write_model
 from segue.server.served import CallModels, ServedAlgorithm, ServedModel
@@ -280,9 +281,11 @@ class Fleet:
         algorithm = served.algorithm
         seconds = self._settings.probe_timeout_seconds
         models = CallModels(served, time.monotonic() + seconds)
-        call = Call(options=algorithm.Options(), seed=0, models=models, plays=_NoPlays())
+        request = algorithm.probe()
+        options = parse_options(algorithm.Options, request.options)
+        call = Call(options=options, seed=0, models=models, plays=_NoPlays())
         async with asyncio.timeout(seconds):
-            response = await getattr(algorithm, VERBS[algorithm.capability])(algorithm.probe(), call)
+            response = await getattr(algorithm, VERBS[algorithm.capability])(request, call)
         algorithm.check_probe(response)
 
     def _set(self, served: ServedAlgorithm, state: catalog_pb2.AlgorithmState.ValueType, cause: str = "") -> None:

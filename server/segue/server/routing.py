@@ -100,13 +100,13 @@ class Router:
         )
 
     def _default(self, capability: Capability, kind: Kind, able: list[ServedAlgorithm]) -> ServedAlgorithm:
-        """Return the algorithm that answers calls naming none: the setting's, else the first registered."""
+        """Return the algorithm that answers calls naming none: the setting's, else one that leads, else the first."""
         wanted = self._settings.default_algorithms.get(VERBS[capability])  # type: ignore[call-overload]
         for served in able:
             if served.name == wanted:
                 return served
         if able:
-            return able[0]
+            return next((served for served in able if served.algorithm.leads), able[0])
         if any(self._able(capability, (kind[0], form)) for form in _FORMS):
             raise InvalidField("music", f"is {kind[1]}, which no algorithm here reads to {VERBS[capability]} it so")
         raise UnknownAlgorithm(f"this server has no algorithm that can {VERBS[capability]} so")

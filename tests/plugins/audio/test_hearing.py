@@ -5,13 +5,14 @@ import pytest
 from segue.music import Piece, Tempo, TrackInfo, piece_to_score, score_to_piece
 from segue.plugins.audio.beats import Beats, find_beats, find_periods
 from segue.plugins.audio.corpus import Heard, Played, hear
-from segue.plugins.audio.learning import learn_notes, learn_tempo
+from segue.plugins.audio.learning import learn_notes
 from segue.plugins.audio.plugin import AudioAnalyzer
 from segue.plugins.audio.render import RATE as RENDERED
 from segue.plugins.audio.render import render
 from segue.plugins.audio.scorer import Scorer
 from segue.plugins.audio.tagger import RATE as MEL_RATE
 from segue.plugins.audio.tagger import cut_patches, mel_filters, mel_power
+from segue.plugins.audio.tempo_learning import learn_tempo, make_choice
 from segue.plugins.audio.transcriber import (
     FRAMES_PER_SECOND,
     HOP,
@@ -80,38 +81,59 @@ def clicks(tempo, seconds=30.0, first=0.37):
     return np.apply_along_axis(lambda column: np.convolve(column, [0.3, 1.0, 0.3], "same"), 0, strength).astype("f4")
 
 
+def band(tempo, beats=96):
+    """A bass on the beats, a new chord on each fourth, a tune in eighths."""
+    beat, half = np.arange(beats), np.arange(2 * beats)
+    bass = 36 + np.array([0, 5, 7, 9])[beat // 4 % 4]
+    tune = 72 + np.array([0, 2, 4, 5, 7, 5, 4, 2])[half % 8] + np.array([0, 5, 7, 9])[half // 8 % 4]
+    start, pitch = np.r_[beat, half / 2], np.r_[bass, tune]
+    return Piece.of(start, 0.5, pitch, tempos=(Tempo(0.0, float(tempo)),))
+
+
+def struck(tempo, first=0.37, fewest=None):
+    """What is heard of a band."""
+    piece = band(tempo)
+    start = piece.beats_to_seconds(piece.start)[:fewest] + first
+    ones = np.ones(len(start))
+    return HeardNotes(start, start + 0.2, piece.pitch[:fewest], 0.5 * ones, ones)
+
+
 @pytest.fixture(scope="module")
 def chooser():
-    """Learns that the strong clicks are the beat, for tempos of every size."""
-    examples = []
-    for tempo in range(60, 170, 7):
-        played = Played("x/1", Piece.of([0, 60], 1.0, 60, tempos=(Tempo(0.0, float(tempo)),)), 0)
-        examples.append((played, Heard(30.0, None, clicks(tempo))))
-    return learn_tempo(examples, 0)
+    """Learns that the bass is the beat, for tempos of every size."""
+    rng = np.random.default_rng(0)
+    return learn_tempo([make_choice(Played("x/1", band(tempo), 0), rng) for tempo in range(60, 170, 5)], 0)
 
 
 @pytest.mark.parametrize("tempo", [64, 90, 121, 150])
 def test_beats_fall_on_the_clicks(tempo, chooser):
-    beats = find_beats(clicks(tempo), chooser)
+    beats = find_beats(clicks(tempo), struck(tempo), chooser)
     assert 60 / np.median(np.diff(beats.seconds)) == pytest.approx(tempo, rel=0.01)
     phase = (beats.seconds - 0.37) * tempo / 60
     assert np.abs(phase - np.rint(phase)).max() < 0.1
-    assert 0 < beats.confidence <= 1
+    assert 0.5 < beats.confidence <= 1
 
 
 def test_a_tempo_that_drifts_is_followed(chooser):
     times = 0.5 + np.cumsum(np.linspace(0.56, 0.64, 60))
     strength = np.zeros((2400, 5), np.float32)
     strength[np.rint(times * 62.5).astype(int)] = 1.0
-    beats = find_beats(strength, chooser)
+    beats = find_beats(strength, struck(100), chooser)
     gaps = np.diff(beats.seconds)
     assert gaps[-8:].mean() / gaps[:8].mean() == pytest.approx(0.63 / 0.57, rel=0.04)
+
+
+def test_with_few_notes_the_most_regular_period_is_counted_and_its_level_is_unsure(chooser):
+    found = find_periods(clicks(90))
+    beats = find_beats(clicks(90), struck(90, fewest=19), chooser)
+    assert np.median(np.diff(beats.seconds)) == pytest.approx(found.regular, rel=0.02)
+    assert beats.confidence == 1 / len(found.seconds)
 
 
 @pytest.mark.parametrize("strength", [np.zeros((500, 5)), np.zeros((3, 5)), np.ones((500, 5))])
 def test_nothing_regular_has_no_beat(strength, chooser):
     assert find_periods(strength.astype(np.float32)) is None
-    assert find_beats(strength.astype(np.float32), chooser) is None
+    assert find_beats(strength.astype(np.float32), struck(90), chooser) is None
 
 
 @pytest.mark.parametrize("first", [0.0, 0.03, 0.2, 0.55, 0.8, 3.1])

@@ -84,9 +84,44 @@ def test_originality_is_reported_and_limited(model):
 
 
 @pytest.mark.parametrize(
+    ("theme", "style", "tempo", "minor"),
+    [
+        ("a sad techno track at 128 bpm in D minor", "techno", 128, True),
+        ("欢快的摇滚, G大调", "rock", None, False),
+        ("slow bossa nova", "bossanova", None, None),
+    ],
+)
+def test_a_theme_is_understood_and_obeyed(model, theme, style, tempo, minor):
+    response = ask(model, item(5, bars=4, theme=theme))
+    piece = response.pieces[0]
+    assert response.understood[0].endswith(f"style {style}")
+    assert any(text.startswith("theme: style") for text in response.understood[1:])
+    if tempo:
+        assert piece.tempo == tempo
+    if minor is not None:
+        assert piece.key.mode == (music_pb2.MODE_MINOR if minor else music_pb2.MODE_MAJOR)
+
+
+def test_what_is_stated_overrules_the_theme(model):
+    response = ask(model, item(5, bars=4, theme="fast jazz with unobtainium", style="rock", tempo=70))
+    assert response.understood[0].endswith("style rock")
+    assert response.pieces[0].tempo == 70
+    texts = " ".join(notice.text for notice in response.notices)
+    assert "style gave way" in texts
+    assert "tempo gave way" in texts
+    assert "unobtainium" in texts
+
+
+def test_a_mood_sets_mode_and_tempo(model):
+    sad, happy = (ask(model, item(5, bars=4, theme=theme, style="rock")).pieces[0] for theme in ("sad", "happy"))
+    assert (sad.key.mode, happy.key.mode) == (music_pb2.MODE_MINOR, music_pb2.MODE_MAJOR)
+    assert sad.tempo < happy.tempo
+
+
+@pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"theme": "rain"}, "theme"),
+        ({"emotion": music_pb2.Emotion(quadrant=music_pb2.EMOTION_QUADRANT_SAD)}, "emotion"),
         ({"style": "polka"}, "style"),
         ({"bars": 65}, "bars"),
         ({"instruments": [0]}, "instruments"),

@@ -44,3 +44,27 @@ def test_it_survives_the_disk(index, tmp_path):
     again = OriginalityIndex.load(tmp_path / "index.safetensors")
     assert again.compare(tune(5)) == index.compare(tune(5))
     assert again.titles == index.titles
+
+
+def test_versions_of_a_work_are_not_others():
+    """People copy little from other works, however many versions of their own there are."""
+    tunes = [tune(seed) for seed in range(30)]
+    versions = [piece.with_notes(pitch=piece.pitch + 2) for piece in tunes[:10]]
+    quoting = tune(100, 60)
+    line = np.concatenate([quoting.pitch, tunes[20].pitch[:20] + quoting.pitch[-1] - tunes[20].pitch[0]])
+    start = np.concatenate([quoting.start, quoting.start[-1] + 1 + tunes[20].start[:20]])
+    pieces = [*tunes, *versions, Piece.of(start, 0.5, line)]
+    index = OriginalityIndex.build(pieces, [str(number) for number in range(len(pieces))])
+    whole = index.human_excerpts(80)
+    assert len(whole) == len(pieces)
+    assert whole[-1] == pytest.approx(0.25, abs=0.05)
+    assert whole[-3] == 0
+    half_copied = Piece.of(start[40:], 0.5, line[40:])
+    assert index.compare(half_copied).human_percentile == 1
+    assert index.compare(tune(999)).human_percentile == 0
+
+
+def test_an_excerpt_is_as_long_as_it_is_asked_to_be(index):
+    assert len(index.human_excerpts(81)) == 0
+    assert len(index.human_excerpts(40)) == 60
+    assert (index.human_excerpts(40, seed=1) == index.human_excerpts(40, seed=1)).all()

@@ -52,6 +52,13 @@ def test_bars_chords_melody_and_key(networks, bar):
     np.testing.assert_array_equal(found.accompaniment, found.piece.track == 1)
 
 
+def test_one_voice_alone_is_its_own_melody(networks):
+    piece = band()
+    for kept in (piece.track == 0, piece.track != 1):
+        tune = piece.select(kept)
+        np.testing.assert_array_equal(read(tune, networks).melody, tune.track == 0)
+
+
 def test_a_pickup_is_a_bar_of_its_own(networks):
     piece = band(4, shift=2.0)
     meters = (Meter(0, 2, 4), Meter(2, 4, 4))

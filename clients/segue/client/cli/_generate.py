@@ -71,9 +71,12 @@ def generate(
     ] = None,
     png: Annotated[bool, typer.Option("--png", help="Draw a piano roll beside it.", rich_help_panel=_SAVING)] = False,
     wav: Annotated[bool, typer.Option("--wav", help="Render sound beside it.", rich_help_panel=_SAVING)] = False,
+    notation: Annotated[
+        bool, typer.Option("--notation", help="Engrave it as SVG beside it.", rich_help_panel=_SAVING)
+    ] = False,
 ) -> None:
     """Compose music: from a theme, wishes, music to start from, or nothing at all."""
-    target = Target(out, png, wav)
+    target = Target(out, png, wav, notation)
     target.check()
     files = {"opening": opening, "melody": melody, "infill": infill, "reference": reference, "motif": motif}
     wishes: dict[str, Any] = {
@@ -163,7 +166,9 @@ def _save(session: Session, response: GenerateResponse, target: Target) -> None:
     for number, piece in enumerate(response.pieces, 1):
         name = f"{response.lineage.algorithm or 'piece'}-{response.lineage.seed}" + (f"-{number}" if several else "")
         key = piece.key if piece.HasField("key") else None
-        path = target.save(session, piece.music, name, several=several, chords=piece.chords, key=key)
+        path = target.save(
+            session, piece.music, name, several=several, chords=piece.chords, key=key, musicxml=piece.musicxml
+        )
         if path and piece.musicxml:
             path.with_suffix(".musicxml").write_bytes(piece.musicxml)
             session.note(f"saved [bold]{escape(str(path.with_suffix('.musicxml')))}[/bold]")

@@ -1,4 +1,4 @@
-"""Where results are saved: MIDI, and on request a piano roll and rendered sound beside it."""
+"""Where results are saved: MIDI or audio, and on request a picture, notation and rendered sound beside it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ from segue.v1.music_pb2 import Chord, Key, Music
 
 @dataclass(frozen=True)
 class Target:
-    """What ``--out``, ``--png`` and ``--wav`` ask for."""
+    """What ``--out``, ``--png``, ``--notation`` and ``--wav`` ask for."""
 
     out: Path | None
     png: bool
     wav: bool
+    notation: bool = False
 
     def check(self) -> None:
-        """Raise MissingExtra before any work is done if a picture or sound can't be made here."""
+        """Raise MissingExtra before any work is done if a picture, notation or sound can't be made here."""
         if self.png:
             media.require_pictures()
         if self.wav:
             media.require_sound()
+        if self.notation:
+            media.require_notation()
 
     def path(self, name: str, extension: str, *, several: bool) -> Path:
         """Choose the file for a result.
@@ -60,20 +63,29 @@ class Target:
         chords: Sequence[Chord] = (),
         key: Key | None = None,
         before: MusicLike | None = None,
+        musicxml: bytes = b"",
     ) -> Path | None:
         """Save one result with what was asked for beside it, and say where; return the path of the music.
 
-        With ``--json`` nothing is saved unless ``--out``, ``--png`` or ``--wav`` asks for it.
+        With ``--json`` nothing is saved unless ``--out``, ``--png``, ``--notation`` or ``--wav`` asks for it.
         """
-        if session.json and self.out is None and not (self.png or self.wav):
+        if session.json and self.out is None and not (self.png or self.wav or self.notation):
             return None
         path = save_music(music, self.path(name, music_extension(music), several=several))
         files = [path]
+        sounds = music.WhichOneof("content") == "audio"
         if self.png:
             with session.working("Drawing"):
                 files.append(path.with_suffix(".png"))
-                media.piano_roll_png(music, files[-1], chords=chords, key=key, title=path.stem, before=before)
-        if self.wav and music.WhichOneof("content") != "audio":
+                if sounds:
+                    media.spectrogram_png(music, files[-1], title=path.stem, before=before)
+                else:
+                    media.piano_roll_png(music, files[-1], chords=chords, key=key, title=path.stem, before=before)
+        if self.notation and not sounds:
+            with session.working("Engraving"):
+                files.append(path.with_suffix(".svg"))
+                media.notation_svg(musicxml or music, files[-1], key=key, title=path.stem)
+        if self.wav and not sounds:
             with session.working("Rendering sound"):
                 files.append(path.with_suffix(".wav"))
                 media.render_wav(music, files[-1])
@@ -84,3 +96,9 @@ class Target:
 def readable_notes(music: MusicLike) -> bool:
     """Say whether music holds notes that can be drawn here."""
     return to_music(music).WhichOneof("content") in ("midi", "score")
+
+
+def drawable(before: MusicLike, after: MusicLike) -> bool:
+    """Say whether a piece before a change can be drawn here above what it became."""
+    forms = {to_music(music).WhichOneof("content") for music in (before, after)}
+    return forms <= {"midi", "score"} or forms == {"audio"}

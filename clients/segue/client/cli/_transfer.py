@@ -14,7 +14,7 @@ from rich.table import Table
 from segue.client._errors import InvalidField, SegueError
 from segue.client._music import read_music
 from segue.client._parse import enum_number, enum_to_text, pitch_to_name
-from segue.client.cli._saving import Target, readable_notes
+from segue.client.cli._saving import Target, drawable
 from segue.client.cli._session import SLIDERS, UNSET, Session, command, parse_options
 from segue.client.cli._text import lineage_line, notice_lines, number_text, originality_text, place_text
 from segue.v1.music_pb2 import Edit, EditKind, Music, Note
@@ -56,9 +56,12 @@ def transfer(
     ] = None,
     png: Annotated[bool, typer.Option("--png", help="Draw it, before over after.", rich_help_panel=_SAVING)] = False,
     wav: Annotated[bool, typer.Option("--wav", help="Render sound beside it.", rich_help_panel=_SAVING)] = False,
+    notation: Annotated[
+        bool, typer.Option("--notation", help="Engrave it as SVG beside it.", rich_help_panel=_SAVING)
+    ] = False,
 ) -> None:
     """Give a piece another style, or polish it: exactly one of --style, --example, --attribute, --polish."""
-    target = Target(out, png, wav)
+    target = Target(out, png, wav, notation)
     target.check()
     piece = read_music(music)
     wishes: dict[str, Any] = {
@@ -73,7 +76,7 @@ def transfer(
     }
     response = session.client.transfer(piece, **wishes) if session.json else _stream(session, piece, wishes)
     name = f"{music.stem}-{'polished' if response.edits or polish else style or 'transferred'}"
-    before = piece if readable_notes(piece) else None
+    before = piece if drawable(piece, response.music) else None
     target.save(session, response.music, name, before=before)
     if session.json:
         session.answer(response)

@@ -1,6 +1,7 @@
-"""Pictures and sound of music: piano rolls, analyses (PNG, SVG) and renderings (WAV).
+"""Pictures and sound of music: piano rolls, analyses, spectrograms, notation (PNG, SVG), renderings (WAV).
 
-Needs the extra ``media``; without it the functions raise `MissingExtra`. Nothing heavy is imported before a call.
+Needs the extra ``media``, for notation also ``notation``; without them they raise `MissingExtra`. Nothing heavy
+is imported before a call.
 """
 
 from __future__ import annotations
@@ -10,11 +11,20 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from segue.client._errors import InvalidMusic, MissingExtra
-from segue.client._music import MusicLike, music_to_midi
+from segue.client._music import MusicLike, music_to_midi, to_music
 from segue.v1.analyze_pb2 import AnalyzeResponse
 from segue.v1.music_pb2 import Chord, Key
 
-__all__ = ["analysis_picture", "piano_roll_png", "render_wav", "require_pictures", "require_sound"]
+__all__ = [
+    "analysis_picture",
+    "notation_svg",
+    "piano_roll_png",
+    "render_wav",
+    "require_notation",
+    "require_pictures",
+    "require_sound",
+    "spectrogram_png",
+]
 
 PICTURES = (".png", ".svg")
 """Extensions of the pictures of an analysis."""
@@ -109,6 +119,74 @@ def analysis_picture(music: MusicLike, response: AnalyzeResponse, path: str | Pa
     )
 
 
+def notation_svg(music: MusicLike, path: str | Path, *, key: Key | None = None, title: str = "") -> Path:
+    """Engrave music as notation. What is there as notes is written for reading: in sixteenths and triplets.
+
+    Parameters
+    ----------
+    music
+        MusicXML, MIDI or a score: a path, bytes or a message. Of MIDI at most 100,000 notes; a staff has one voice, in
+        which a note ends where the next begins.
+    path
+        The SVG file to write.
+    key
+        The key signature; by default the one that a MIDI file states. MusicXML states its own.
+    title
+        The heading. MusicXML states its own.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    MissingExtra
+        If symusic or verovio is not installed.
+    InvalidMusic
+        If the music can't be read, or has no notes, or too many; or if it is audio.
+    """
+    require_notation()
+    from segue.client.media import _notation
+
+    return _notation.engrave(music, Path(path), key=key, title=title)
+
+
+def spectrogram_png(music: MusicLike, path: str | Path, *, title: str = "", before: MusicLike | None = None) -> Path:
+    """Draw the spectrogram of a recording: time in seconds to the right, frequency upwards, louder is brighter.
+
+    Parameters
+    ----------
+    music
+        Audio: a path, bytes or a message. Ten minutes of it are drawn at most.
+    path
+        The PNG file to write.
+    title
+        The heading.
+    before
+        The recording before a change, drawn above at the same scales.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    MissingExtra
+        If numpy, matplotlib or soundfile is not installed.
+    InvalidMusic
+        If the music is no audio or can't be decoded.
+    """
+    require_pictures()
+    _require("A spectrogram", "soundfile")
+    from segue.client.media import _spectrogram
+
+    return _spectrogram.draw(
+        to_music(music), Path(path), title=title, before=None if before is None else to_music(before)
+    )
+
+
 def render_wav(music: MusicLike, path: str | Path, *, max_seconds: float = 600.0) -> float:
     """Render music with a General MIDI SoundFont, in stereo at 44.1 kHz, 16 bit.
 
@@ -142,6 +220,15 @@ def render_wav(music: MusicLike, path: str | Path, *, max_seconds: float = 600.0
 def require_pictures() -> None:
     """Raise `MissingExtra` if pictures can't be drawn here."""
     _require("A piano roll", "numpy", "symusic", "matplotlib")
+
+
+def require_notation() -> None:
+    """Raise `MissingExtra` if notation can't be engraved here."""
+    _require("Notation", "numpy", "symusic")
+    if find_spec("verovio") is None:
+        raise MissingExtra(
+            "Notation needs the extra 'notation' (verovio is not installed): pip install 'segue[notation]'"
+        )
 
 
 def require_sound() -> None:

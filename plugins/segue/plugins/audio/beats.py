@@ -3,8 +3,6 @@
 References
 ----------
 D. P. W. Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36, 2007: the beats.
-A. P. Klapuri, A. J. Eronen, J. T. Astola, "Analysis of the meter of acoustic musical signals", IEEE TASLP 14, 2006:
-that the periodicities at multiples and parts of a period together tell whether it is the one that is counted.
 """
 
 from __future__ import annotations
@@ -14,20 +12,21 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from segue.plugins.audio.levels import FEWEST_NOTES, level_features
 from segue.plugins.audio.scorer import Scorer
 from segue.plugins.audio.transcriber import FRAMES_PER_SECOND as POSTERIORS_PER_SECOND
-from segue.plugins.audio.transcriber import Posteriors
+from segue.plugins.audio.transcriber import HeardNotes, Posteriors
 
 FRAMES_PER_SECOND: Final = 62.5
 CHANNELS: Final = 5
 """Of a strength: onsets in the whole spectrum, onsets in the bass, notes, low notes, new pitch classes."""
 _LOW_BANDS, _LOW_KEYS = 20, 28
-_SLOWEST, _FASTEST = 34.0, 240.0
+SLOWEST, FASTEST = 34.0, 240.0
+"""Quarter notes a minute."""
 _USUAL: Final = 0.6
 _OCTAVES: Final = 0.8
 _LONGEST_LAG: Final = 8.0  # seconds
-_RATIOS: Final = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 1.0, 4 / 3, 3 / 2, 2.0, 3.0, 4.0)
-_MULTIPLES: Final = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 1.0, 3 / 2, 2.0, 3.0, 4.0)
+RATIOS: Final = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 1.0, 4 / 3, 3 / 2, 2.0, 3.0, 4.0)
 _TIGHTNESS: Final = 100.0
 _STEADY_SECONDS: Final = 0.03
 
@@ -77,14 +76,11 @@ class Periods:
     ----------
     seconds : ndarray, shape (n,)
         Their lengths.
-    features : ndarray, shape (n, features)
-        What speaks for each.
     regular
         The most regular of them, where usual lengths are preferred: the best guess without learning.
     """
 
     seconds: NDArray[np.float64]
-    features: NDArray[np.float64]
     regular: float
 
 
@@ -94,19 +90,13 @@ def find_periods(strength: NDArray[np.float32]) -> Periods | None:
     if not alike[1:].any():
         return None
     together = alike.mean(axis=1)
-    periods = 60 / np.exp(np.arange(np.log(_SLOWEST), np.log(_FASTEST), 0.004))
+    periods = 60 / np.exp(np.arange(np.log(SLOWEST), np.log(FASTEST), 0.004))
     comb = np.mean([_at(together, periods * n) for n in range(1, 9)], axis=0)
     comb *= np.exp(-0.5 * (np.log2(periods / _USUAL) / _OCTAVES) ** 2)
     best = float(periods[comb.argmax()])
-    related = best * np.array(_RATIOS)
-    related = related[(related >= 60 / _FASTEST) & (related <= 60 / _SLOWEST)]
-    onsets = float((strength[1:-1, 2] > np.maximum(strength[:-2, 2], strength[2:, 2])).sum()) / len(strength)
-    columns = [np.log2(related / _USUAL), np.log2(related / _USUAL) ** 2, np.abs(np.log2(related / _USUAL)) ** 3]
-    columns += [np.log2(onsets * FRAMES_PER_SECOND * related + 0.1), np.log2(related / best) != 0]
-    for channel in alike.T:
-        columns += [_at(channel, related * multiple) for multiple in _MULTIPLES]
-        columns.append(_at(channel, related) - _at(channel, related / 2))
-    return Periods(related, np.stack(columns, axis=1), best)
+    related = best * np.array(RATIOS)
+    related = related[(related >= 60 / FASTEST) & (related <= 60 / SLOWEST)]
+    return Periods(related, best)
 
 
 def _autocorrelation(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -140,25 +130,36 @@ class Beats:
     confidence: float
 
 
-def find_beats(strength: NDArray[np.float32], chooser: Scorer) -> Beats | None:
+def find_beats(strength: NDArray[np.float32], notes: HeardNotes, chooser: Scorer) -> Beats | None:
     """Find the beats; None if nothing is regular or fewer than four fit.
 
     Parameters
     ----------
     strength : ndarray, shape (frames, 5)
         From ``onset_strength``.
+    notes
+        The notes heard, which tell what is counted; with few of them the most regular period is.
     chooser
-        Scores the periods of ``find_periods`` by their features.
+        Scores periods by ``level_features``.
     """
     periods = find_periods(strength)
     if periods is None:
         return None
-    scores = chooser(periods.features)
+    period, confidence = _choose(periods, notes, chooser)
+    together = strength[:, [0, 1, 2, 3]].mean(axis=1).astype(np.float64)
+    seconds = _best_path(together, period * FRAMES_PER_SECOND) / FRAMES_PER_SECOND
+    return Beats(_steadied(seconds), confidence) if len(seconds) >= 4 else None
+
+
+def _choose(periods: Periods, notes: HeardNotes, chooser: Scorer) -> tuple[float, float]:
+    """Return a period in seconds and its probability."""
+    if len(notes) < FEWEST_NOTES:
+        return periods.regular, 1 / len(periods.seconds)
+    order = np.argsort(notes.start, kind="stable")
+    scores = chooser(level_features(notes.start[order], notes.pitch[order], periods.seconds))
     share = np.exp(scores - scores.max())
     share /= share.sum()
-    together = strength[:, [0, 1, 2, 3]].mean(axis=1).astype(np.float64)
-    seconds = _best_path(together, float(periods.seconds[share.argmax()]) * FRAMES_PER_SECOND) / FRAMES_PER_SECOND
-    return Beats(_steadied(seconds), float(share.max())) if len(seconds) >= 4 else None
+    return float(periods.seconds[share.argmax()]), float(share.max())
 
 
 def _best_path(strength: NDArray[np.float64], period: float) -> NDArray[np.float64]:

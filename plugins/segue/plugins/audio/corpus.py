@@ -65,6 +65,7 @@ class Played:
 def sources(data: Path) -> list[DataSource]:
     """Return the packs that are learnt from."""
     return [
+        DataSource("JSB chorales", "public domain", data / "jsb_chorales"),
         DataSource("OpenEWLD (published before 1931, or traditional)", "public domain", data / "openewld"),
         DataSource("POP909", "MIT", data / "pop909"),
         DataSource("style_parallel_synth (synthetic)", "public-domain charts", data / "style_parallel_synth"),

@@ -20,7 +20,7 @@ from segue.plugin_api.python_model import Item
 from segue.plugin_api.training import Report
 from segue.plugins.audio.beats import find_periods, onset_strength
 from segue.plugins.audio.corpus import Played, choose
-from segue.plugins.audio.learning import TEMPO_TOLERANCE, played_notes, to_hertz
+from segue.plugins.audio.learning import played_notes, to_hertz
 from segue.plugins.audio.model import AudioModel, Listening
 from segue.plugins.audio.render import RATE, render
 from segue.plugins.audio.transcriber import FRAMES_PER_SECOND, LOWEST, Posteriors, find_candidates, join
@@ -32,6 +32,7 @@ from segue.v1 import music_pb2
 _COUNTS: Final = (30, 0, 0, 20)
 """Of the packs whose labels of keys can be trusted."""
 _SECONDS: Final = 90.0
+_TEMPO_TOLERANCE: Final = 0.04
 _HEARD: Final = (pb.ASPECT_TEMPO, pb.ASPECT_TRANSCRIPTION)
 _OCTAVES: Final = (0.5, 2.0, 1 / 3, 3.0)
 _RULE: Final = (0.5, 0.3, 11, 11)
@@ -205,7 +206,7 @@ def _weighted(truth: int, found: int) -> float:
 
 
 def _near(ratio: float, *octaves: float) -> bool:
-    return any(abs(ratio / octave - 1) < TEMPO_TOLERANCE for octave in (1.0, *octaves))
+    return any(abs(ratio / octave - 1) < _TEMPO_TOLERANCE for octave in (1.0, *octaves))
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -1,4 +1,4 @@
-"""What is learnt from pieces that are made to sound: which candidates are notes, and which period is the beat."""
+"""What is learnt from pieces that are made to sound: which candidates are notes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ import mir_eval
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from segue.plugins.audio.beats import find_periods
 from segue.plugins.audio.corpus import Heard, Played
 from segue.plugins.audio.scorer import Scorer
 from segue.plugins.audio.transcriber import FRAMES_PER_SECOND, LOWEST, find_candidates, note_features
 from torch import Tensor
 from torch.nn import functional
 
-TEMPO_TOLERANCE: Final = 0.04
 _STEPS: Final = 500
-_TEMPO_HIDDEN, _TEMPO_DECAY = 6, 1e-2
 _SHORTEST_SECONDS: Final = 0.02
 
 
@@ -54,38 +51,12 @@ def learn_notes(examples: Sequence[tuple[Played, Heard]], seed: int) -> Scorer:
         rows.append(note_features(heard.posteriors, candidates))
         right.append(truth)
     target = torch.from_numpy(np.concatenate(right))
-    return _fit(
+    return fit_scorer(
         np.concatenate(rows), 24, 1e-5, seed, lambda scores: functional.binary_cross_entropy_with_logits(scores, target)
     )
 
 
-def learn_tempo(examples: Sequence[tuple[Played, Heard]], seed: int) -> Scorer:
-    """Learn which of the related periods is the quarter note, by a softmax over those of each piece."""
-    rows: list[NDArray[np.float64]] = []
-    groups: list[slice] = []
-    right: list[int] = []
-    count = 0
-    for played, heard in examples:
-        periods = find_periods(heard.strength)
-        if periods is None:
-            continue
-        near = np.abs(60 / periods.seconds / played.tempo - 1) < TEMPO_TOLERANCE
-        if near.any():
-            groups.append(slice(count, count + len(near)))
-            count += len(near)
-            right.append(int(near.argmax()))
-            rows.append(periods.features)
-    stacked = np.concatenate(rows)
-
-    def loss(scores: Tensor) -> Tensor:
-        return torch.stack(
-            [-functional.log_softmax(scores[group], 0)[index] for group, index in zip(groups, right, strict=True)]
-        ).mean()
-
-    return _fit(stacked, _TEMPO_HIDDEN, _TEMPO_DECAY, seed, loss)
-
-
-def _fit(
+def fit_scorer(
     features: NDArray[np.float32] | NDArray[np.float64],
     hidden: int,
     decay: float,

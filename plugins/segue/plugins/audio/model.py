@@ -121,7 +121,7 @@ class AudioModel(StreamModel[pb.AnalyzeRequest, Listening]):
     def _describe_notes(self, session: Listening, response: pb.AnalyzeResponse) -> None:
         posteriors = join(np.concatenate(session.heard), session.samples)
         notes = find_notes(posteriors, self._notes)
-        beats = find_beats(onset_strength(session.mel, posteriors), self._tempo)
+        beats = find_beats(onset_strength(session.mel, posteriors), notes, self._tempo)
         tempos = to_tempos(beats)
         response.notes = len(notes)
         if len(notes):

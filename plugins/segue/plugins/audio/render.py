@@ -18,12 +18,18 @@ _PEAK: Final = 0.89
 
 
 def render(piece: Piece, max_seconds: float) -> NDArray[np.float32]:
+    """Play a piece as ``play`` does, its peak 1 dB below full scale."""
+    played = play(piece, max_seconds)
+    return np.asarray(played * (_PEAK / max(float(np.abs(played).max()), 1e-6)), np.float32)
+
+
+def play(piece: Piece, max_seconds: float) -> NDArray[np.float32]:
     """Play a piece with the General MIDI SoundFont TimGM6mb that comes with pretty_midi.
 
     Returns
     -------
     ndarray of float32, shape (n, 2)
-        At 44.1 kHz; the peak is 1 dB below full scale.
+        At 44.1 kHz, as loud as the notes are struck.
 
     Raises
     ------
@@ -59,5 +65,4 @@ def render(piece: Piece, max_seconds: float) -> NDArray[np.float32]:
             synth.noteon(place, pitch, int(piece.velocity[note]))
         elif begins == 0:
             synth.noteoff(place, pitch)
-    played = np.concatenate(samples)
-    return np.asarray(played * (_PEAK / max(float(np.abs(played).max()), 1e-6)), np.float32)
+    return np.concatenate(samples)

@@ -12,16 +12,19 @@ import torch
 from pydantic import Field
 from rich.console import Console
 from rich.progress import track
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
 from segue.plugins.audio.corpus import choose, hear, sources
 from segue.plugins.audio.evaluation import evaluate
-from segue.plugins.audio.learning import learn_notes, learn_tempo
+from segue.plugins.audio.learning import learn_notes
+from segue.plugins.audio.scorer import Scorer
+from segue.plugins.audio.tempo_learning import learn_tempo, tempo_choices
 from segue.plugins.audio.transcriber import Transcriber
 
 _SECONDS: Final = 45.0
 _COUNTS: Final = (160, 50, 60, 0)
+_LEARNT: Final = "learnt.safetensors"
 _TAGGER: Final = ("MSD_musicnn.onnx", "MSD_musicnn.labels.json")
 
 
@@ -31,6 +34,7 @@ class AudioSettings(TrainingSettings):
     transcriber: str = Field(
         "", description="Path of basic-pitch's nmp.onnx; by default that of the installed package basic-pitch."
     )
+    keep: str = Field("", description="Folder of a version whose judge of notes stays; the tempo alone is learnt.")
 
 
 class AudioTrainer(Trainer):
@@ -53,19 +57,30 @@ class AudioTrainer(Trainer):
         ]
         for path in (transcriber, *(tagger / name for name in _TAGGER)):
             shutil.copyfile(path, run.artifacts / path.name)
+        notes = _kept_notes(Path(settings.keep)) if settings.keep else self._learn_notes(run, transcriber)
+        choices = list(track(tempo_choices(run.data, run.seed), "tempos", console=run.console))
+        learnt = notes.to_arrays("notes") | learn_tempo(choices, run.seed).to_arrays("tempo")
+        save_file(learnt, run.artifacts / _LEARNT)
+        return self.evaluate(run.data, run.artifacts, run.console)
+
+    def _learn_notes(self, run: Run, transcriber: Path) -> Scorer:
         network = Transcriber(transcriber)
         chosen = choose(run.data, "train", _COUNTS)
         examples = [
             (played, hear(played, _SECONDS, network, run.work))
             for played in track(chosen, "listening", console=run.console)
         ]
-        learnt = learn_notes(examples, run.seed).to_arrays("notes") | learn_tempo(examples, run.seed).to_arrays("tempo")
-        save_file(learnt, run.artifacts / "learnt.safetensors")
-        return self.evaluate(run.data, run.artifacts, run.console)
+        return learn_notes(examples, run.seed)
 
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
         """Measure notes, tempo and key of 50 pieces made to sound."""
         return evaluate(data, artifacts, console)
+
+
+def _kept_notes(folder: Path) -> Scorer:
+    if not (folder / _LEARNT).is_file():
+        raise InvalidRequest("keep", f"{folder} holds no {_LEARNT}, must be the folder of a version of 'audio'")
+    return Scorer.of(load_file(folder / _LEARNT), "notes")
 
 
 def _transcriber(given: str) -> Path:

@@ -90,12 +90,13 @@ def _parallels(piece: Frames) -> int:
 def samples(network: Network, counts: Sequence[Sequence[int]], number: int) -> list[Frames]:
     """Compose pieces, seeds 0 to ``number - 1``, with the default options."""
     requests = [generate_pb2.GenerateRequest(bars=BARS)] * number
-    return [to_frames(state.tokens, state.plan.shift) for _, state in _compose(network, counts, requests)]
+    return [to_frames(state.tokens, state.plan.shift) for _, state in compose(network, counts, requests)]
 
 
-def _compose(
+def compose(
     network: Network, counts: Sequence[Sequence[int]], requests: Sequence[generate_pb2.GenerateRequest]
 ) -> list[tuple[Commission, State]]:
+    """Compose what is asked for, seeds 0 and up, with the default options, all side by side."""
     composer, options = Composer(network), ChoraleOptions().model_dump()
     commissions = [read_request(request, options, seed, counts) for seed, request in enumerate(requests)]
     states = [composer.begin(commission.plan) for commission in commissions]
@@ -118,7 +119,7 @@ def keys(network: Network, counts: Sequence[Sequence[int]]) -> Report:
     rows = {}
     for name, mode in modes.items():
         wishes = [music_pb2.Key(tonic=number % 12, mode=mode) for number in range(IN_EACH_MODE)]
-        pieces = _compose(network, counts, [generate_pb2.GenerateRequest(bars=8, key=wish) for wish in wishes])
+        pieces = compose(network, counts, [generate_pb2.GenerateRequest(bars=8, key=wish) for wish in wishes])
         heard = [_heard(to_piece(commission, state)) for commission, state in pieces]
         right = [key == wish.tonic + 12 * (name == "minor") for key, wish in zip(heard, wishes, strict=True)]
         rows[name] = {"key_heard": float(np.mean(right)), "pieces": float(len(right))}

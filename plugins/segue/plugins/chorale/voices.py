@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music import Piece
+from segue.music import Piece, TrackInfo
 from segue.music.bar_lines import PER_BEAT, Frames
-from segue.plugins.chorale.frames import REST
+from segue.plugins.chorale.frames import REST, VOICES
 
 
 def voice_tracks(piece: Piece) -> list[int]:
@@ -54,6 +54,14 @@ def to_voices(piece: Piece, tracks: Sequence[int]) -> Frames:
 def notes_of(line: NDArray[np.int64]) -> list[tuple[int, int, int]]:
     """Return the notes of a voice as (first frame, frames, pitch): equal neighbours are one note."""
     return [(begin, length, int(line[begin])) for begin, length in runs(line) if line[begin] != REST]
+
+
+def frames_to_piece(frames: Frames) -> Piece:
+    """Return four voices as a piece of four tracks; shape (frames, 4)."""
+    rows = [(begin, length, pitch, voice) for voice in range(4) for begin, length, pitch in notes_of(frames[:, voice])]
+    begin, length, pitch, voice = np.array(rows, np.int64).reshape(-1, 4).T
+    tracks = tuple(TrackInfo(name) for name in VOICES)
+    return Piece.of(begin / PER_BEAT, length / PER_BEAT, pitch, track=voice, tracks=tracks)
 
 
 def runs(line: NDArray[Any]) -> list[tuple[int, int]]:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from segue.music import Meter, Piece
 from segue.plugin_api.training import Report
 from segue.plugins.lyrics.artifacts import Artifacts
-from segue.plugins.lyrics.corpus import Corpus, Line, part_of
+from segue.plugins.lyrics.corpus import Corpus, Line, Song, part_of
 from segue.plugins.lyrics.learning import nats
 from segue.plugins.lyrics.phrases import Phrase, find_phrases
 from segue.plugins.lyrics.plugin import LyricsOptions
@@ -222,6 +223,17 @@ def _likeness(texts: Sequence[Sequence[Line]], poet: Poet) -> dict[str, float]:
         "offensive_words": float(sum(is_offensive(word) for text in words for word in text)),
         "words": float(sum(lengths)),
     }
+
+
+def copied_by_people(artifacts: Artifacts, songs: Sequence[Song], words: int) -> NDArray[np.float64]:
+    """Return the copied share of excerpts of so many words, one after the other, of songs that were not learnt from."""
+    found = []
+    for song in songs:
+        text = _numbers(song.lines, artifacts.vocabulary)
+        for at in range(0, len(text) - words + 1, words):
+            excerpt = text[at : at + words]
+            found.append(copied_share(artifacts.texts.runs(excerpt), words, COPIED))
+    return np.array(found)
 
 
 def themes(artifacts: Artifacts) -> Report:

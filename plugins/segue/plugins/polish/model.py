@@ -59,8 +59,8 @@ def polish(
     if len(piece) > MAX_NOTES:
         raise InvalidMusic("music", f"has {len(piece):,} notes, must have at most {MAX_NOTES:,} to be polished")
     strength = request.strength if request.HasField("strength") else 1.0
-    proposal = plan.make(piece, models, options, strength, frozenset(request.polish.kinds))
-    numbered = list(enumerate((change for change in proposal.changes if change.kind in kinds), 1))
+    proposal = plan.make(piece, models, options, strength, kinds)
+    numbered = list(enumerate(proposal.changes, 1))
     if request.polish.edit_ids:
         numbered = _chosen(numbered, request.polish.edit_ids)
     changes = [change for _, change in numbered]
@@ -75,11 +75,11 @@ def polish(
     )
 
 
-def _kinds(asked: Sequence[int]) -> set[int]:
+def _kinds(asked: Sequence[int]) -> frozenset[int]:
     for index, kind in enumerate(asked):
         if kind not in pb.EditKind.values() or kind == pb.EDIT_KIND_UNSPECIFIED:
             raise InvalidField(f"polish.kinds[{index}]", f"is {kind}, must be a kind of edit, e.g. EDIT_KIND_TIMING")
-    return set(asked) or set(pb.EditKind.values())
+    return frozenset(asked)
 
 
 def _chosen(numbered: Sequence[tuple[int, Change]], ids: Sequence[int]) -> list[tuple[int, Change]]:

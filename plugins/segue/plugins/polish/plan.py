@@ -61,11 +61,11 @@ class Plan:
     changes
         Those that were accepted.
     refused
-        Number of those that were not.
+        Number of those that were not: unlikely, or breaking a rule anew.
     timing, mended
         What was found.
-    came, heard
-        The piece as it came and the mended one, ready to be weighed.
+    came
+        The piece as it came, ready to be weighed.
     notices
         What was not done and can be asked for.
     """
@@ -75,7 +75,6 @@ class Plan:
     timing: Timing
     mended: Mended
     came: Heard
-    heard: Heard
     notices: list[str]
 
 
@@ -99,36 +98,38 @@ def make(
     strength
         0-1: the part of the way to the grid that notes go, and how readily pitches are changed; 0 proposes nothing.
     asked
-        Kinds of edit that were named; none if all are meant.
+        Kinds of edit that are meant; none if all are.
     """
     found = timing.find(piece, options["grid"])
     twin = repairs.doubled(piece, found.off | found.rare, found.loose)
     mended, ends = _mend(piece, found, twin, models)
     came, heard = models.likelihood.read(piece), models.likelihood.read(mended.piece)
     if strength <= 0:
-        return Plan([], 0, found, mended, came, heard, [])
+        return Plan([], 0, found, mended, came, [])
     threshold = 1 - (1 - options["confidence"]) * strength
     most = int(options["max_pitch_share"] * len(mended.pitched))
     slips = _surest(mended, threshold, most)
-    proposed = [
+    proposals = (
         *_doubled(piece, twin),
         *_timing(piece, found, twin, strength),
         *_lengths(piece, mended, ends, found),
         *_pitches(piece, mended, slips),
         *_missing(mended, slips, models, threshold, most),
-    ]
+    )
+    proposed = [change for change in proposals if not asked or change.kind in asked]
     row = np.full(len(piece), -1)
     row[mended.note] = np.arange(len(mended.note))
     accepted = accept.likely(proposed, came, heard, row, found.loose or found.flattened)
     sureness = {int(mended.note[mended.pitched[slip]]): float(mended.slips.probability[slip]) for slip in slips}
     accepted = accept.melody_held(piece, accepted, sureness)
-    moves = [*_voices(piece, mended, accepted, row, heard, models), *_chords(piece, mended, accepted, heard, options)]
+    refused = len(proposed) - len(accepted)
+    accepted = [*accepted, *_voices(piece, mended, accepted, row, heard, models)]
+    accepted = [*accepted, *_chords(piece, mended, accepted, heard, options)]
     shaped, notices = _loudness(piece, models, options, strength, asked)
-    everything = [*accepted, *moves, *shaped]
-    changes = accept.without_new_breaks(piece, everything)
+    likely = [change for change in (*accepted, *shaped) if not asked or change.kind in asked]
+    changes = accept.without_new_breaks(piece, likely)
     changes.sort(key=lambda c: (piece.start[c.note] if c.note >= 0 else c.start, c.track, c.pitch, c.kind))
-    refused = len(proposed) + len(moves) + len(shaped) - len(changes)
-    return Plan(changes, refused, found, mended, came, heard, notices)
+    return Plan(changes, refused + len(likely) - len(changes), found, mended, came, notices)
 
 
 def _mend(piece: Piece, found: Timing, twin: Ints, models: Models) -> tuple[Mended, Ends]:

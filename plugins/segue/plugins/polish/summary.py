@@ -128,6 +128,11 @@ def kept(piece: Piece, plan: Plan) -> list[str]:
             f"{_count(int(left.sum()), 'note', 'notes')} off the grid: played freely, leaning on the next note, coming "
             "back the same or beginning with others."
         )
+    if plan.refused:
+        said.append(
+            f"{_count(plan.refused, 'proposal was', 'proposals were')} not accepted: less likely than what stands "
+            "there, or breaking a rule."
+        )
     outside = mended.harmony.outside[mended.pitched]
     right = outside & (mended.slips.right > 0.5)
     if right.any():

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from segue.music import Piece
 from segue.plugin_api.errors import InvalidField
-from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
+from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
 from segue.plugins.polish import (
     data,
     dynamics,
@@ -82,6 +82,8 @@ class PolishTrainer(Trainer):
         judge = likelihood.load(run.artifacts)
         quality.save(fit_heads.fit_quality(pieces, judge, run.seed, run.console), run.artifacts)
         drumming = fit_heads.grooves(run.data / "groove_midi", "train")
+        if drumming:
+            run.sources.append(DataSource("groove_midi", "CC BY 4.0", run.data / "groove_midi"))
         dynamics.save(fit_heads.fit_dynamics(pieces.get("pop909", []), drumming), run.artifacts)
         return self.evaluate(run.data, run.artifacts, run.console)
 

@@ -1,12 +1,13 @@
 """Voice leading between tracks of one voice each: parallel fifths and octaves re-voiced, crossed voices exchanged.
 
 The highest voice is the melody and stays. A note goes to another tone of its chord, as near as may be, where that
-breaks no other rule and the likelihood does not speak against it; voices that cross are exchanged only where both
-lines become likelier, because a crossing is often meant.
+breaks no other rule and the likelihood does not speak against it; two voices of which one doubles the other are left
+alone. Voices that cross are exchanged only where both lines get likelier, because a crossing is often meant.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -19,8 +20,10 @@ from segue.plugins.polish.accept import RULE
 from segue.plugins.polish.harmony import Harmony
 from segue.plugins.polish.likelihood import Heard, Likelihood
 
-MOST: Final = 400
-"""Places of a piece that are mended."""
+MOST: Final = 100
+"""Parallels of a piece that are looked at."""
+DOUBLING: Final = 0.2
+"""Share of the lower voice's notes that go in parallel with the upper one from which on it doubles it on purpose."""
 REACH: Final = 7
 """Semitones that a note may go, to another tone of its chord."""
 PER_SEMITONE: Final = 0.1
@@ -62,7 +65,7 @@ def propose(
         yield lower, int(pitch[upper]), why
         pitch[[upper, lower]] = pitch[[lower, upper]]
         settled[[upper, lower]] = True
-    for clash in list(parallels(replace(piece, pitch=pitch).without_drums(), ordered))[:MOST]:
+    for clash in _not_doubled(replace(piece, pitch=pitch).without_drums(), ordered)[:MOST]:
         move = _revoiced(replace(piece, pitch=pitch), clash, ordered, harmony, heard, settled)
         if move:
             note, now = move
@@ -71,6 +74,14 @@ def propose(
             yield note, now, f"{clash.text} {names[1]} instead of {names[0]} is the nearest other tone{chord}."
             pitch[note] = now
             settled[note] = True
+
+
+def _not_doubled(piece: Piece, ordered: Sequence[int]) -> list[Clash]:
+    """Return the parallels of a piece but those of two voices of which one doubles the other."""
+    found = list(parallels(piece, ordered))
+    together = Counter((clash.upper, clash.lower) for clash in found)
+    notes = np.bincount(piece.track, minlength=len(piece.tracks))
+    return [c for c in found if together[c.upper, c.lower] <= DOUBLING * notes[c.lower]]
 
 
 def _struck_pair(piece: Piece, clash: Clash) -> tuple[int, int] | None:
@@ -133,7 +144,7 @@ def _key(clash: Clash) -> tuple[float, int, int]:
 
 def _other_tones(piece: Piece, note: int, harmony: Harmony) -> list[int]:
     """Return the chord's other tones near a note, where its own tone sounds elsewhere too or is the chord's fifth."""
-    at = (piece.start <= piece.start[note] + _SAME) & (piece.end > piece.start[note] + _SAME)
+    at = (piece.start <= piece.start[note] + _SAME) & (piece.end > piece.start[note] + _SAME) & ~piece.is_drum
     at[note] = False
     names = set((piece.pitch[at] % 12).tolist())
     own, fifth = int(piece.pitch[note]), harmony.fifth(note)

@@ -149,8 +149,12 @@ def _melody(piece: Piece, found: analyze_pb2.MelodyAnalysis) -> NDArray[np.bool_
 
     Where most of what was heard as melody stands in one track of one voice, the melody is all of that track: the
     analysis, which sees no tracks, loses it where the accompaniment covers it. Where it does not, a track that is by
-    itself like a melody is one (``_leading_track``), and so is all of a piece of one voice.
+    itself like a melody is one (``_leading_track``). One voice alone is its own melody: the analysis, which learnt from
+    accompanied tunes, at times takes it for an accompaniment.
     """
+    pitched = ~piece.is_drum
+    if _is_one_voice(piece.select(pitched)):
+        return np.asarray(pitched)
     wanted = {(round(note.start, 4), note.pitch) for note in found.notes}
     keys = zip(np.round(piece.start, 4).tolist(), piece.pitch.tolist(), strict=True)
     heard = np.array([key in wanted for key in keys], bool) & ~piece.is_drum
@@ -158,8 +162,6 @@ def _melody(piece: Piece, found: analyze_pb2.MelodyAnalysis) -> NDArray[np.bool_
     leading = piece.track == votes.argmax()
     if votes.max(initial=0) > heard.sum() / 2 and _is_one_voice(piece.select(leading)):
         return np.asarray(leading)
-    if _is_one_voice(piece.without_drums()):
-        return np.asarray(~piece.is_drum)
     track = _leading_track(piece)
     return heard if track is None else np.asarray(piece.track == track)
 

@@ -35,6 +35,7 @@ class StyleSeq(StyleTransferrer):
     version = "1.0.0"
     summary = "A piece in another of 18 styles, or in that of an example: melody, chords and form stay."
     targets = ("style", "example")
+    leads = True
     models = (
         message_model(
             MODEL,

@@ -6,21 +6,20 @@ line given all before it, the ensemble, and the controls where they are told.
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
 from segue.plugins.exporting import export
+from segue.plugins.training import FromJson, Processes
 from segue.plugins.transformer.artifacts import WEIGHTS, load_network, save
 from segue.plugins.transformer.data import Song, read_songs, sources
 from segue.plugins.transformer.exported import exportable
@@ -29,8 +28,7 @@ from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.network import Network, NetworkSettings, nats
 from segue.plugins.transformer.obedience import measure_pieces
 from segue.plugins.transformer.segments import Sampler
-from torch import distributed, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import nn
 
 _CHECKPOINT = "checkpoint.pt"
 _WARM_UP = 20
@@ -57,12 +55,7 @@ class TransformerSettings(TrainingSettings):
     )
     save_every: float = Field(5, gt=0, description="Minutes between looks at the validation part, and checkpoints.")
     threads: int = Field(1, ge=1, description="CPU threads.")
-    network: NetworkSettings = Field(NetworkSettings(), description="Sizes and dropout, as JSON.")
-
-    @field_validator("network", mode="before")
-    @classmethod
-    def _read_json(cls, value: Any) -> Any:
-        return json.loads(value) if isinstance(value, str) else value
+    network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes and dropout, as JSON.")
 
 
 class TransformerTrainer(Trainer):
@@ -78,7 +71,7 @@ class TransformerTrainer(Trainer):
         run.sources.extend(sources(run.data))
         if settings.start is not None:
             run.sources.append(DataSource("weights that it went on from", "Apache-2.0", settings.start))
-        with _Processes() as processes:
+        with Processes() as processes:
             network = _fit(songs, run, settings, processes)
         if processes.rank == 0:
             save(network, songs["train"], run.artifacts)
@@ -114,26 +107,6 @@ def _read(data: Path, console: Console) -> dict[str, list[Song]]:
     return parts
 
 
-class _Processes:
-    """The processes of a ``torchrun``, or this one alone."""
-
-    def __enter__(self) -> _Processes:
-        self.count, self.rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
-        local = int(os.environ.get("LOCAL_RANK", "0"))
-        self.device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
-        if self.count > 1:
-            distributed.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.count > 1:
-            distributed.destroy_process_group()
-
-    def share(self, module: nn.Module) -> nn.Module:
-        """Wrap a module so that the processes train it together."""
-        return DistributedDataParallel(module, find_unused_parameters=True) if self.count > 1 else module
-
-
 class _Loss(nn.Module):
     """Mean nats per element of a batch."""
 
@@ -146,7 +119,7 @@ class _Loss(nn.Module):
         return torch.stack([field.sum() for field in found.values()]).sum() / len(found["place"])
 
 
-def _fit(songs: dict[str, list[Song]], run: Run, settings: TransformerSettings, processes: _Processes) -> Network:
+def _fit(songs: dict[str, list[Song]], run: Run, settings: TransformerSettings, processes: Processes) -> Network:
     torch.manual_seed(run.seed)
     device = processes.device
     network = _begin(settings).to(device)

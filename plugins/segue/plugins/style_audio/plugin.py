@@ -1,0 +1,132 @@
+"""Transfer audio to another texture: the gateway half. The model half does all the work."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import wave
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import ClassVar, Final, Literal
+
+from pydantic import Field
+from segue.plugin_api import Algorithm, Call, Options, Transferrer, hookimpl, message_model
+from segue.plugins.audio.plugin import AudioAnalyzer
+from segue.plugins.score.plugin import ScoreOptions
+from segue.plugins.style.styles import members
+from segue.v1.analyze_pb2 import ASPECT_METER, AnalyzeRequest, AnalyzeResponse
+from segue.v1.transfer_pb2 import TransferProgress, TransferRequest, TransferResponse, TransferStreamResponse
+
+SEGUE_PLUGIN_API = 1
+
+MODEL: Final = "style-audio"
+MAX_SECONDS: Final = 120.0
+
+
+class StyleAudioOptions(Options):
+    """Options of ``style-audio``."""
+
+    iterations: int = Field(default=40, ge=5, le=100, description="Iterations of each search; time grows with them.")
+    keep: float = Field(
+        default=0.3,
+        ge=0,
+        le=100,
+        description="Weight of what is loud in the recording, which is to stay, beside the texture.",
+    )
+    rhythm: bool = Field(
+        default=True,
+        description="Lay the rhythm of the style's drums on the beats that are heard. An example gives none.",
+    )
+    format: Literal["flac", "wav"] = Field(default="flac", description="Container of the answer, 16 bit at 44.1 kHz.")
+
+
+class StyleAudio(Transferrer):
+    """Gives a recording the texture of a style or of another recording."""
+
+    name = MODEL
+    version = "1.0.0"
+    summary = "Recordings in the texture of a style or of another recording: timbre, attack and noise; the notes stay."
+    targets = ("style", "example")
+    accepts = ("audio",)
+    models = (
+        message_model(
+            MODEL,
+            "segue.plugins.style_audio.model:StyleAudioModel",
+            stream=True,
+            max_queue_size=16,
+            shipped=Path(__file__).parent / "weights" / MODEL,
+        ),
+        *AudioAnalyzer.models,
+    )
+    Options = StyleAudioOptions
+    limits: ClassVar = {"seconds": MAX_SECONDS, "channels": 2, "samples_per_second": 96_000, "megabytes": 48}
+    trainer = "segue.plugins.style_audio.train:StyleAudioTrainer"
+
+    async def transfer(self, request: TransferRequest, call: Call) -> TransferResponse:
+        """Transfer a recording."""
+        response = TransferResponse()
+        async for message in self.transfer_stream(request, call):
+            if message.HasField("complete"):
+                response = message.complete
+        return response
+
+    async def transfer_stream(self, request: TransferRequest, call: Call) -> AsyncIterator[TransferStreamResponse]:
+        """Find the beats, then transfer a recording, saying how far it has come."""
+        if request.style:
+            members(request.style)  # a name that nothing has is refused before anything is listened to
+        heard = AnalyzeResponse()
+        if request.style and call.options.rhythm and _strength(request):
+            progress = TransferProgress(fraction=0, stage="listening for the beat")
+            yield TransferStreamResponse(progress=progress)
+            question = AnalyzeRequest(music=request.music, aspects=[ASPECT_METER])
+            listener = replace(call, options=ScoreOptions.model_validate({}))
+            heard = await AudioAnalyzer().analyze(question, listener)
+        async for message in call.messages(MODEL, request, TransferStreamResponse, heard):
+            yield message
+
+    def probe(self) -> TransferRequest:
+        """Send a second of a plucked string, and ask for little work."""
+        request = TransferRequest(style="house", seed=1)
+        request.music.audio.data = _pluck()
+        request.options.update({"iterations": 5})
+        return request
+
+    def check_probe(self, response: TransferResponse) -> None:
+        """Want a FLAC file, and a texture that is nearer."""
+        if not response.music.audio.data.startswith(b"fLaC"):
+            raise ValueError("gave back no FLAC file")
+        far = {figure.name: (figure.before, figure.after) for figure in response.figures}
+        before, after = far["distance of the texture"]
+        if not 0 <= after < before:
+            raise ValueError(f"took the texture from distance {before:.3f} to {after:.3f}, must be nearer")
+
+
+def _strength(request: TransferRequest) -> float:
+    return request.strength if request.HasField("strength") else 1.0
+
+
+@cache
+def _pluck() -> bytes:
+    """Return a second of a string, plucked four times, as a WAV file."""
+    rate = 16_000
+    samples = []
+    for number in range(rate):
+        time = number % (rate // 4) / rate
+        tones = (math.sin(2 * math.pi * 220 * harmonic * time) / harmonic for harmonic in (1, 2, 3, 4, 5))
+        samples.append(round(8000 * sum(tones) * math.exp(-8 * time)))
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(rate)
+        writer.writeframes(struct.pack(f"<{len(samples)}h", *samples))
+    return file.getvalue()
+
+
+@hookimpl
+def register_algorithms() -> list[Algorithm]:
+    """Register ``style-audio``."""
+    return [StyleAudio()]

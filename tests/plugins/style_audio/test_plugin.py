@@ -1,0 +1,99 @@
+"""The gateway half, with a model half in this process."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from segue.plugin_api import InvalidField
+from segue.plugin_api.algorithm import Call
+from segue.plugins.audio.plugin import AudioAnalyzer
+from segue.plugins.style_audio.plugin import StyleAudio, StyleAudioOptions
+from segue.v1.analyze_pb2 import AnalyzeRequest, AnalyzeResponse
+from segue.v1.music_pb2 import Audio, Figure, Music
+from segue.v1.transfer_pb2 import TransferRequest, TransferResponse, TransferStreamResponse
+
+from .conftest import struck, to_music
+
+MUSIC = to_music(struck((60, 64, 67), 2.0))
+
+
+class Models:
+    """Hears two beats, and answers with what it was told of them."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def stream(self, model, inputs):
+        self.asked.append((model, AnalyzeRequest.FromString(inputs["request"]) if model == "audio" else inputs))
+        if model == "audio":
+            heard = AnalyzeResponse()
+            heard.transcription.tracks.add().notes.add(start=0, duration=1, pitch=60, velocity=80)
+            yield {"response": [heard.SerializeToString()]}
+            return
+        complete = TransferResponse(kept=[str(list(AnalyzeResponse.FromString(inputs["context"]).meter.beat_seconds))])
+        yield {"response": [TransferStreamResponse(complete=complete).SerializeToString()]}
+
+    async def infer(self, model, inputs):
+        self.asked.append((model, inputs))
+        heard = AnalyzeResponse()
+        heard.meter.beat_seconds.extend([0.5, 1.0])
+        return {"response": [heard.SerializeToString()]}
+
+
+async def transfer(options=None, **target):
+    models = Models()
+    chosen = StyleAudioOptions.model_validate(options or {})
+    call = Call(options=chosen, seed=3, models=models, plays=SimpleNamespace())
+    answer = await StyleAudio().transfer(TransferRequest(music=MUSIC, **target), call)
+    return answer, [name for name, _ in models.asked]
+
+
+async def test_the_beats_that_were_heard_go_to_the_model():
+    answer, asked = await transfer(style="rock")
+    assert asked == ["audio", "score", "style-audio"]
+    assert answer.kept == ["[0.5, 1.0]"]
+
+
+@pytest.mark.parametrize(
+    ("options", "target"),
+    [({"rhythm": False}, {"style": "rock"}), ({}, {"style": "rock", "strength": 0.0}), ({}, {"example": MUSIC})],
+)
+async def test_nobody_listens_for_beats_that_are_not_needed(options, target):
+    answer, asked = await transfer(options, **target)
+    assert asked == ["style-audio"]
+    assert answer.kept == ["[]"]
+
+
+async def test_a_name_that_nothing_has_is_refused_at_once():
+    with pytest.raises(InvalidField, match="style: is 'polka'"):
+        await transfer(style="polka")
+
+
+def test_it_takes_sound_alone_and_brings_the_listeners_models():
+    assert StyleAudio.accepts == ("audio",)
+    assert StyleAudio.models[1:] == AudioAnalyzer.models
+
+
+def test_the_probe_is_answered_well(run):
+    from .conftest import item
+
+    request = StyleAudio().probe()
+    options = StyleAudioOptions.model_validate(
+        {name: int(value) if name == "iterations" else value for name, value in request.options.items()}
+    )
+    answer = run(item(request.music, options=options.model_dump(), style=request.style))[0][-1].complete
+    StyleAudio().check_probe(answer)
+    answer.figures[0].after = answer.figures[0].before + 1
+    with pytest.raises(ValueError, match="must be nearer"):
+        StyleAudio().check_probe(answer)
+    nothing = TransferResponse(music=Music(audio=Audio(data=b"RIFF")), figures=[Figure(name="x")])
+    with pytest.raises(ValueError, match="no FLAC file"):
+        StyleAudio().check_probe(nothing)
+
+
+@pytest.mark.parametrize(
+    "options", [{"iterations": 4}, {"iterations": 101}, {"keep": -1}, {"keep": np.inf}, {"format": "mp3"}, {"wet": 1}]
+)
+def test_options_have_bounds(options):
+    with pytest.raises(ValueError, match="validation error"):
+        StyleAudioOptions.model_validate(options)

@@ -1,0 +1,163 @@
+"""What a request gets, through the model half with the shipped weights."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from segue.music import Meter, Piece, TrackInfo
+from segue.plugin_api.errors import InvalidField, Unsupported
+from segue.plugins.style_vae.attributes import NAMES, measure
+from segue.plugins.style_vae.bars import Timeline
+from segue.v1 import music_pb2, transfer_pb2
+
+from .conftest import DRUM, ask, attributes, band, item, read, rows_of
+
+
+def figures(piece: Piece, bar: int = 4) -> np.ndarray:
+    bars = np.arange(0, np.ceil(piece.beats / bar) * bar + 1, bar, dtype=float)
+    return measure(piece, Timeline.of(bars, bars, bars))
+
+
+def tune(piece: Piece) -> Piece:
+    return piece.select(piece.track == 0)
+
+
+@pytest.mark.parametrize("figure", range(4))
+@pytest.mark.parametrize("bar", [3, 4])
+def test_a_slider_moves_its_figure_and_the_melody_stays(model, networks, figure, bar):
+    piece = band(bar)
+    got = [
+        figures(read(ask(model, item(piece, networks, **attributes(**{NAMES[figure]: asked})))), bar)[figure]
+        for asked in (0.05, 0.95)
+    ]
+    assert got[0] < got[1]
+    result = read(ask(model, item(piece, networks, **attributes(**{NAMES[figure]: 0.95}))))
+    assert rows_of(tune(piece)) <= rows_of(result)
+
+
+def test_what_is_not_asked_for_stays(model, networks):
+    piece = band()
+    before, after = figures(piece), figures(read(ask(model, item(piece, networks, **attributes(polyphony=0.9)))))
+    assert after[0] == pytest.approx(before[0], abs=0.02)
+    assert after[2] == pytest.approx(before[2], abs=1)
+
+
+def test_strength_0_gives_the_piece_back_and_more_goes_farther(model, networks):
+    piece = band()
+    none = read(ask(model, item(piece, networks, strength=0.0, **attributes(polyphony=0.9, loudness=0.1))))
+    assert rows_of(none) == rows_of(piece)
+    assert none.velocity.tolist() == piece.velocity.tolist()
+    got = [
+        figures(read(ask(model, item(piece, networks, strength=s, **attributes(rhythmic_intensity=1.0)))))[0]
+        for s in (0.0, 0.3, 0.6, 1.0)
+    ]
+    assert got == sorted(got)
+    assert got[0] < got[-1]
+
+
+def test_time_and_words_survive(model, networks):
+    piece = band()
+    result = read(ask(model, item(piece, networks, **attributes(rhythmic_intensity=0.8, register=0.2))))
+    assert result.tempos == piece.tempos
+    assert result.meters == piece.meters
+    assert result.lyrics == piece.lyrics
+    assert result.tracks[1].pedals == piece.tracks[1].pedals
+    assert [info.name for info in result.tracks] == [info.name for info in piece.tracks]
+
+
+def test_drums_are_thinned_and_never_invented(model, networks):
+    piece = band()
+    calm = read(ask(model, item(piece, networks, **attributes(rhythmic_intensity=0.0))))
+    busy = read(ask(model, item(piece, networks, **attributes(rhythmic_intensity=1.0))))
+    assert set(busy.pitch[busy.is_drum].tolist()) == {DRUM}
+    assert calm.is_drum.sum() <= piece.is_drum.sum() == busy.is_drum.sum()
+
+
+def test_a_melody_alone_gets_an_accompaniment_if_it_is_to(model, networks):
+    piece = band(drums=False, chords=False)
+    answer = ask(model, item(piece, networks, **attributes(polyphony=0.6)))
+    result = read(answer)
+    assert figures(result)[1] > 1.5
+    assert rows_of(tune(piece)) <= rows_of(result)
+    alone = read(ask(model, item(piece, networks, **attributes(loudness=0.9))))
+    assert rows_of(alone) == rows_of(piece)
+
+
+def test_drums_alone_keep_to_drums(model, networks):
+    tracks = (TrackInfo("Drums", 0, True),)
+    piece = Piece.of(np.arange(64) / 4, 0.1, 42, 80, 0, tracks=tracks, meters=(Meter(0.0, 4, 4),))
+    answer = ask(model, item(piece, networks, **attributes(rhythmic_intensity=0.1, loudness=0.1)))
+    result = read(answer)
+    assert result.is_drum.all()
+    assert 0 < len(result) < len(piece)
+    assert any("no pitched notes" in notice.text for notice in answer.notices)
+
+
+def test_changing_metres_and_many_tracks_are_answered(model, networks):
+    piece = band()
+    meters = (Meter(0.0, 4, 4), Meter(8.0, 3, 4), Meter(20.0, 7, 8))
+    tracks = tuple(TrackInfo(f"Track {n}", n) for n in range(15))
+    spread = replace(piece, meters=meters, tracks=tracks, track=np.arange(len(piece)) % 15).with_notes()
+    result = read(ask(model, item(spread, networks, **attributes(polyphony=0.2, rhythmic_intensity=0.7))))
+    assert result.meters == meters
+    assert len(result) > 0
+
+
+def test_an_emotion_sets_figures_and_tempo(model, networks):
+    piece = band()
+    sad = ask(model, item(piece, networks, **attributes(emotion=music_pb2.Emotion(quadrant="EMOTION_QUADRANT_SAD"))))
+    happy = ask(
+        model, item(piece, networks, **attributes(emotion=music_pb2.Emotion(quadrant="EMOTION_QUADRANT_HAPPY")))
+    )
+    low, high = read(sad), read(happy)
+    assert low.tempos[0].quarters_per_minute < 100 < high.tempos[0].quarters_per_minute
+    assert (figures(low)[[0, 2, 3]] < figures(high)[[0, 2, 3]]).all()
+    assert any("stays in major" in notice.text for notice in sad.notices)
+    assert rows_of(tune(piece)) <= rows_of(low)
+    minor = read(
+        ask(
+            model,
+            item(
+                piece,
+                networks,
+                {"mode": "follow", "tempo": "keep"},
+                **attributes(emotion=music_pb2.Emotion(valence=-0.8)),
+            ),
+        )
+    )
+    assert 3 in (minor.pitch % 12)
+    assert 4 not in (tune(minor).pitch % 12)
+    assert minor.tempos == piece.tempos
+
+
+def test_a_style_brings_its_instruments_and_keeps_the_melody(model, networks):
+    piece = band()
+    result = read(ask(model, item(piece, networks, style="jazz")))
+    assert rows_of(tune(piece)) <= rows_of(result)
+    assert {"Bass", "Chords"} & {info.name for info in result.tracks}
+    assert rows_of(result) != rows_of(piece)
+
+
+def test_alone_as_in_a_batch(model, networks):
+    items = [item(band(bar), networks, **attributes(polyphony=0.8)) for bar in (3, 4)]
+    together = model.answer(items)
+    assert [ask(model, one) for one in items] == list(together)
+
+
+def test_what_can_not_be_met_is_said(model, networks):
+    piece = band(chords=False, drums=False)
+    low = piece.with_notes(pitch=piece.pitch - 48)
+    answer = ask(model, item(low, networks, **attributes(register=1.0)))
+    assert any(notice.subject == "attributes.register" for notice in answer.notices)
+
+
+def test_bad_requests_are_named(model, networks):
+    piece = band()
+    nothing = ask(model, item(piece, networks, attributes=music_pb2.Attributes()))
+    assert isinstance(nothing, InvalidField)
+    assert "sets nothing" in str(nothing)
+    unknown = ask(model, item(piece, networks, style="polka"))
+    assert isinstance(unknown, InvalidField)
+    assert "'polka'" in str(unknown)
+    other = ask(model, item(piece, networks, polish=transfer_pb2.Polish()))
+    assert isinstance(other, Unsupported)

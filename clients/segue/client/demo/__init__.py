@@ -36,6 +36,7 @@ _COMMANDS = (
     "segue generate --bars 8 --key 'G major' --tempo 84 --seed 1 --out {out}/new-chorale.mid --png --wav",
     "segue analyze {out}/chorale.mid --out {out} --png",
     "segue transfer {out}/rehearsal.mid --polish --out {out}/polished.mid --png --wav",
+    "segue transfer {out}/chorale.mid --style bossanova --seed 1 --out {out}/bossanova.mid --png --wav",
 )
 
 
@@ -43,7 +44,7 @@ _COMMANDS = (
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("demo-output"),
 ) -> None:
-    """Start a server and its Triton, recommend, compose, analyse and polish, save the results, and stop it.
+    """Start a server and its Triton, recommend, compose, analyse, polish and transfer, save the results, and stop it.
 
     Example: segue demo --out demo-output
     """

@@ -27,7 +27,7 @@ from segue.plugins.transformer.plugin import TransformerOptions
 from segue.v1 import generate_pb2, music_pb2
 
 STYLES_FILE: Final = Path(__file__).parents[1] / "score" / "weights" / "score" / "1" / "styles.safetensors"
-_PIECES: Final = 100
+_PIECES: Final = 200
 _AT_ONCE: Final = 32
 _QUADRANTS: Final = (1, 2, 3, 4)
 
@@ -45,7 +45,7 @@ def measure_pieces(model: TransformerModel, songs: Sequence[Song], data: Path) -
     """Measure composed pieces beside held-out ones."""
     wishes = measure_wishes(model, _PIECES, songs)
     sliders = measure_sliders(model, _PIECES, ("pop_piano",))
-    reports = [wishes, sliders, measure_styles(model, _PIECES, songs), measure_likeness(model, _PIECES // 2, songs)]
+    reports = [wishes, sliders, measure_styles(model, _PIECES, songs), measure_likeness(model, _PIECES // 4, songs)]
     if (data / "emopia").is_dir():
         reports.append(measure_emotion(model, _PIECES, data))
     return [*reports, measure_speed(model)]

@@ -42,6 +42,8 @@ def voices(piece: Piece) -> list[int]:
 def _at(piece: Piece, track: int, moments: NDArray[np.float64]) -> NDArray[np.int64]:
     """Pitch of a voice at each moment, -1 in a rest."""
     own = piece.select(piece.track == track)
+    if not len(own):
+        return np.full(len(moments), -1)
     row = np.searchsorted(own.start, moments + 1e-3, side="right") - 1
     sounds = (row >= 0) & (own.end[np.maximum(row, 0)] > moments + 1e-3)
     return np.where(sounds, own.pitch[np.maximum(row, 0)], -1)

@@ -259,8 +259,9 @@ class Transferrer(Algorithm):
     ) -> AsyncIterator[transfer_pb2.TransferStreamResponse]:
         """Change a piece, saying how far it has come; the last message is the answer.
 
-        As it stands, the answer alone is sent: override it where the work takes longer than a moment.
+        As it stands, it says that it has begun and sends the answer: override it where the work takes longer.
         """
+        yield transfer_pb2.TransferStreamResponse(progress=transfer_pb2.TransferProgress(stage="working"))
         yield transfer_pb2.TransferStreamResponse(complete=await self.transfer(request, call))
 
 

@@ -10,5 +10,5 @@ def test_the_sdk_lines_run(server, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     exec(compile(code.replace("127.0.0.1:8700", server.address), "README.md", "exec"), {})
-    assert (tmp_path / "new.mid").read_bytes().startswith(b"MThd")
+    assert all((tmp_path / name).read_bytes().startswith(b"MThd") for name in ("new.mid", "bossanova.mid"))
     assert "Because you play" in capsys.readouterr().out

@@ -68,7 +68,7 @@ class AudioAnalyzer(Analyzer):
     def probe(self) -> pb.AnalyzeRequest:
         """Ask for key and notes of two seconds of C major."""
         return pb.AnalyzeRequest(
-            music=music_pb2.Music(audio=music_pb2.Audio(data=_triad())),
+            music=music_pb2.Music(audio=music_pb2.Audio(data=sounding_triad())),
             aspects=[pb.ASPECT_KEY, pb.ASPECT_TRANSCRIPTION, pb.ASPECT_LOUDNESS],
         )
 
@@ -109,7 +109,7 @@ def _notices(answer: pb.AnalyzeResponse, aspects: Sequence[int], wanted: Sequenc
 
 
 @cache
-def _triad() -> bytes:
+def sounding_triad() -> bytes:
     """Return two seconds of C major, struck twice, as a WAV file."""
     rate = 8_000
     pitches = (48, 60, 64, 67)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import math
-import struct
-import wave
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 from segue.plugin_api import Algorithm, Call, Options, Transferrer, hookimpl, message_model
-from segue.plugins.audio.plugin import AudioAnalyzer
+from segue.plugins.audio.plugin import AudioAnalyzer, sounding_triad
 from segue.plugins.score.plugin import ScoreOptions
 from segue.plugins.style.styles import members
 from segue.v1.analyze_pb2 import ASPECT_METER, AnalyzeRequest, AnalyzeResponse
@@ -88,9 +83,9 @@ class StyleAudio(Transferrer):
             yield message
 
     def probe(self) -> TransferRequest:
-        """Send a second of a plucked string, and ask for little work."""
+        """Send two seconds of a triad, and ask for little work."""
         request = TransferRequest(style="house", seed=1)
-        request.music.audio.data = _pluck()
+        request.music.audio.data = sounding_triad()
         request.options.update({"iterations": 5})
         return request
 
@@ -106,24 +101,6 @@ class StyleAudio(Transferrer):
 
 def _strength(request: TransferRequest) -> float:
     return request.strength if request.HasField("strength") else 1.0
-
-
-@cache
-def _pluck() -> bytes:
-    """Return a second of a string, plucked four times, as a WAV file."""
-    rate = 16_000
-    samples = []
-    for number in range(rate):
-        time = number % (rate // 4) / rate
-        tones = (math.sin(2 * math.pi * 220 * harmonic * time) / harmonic for harmonic in (1, 2, 3, 4, 5))
-        samples.append(round(8000 * sum(tones) * math.exp(-8 * time)))
-    file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(rate)
-        writer.writeframes(struct.pack(f"<{len(samples)}h", *samples))
-    return file.getvalue()
 
 
 @hookimpl

@@ -6,7 +6,7 @@ from segue.music import Meter, Piece
 from segue.plugin_api.errors import InvalidField
 from segue.plugins.style import measure
 from segue.plugins.style.arrangement import Arrangement
-from segue.plugins.style.styles import GROUPS, STYLES, members
+from segue.plugins.style.styles import GROUPS, STYLES, members, style_to_write
 
 
 @pytest.fixture
@@ -57,3 +57,9 @@ def test_styles_go_by_their_own_names_and_by_those_of_groups():
     assert members("LATIN") == GROUPS["latin"]
     with pytest.raises(InvalidField, match="style: is 'polka', must be one of classical, jazz"):
         members("polka")
+
+
+def test_of_a_group_the_first_style_that_is_known_is_written():
+    assert style_to_write("jazz", ["ragtime", "jazz_combo"]) == "jazz_combo"
+    with pytest.raises(InvalidField, match="style: is 'ambient', must be one of jazz, ragtime"):
+        style_to_write("ambient", ["ragtime"])

@@ -47,6 +47,16 @@ def test_a_group_means_its_first_style_and_the_drums_of_rock_are_not_those_of_a_
     assert not read(hymn).is_drum.any()
 
 
+def test_ambient_is_made_up_of_held_chords_and_says_so(model, networks):
+    (answer,) = ask(model, item(networks, band(), style="ambient"))
+    made = read(answer)
+    assert not made.is_drum.any()
+    pads = made.select(np.array([80 <= track.program < 104 for track in made.tracks])[made.track])
+    assert len(pads)
+    assert np.median(pads.duration) >= 1
+    assert any("No music in the style ambient was learnt from" in notice.text for notice in answer.notices)
+
+
 def test_side_by_side_and_alone_are_the_same(model, networks):
     asked = [
         item(networks, band(bars), seed=seed, style=style)

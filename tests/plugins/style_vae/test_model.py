@@ -156,8 +156,9 @@ def test_bad_requests_are_named(model, networks):
     nothing = ask(model, item(piece, networks, attributes=music_pb2.Attributes()))
     assert isinstance(nothing, InvalidField)
     assert "sets nothing" in str(nothing)
-    unknown = ask(model, item(piece, networks, style="polka"))
-    assert isinstance(unknown, InvalidField)
-    assert "'polka'" in str(unknown)
+    for style in ("polka", "ambient"):
+        unknown = ask(model, item(piece, networks, style=style))
+        assert isinstance(unknown, InvalidField)
+        assert f"'{style}'" in str(unknown)
     other = ask(model, item(piece, networks, polish=transfer_pb2.Polish()))
     assert isinstance(other, Unsupported)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -21,6 +21,8 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """Group → its styles, the one that stands for it first."""
+UNHEARD: Final = ("ambient",)
+"""Styles that people name and no data here holds: an algorithm may make one up out of others, and then says so."""
 STYLES: Final = tuple(sorted(style for members in GROUPS.values() for style in members))
 """The styles that ``score`` tells apart: sixteen of ``style_parallel_synth``, pop piano (POP909), chorales (JSB)."""
 
@@ -34,13 +36,28 @@ def members(name: str) -> tuple[str, ...]:
         If nothing has that name.
     """
     plain = _plain(name)
-    for known in STYLES:
+    for known in (*STYLES, *UNHEARD):
         if _plain(known) == plain:
             return (known,)
     for group, styles in GROUPS.items():
         if _plain(group) == plain:
             return styles
-    raise InvalidField("style", f"is {name!r}, must be one of {', '.join([*GROUPS, *STYLES])}")
+    raise InvalidField("style", f"is {name!r}, must be one of {', '.join([*GROUPS, *STYLES, *UNHEARD])}")
+
+
+def style_to_write(name: str, known: Sequence[str]) -> str:
+    """Return the style that a name means; of a group, the first that is known.
+
+    Raises
+    ------
+    InvalidField
+        If none is.
+    """
+    for style in members(name):
+        if style in known:
+            return style
+    groups = [group for group, styles in GROUPS.items() if set(styles) & set(known)]
+    raise InvalidField("style", f"is {name!r}, must be one of {', '.join([*groups, *known])}")
 
 
 def _plain(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from segue.plugin_api import Call, Transferrer
 from segue.plugins.score.plugin import ScoreAnalyzer, ScoreOptions
-from segue.plugins.style.styles import members
+from segue.plugins.style.styles import STYLES, members
 from segue.v1 import analyze_pb2, music_pb2
 from segue.v1.transfer_pb2 import TransferProgress, TransferRequest, TransferResponse, TransferStreamResponse
 
@@ -58,7 +58,7 @@ class StyleTransferrer(Transferrer):
         yield _progress(_REWRITTEN, "listening to the result")
         after = await _listen(listener, response.music, self.heard_after)
         style = before.style.styles[0].name if before.style.styles else ""
-        wanted = members(request.style) if request.style else ()
+        wanted = tuple(one for one in members(request.style) if one in STYLES) if request.style else ()
         named = {style: (style,)} | ({request.style: wanted} if wanted and wanted != (style,) else {})
         response.figures.extend(
             music_pb2.Figure(

@@ -13,7 +13,7 @@ from segue.plugin_api.errors import InvalidField, SegueError
 from segue.plugin_api.python_model import Item, MessageModel
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
 from segue.plugins.style.measure import figures
-from segue.plugins.style.styles import GROUPS, members
+from segue.plugins.style.styles import style_to_write
 from segue.plugins.style_gan.artifacts import Artifacts, load
 from segue.plugins.style_gan.rewriter import Rewritten, rewrite, with_melody
 from segue.v1 import analyze_pb2, music_pb2, transfer_pb2
@@ -44,22 +44,6 @@ class StyleGanModel(MessageModel[transfer_pb2.TransferRequest]):
             return transfer(self._made, item)
         except SegueError as error:
             return error
-
-
-def style_to_write(name: str, known: Sequence[str]) -> str:
-    """Return the style that a name means; of a group, the first that is known.
-
-    Raises
-    ------
-    InvalidField
-        If none is.
-    """
-    wanted = members(name)
-    for style in wanted:
-        if style in known:
-            return style
-    groups = [group for group, styles in GROUPS.items() if set(styles) & set(known)]
-    raise InvalidField("style", f"is {name!r}, must be one of {', '.join([*groups, *known])}")
 
 
 def transfer(made: Artifacts, item: Item[transfer_pb2.TransferRequest]) -> transfer_pb2.TransferResponse:

@@ -24,11 +24,10 @@ from segue.plugins.score.networks import Networks
 from segue.plugins.score.plugin import ScoreAnalyzer, ScoreOptions
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
 from segue.plugins.style.measure import StyleJudge, chroma_similarity, groove_similarity, melody_kept, strength
-from segue.plugins.style.styles import GROUPS
+from segue.plugins.style.styles import GROUPS, style_to_write
 from segue.plugins.style.transferrer import HEARD_BEFORE
 from segue.plugins.style_gan.artifacts import Artifacts
 from segue.plugins.style_gan.data import LEAD_SHEET, Song
-from segue.plugins.style_gan.model import style_to_write
 from segue.plugins.style_gan.rewriter import rewrite, with_melody
 from segue.v1 import analyze_pb2, music_pb2
 

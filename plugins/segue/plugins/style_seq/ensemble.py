@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -25,9 +25,11 @@ MOST_PARTS: Final = 8
 LEADS: Final = {
     "arpeggio": 73, "bossanova": 73, "chorale": 52, "disco": 48, "folk": 40, "hiphop": 4, "house": 81, "hymn": 52,
     "jazz_combo": 11, "jazz_swing": 66, "pop_8beat": 26, "pop_ballad": 40, "pop_piano": 0, "ragtime": 0, "rock": 29,
-    "salsa": 56, "techno": 80, "trance": 81,
+    "salsa": 56, "techno": 80, "trance": 81, "ambient": 11,
 }  # fmt: skip
 """Style → General MIDI program on which its melody is played. The data says nothing about it: a choice by ear."""
+MADE_UP: Final = {"ambient": (("trance", "Chord-Warm", 89), ("hymn", "Chord", 91), ("hymn", "Bass", 89))}
+"""Style that nothing was learnt of → parts that make it up: style, track, and the program that plays it instead."""
 SUNG: Final = (52, 53, 54, 85)
 """Programs of voices, which a melody keeps."""
 _BASS: Final = 52
@@ -53,10 +55,29 @@ class Ensemble:
     lead: int | None
 
 
+def known_styles(made: Artifacts) -> list[str]:
+    """Return the styles that a version can write: those it learnt, and those that their parts make up."""
+    made_up = (style for style, parts in MADE_UP.items() if all(source in made.ensembles for source, _, _ in parts))
+    return [*made.ensembles, *made_up]
+
+
 def by_name(made: Artifacts, style: str) -> Ensemble:
     """Return the ensemble of a style."""
+    if style in MADE_UP:
+        return _made_up(made, style)
     roles = made.ensembles[style]
     return Ensemble(roles, _players(made, roles, None), LEADS.get(style))
+
+
+def _made_up(made: Artifacts, style: str) -> Ensemble:
+    found = [
+        (role, program)
+        for source, track, program in MADE_UP[style]
+        for role in made.ensembles[source]
+        if role.track == track
+    ]
+    players = _players(made, [role for role, _ in found], None)
+    return Ensemble(tuple(replace(role, program=program) for role, program in found), players, LEADS[style])
 
 
 def by_example(made: Artifacts, example: Piece) -> Ensemble:

@@ -16,11 +16,11 @@ from segue.plugin_api.errors import SegueError, Unsupported
 from segue.plugin_api.python_model import Item, Step, StreamModel, to_segue_error
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
 from segue.plugins.style.measure import figures
-from segue.plugins.style.styles import members
+from segue.plugins.style.styles import style_to_write
 from segue.plugins.style_seq.artifacts import load
 from segue.plugins.style_seq.composer import Composer
 from segue.plugins.style_seq.elements import BEATS
-from segue.plugins.style_seq.ensemble import Ensemble, by_example, by_name
+from segue.plugins.style_seq.ensemble import MADE_UP, Ensemble, by_example, by_name, known_styles
 from segue.plugins.style_seq.rewrite import Manner, Rewritten, rewrite
 from segue.v1 import analyze_pb2, music_pb2
 from segue.v1.transfer_pb2 import TransferProgress, TransferRequest, TransferResponse, TransferStreamResponse
@@ -59,7 +59,7 @@ class StyleSeqModel(StreamModel[TransferRequest, Session]):
         piece, notices = music_to_piece(request.music)
         arrangement = read_arrangement(piece, analyze_pb2.AnalyzeResponse.FromString(item.context))
         if target == "style":
-            style = members(request.style)[0]
+            style = style_to_write(request.style, known_styles(self._made))
             ensemble = by_name(self._made, style)
         else:
             style = "that of the example"
@@ -136,6 +136,9 @@ def _notices(session: Session, made: Rewritten) -> list[music_pb2.Notice]:
         found.append(("music", "No melody was heard in the piece: all of it counts as accompaniment."))
     elif not arrangement.accompaniment.any() and not piece.is_drum.any():
         found.append(("music", "The piece is a melody alone; its chords are guessed from it."))
+    if session.style in MADE_UP:
+        parts = ", ".join(f"{track} of {source}" for source, track, _ in MADE_UP[session.style])
+        found.append(("style", f"No music in the style {session.style} was learnt from; it is made up of {parts}."))
     lengths = np.round(np.diff(arrangement.bars), 2)[1:-1]
     odd = [f"{length:g}" for length in np.unique(lengths[lengths != BEATS])]
     if odd:

@@ -15,7 +15,7 @@ from segue.plugin_api.python_model import Item, MessageModel
 from segue.plugins.score.networks import use_one_thread
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
 from segue.plugins.style.measure import figures as kept_figures
-from segue.plugins.style.styles import members
+from segue.plugins.style.styles import style_to_write
 from segue.plugins.style_vae.artifacts import Artifacts, load
 from segue.plugins.style_vae.attributes import LOUDNESS, NAMES, measure
 from segue.plugins.style_vae.emotion import Feeling, at_tempo, feeling_of, in_mode, loudness, sliders
@@ -108,7 +108,7 @@ def read_wish(request: transfer_pb2.TransferRequest, styles: Sequence[str]) -> t
     strength = request.strength if request.HasField("strength") else 1.0
     target = request.WhichOneof("target")
     if target == "style":
-        return Wish(style=next(name for name in members(request.style) if name in styles), strength=strength), None
+        return Wish(style=style_to_write(request.style, styles), strength=strength), None
     if target != "attributes":
         raise Unsupported("The algorithm 'style-vae' follows attributes: {} or a style by name.")
     asked = request.attributes

@@ -52,9 +52,7 @@ def notes_a_second(server: Server, algorithm: str, style: str, at_once: int) -> 
 
 def main() -> None:
     """Measure composing through the gateway."""
-    table = Table(
-        "", "first bar, median / p95 s", "8 bars, median / p95 s", "16 at once beside one by one"
-    )
+    table = Table("", "first bar, median / p95 s", "8 bars, median / p95 s", "16 at once beside one by one")
     with tempfile.TemporaryDirectory() as scratch:
         server = Server(Path(scratch), SEGUE_PLUGINS='["chorale","transformer"]').start()
         try:

@@ -13,6 +13,7 @@ from segue.plugin_api.algorithm import (
     Plays,
     Recommender,
     StreamingGenerator,
+    StreamingTransferrer,
     Transferrer,
 )
 from segue.plugin_api.errors import (
@@ -47,6 +48,7 @@ __all__ = [
     "Recommender",
     "SegueError",
     "StreamingGenerator",
+    "StreamingTransferrer",
     "Tensor",
     "Transferrer",
     "Unsupported",

@@ -265,6 +265,24 @@ class Transferrer(Algorithm):
         yield transfer_pb2.TransferStreamResponse(complete=await self.transfer(request, call))
 
 
+class StreamingTransferrer(Transferrer):
+    """A transferrer whose ``transfer_stream`` does the work; ``transfer`` waits for its last message."""
+
+    async def transfer(self, request: transfer_pb2.TransferRequest, call: Call) -> transfer_pb2.TransferResponse:
+        """Change a piece."""
+        response = transfer_pb2.TransferResponse()
+        async for message in self.transfer_stream(request, call):
+            if message.HasField("complete"):
+                response = message.complete
+        return response
+
+    @abstractmethod
+    def transfer_stream(
+        self, request: transfer_pb2.TransferRequest, call: Call
+    ) -> AsyncIterator[transfer_pb2.TransferStreamResponse]:
+        """Change a piece, saying how far it has come; the last message is the answer."""
+
+
 class Analyzer(Algorithm):
     """Answers Analyze.
 

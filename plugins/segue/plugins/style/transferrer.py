@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import ClassVar, Final
 
-from segue.plugin_api import Call, Transferrer
+from segue.plugin_api import Call, StreamingTransferrer
 from segue.plugins.score.plugin import ScoreAnalyzer, ScoreOptions
 from segue.plugins.style.styles import STYLES, members
 from segue.v1 import analyze_pb2, music_pb2
@@ -23,7 +23,7 @@ HEARD_AFTER: Final = (analyze_pb2.ASPECT_STYLE, analyze_pb2.ASPECT_ORIGINALITY)
 _BEGUN, _REWRITTEN = 0.05, 0.95
 
 
-class StyleTransferrer(Transferrer):
+class StyleTransferrer(StreamingTransferrer):
     """Gives notes another style.
 
     A subclass states ``models = (own, *ScoreAnalyzer.models)``. Its own model is a ``message_model`` that takes a
@@ -33,14 +33,6 @@ class StyleTransferrer(Transferrer):
     """
 
     heard_after: ClassVar[Sequence[analyze_pb2.Aspect.ValueType]] = HEARD_AFTER
-
-    async def transfer(self, request: TransferRequest, call: Call) -> TransferResponse:
-        """Arrange a piece anew."""
-        response = TransferResponse()
-        async for message in self.transfer_stream(request, call):
-            if message.HasField("complete"):
-                response = message.complete
-        return response
 
     async def transfer_stream(self, request: TransferRequest, call: Call) -> AsyncIterator[TransferStreamResponse]:
         """Arrange a piece anew, saying how far it has come."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Final, Literal
 
 from pydantic import Field
-from segue.plugin_api import Algorithm, Call, Options, Transferrer, hookimpl, message_model
+from segue.plugin_api import Algorithm, Call, Options, StreamingTransferrer, hookimpl, message_model
 from segue.plugins.audio.plugin import AudioAnalyzer, sounding_triad
 from segue.plugins.score.plugin import ScoreOptions
 from segue.plugins.style.styles import members
@@ -38,7 +38,7 @@ class StyleAudioOptions(Options):
     format: Literal["flac", "wav"] = Field(default="flac", description="Container of the answer, 16 bit at 44.1 kHz.")
 
 
-class StyleAudio(Transferrer):
+class StyleAudio(StreamingTransferrer):
     """Gives a recording the texture of a style or of another recording."""
 
     name = MODEL
@@ -59,14 +59,6 @@ class StyleAudio(Transferrer):
     Options = StyleAudioOptions
     limits: ClassVar = {"seconds": MAX_SECONDS, "channels": 2, "samples_per_second": 96_000, "megabytes": 48}
     trainer = "segue.plugins.style_audio.train:StyleAudioTrainer"
-
-    async def transfer(self, request: TransferRequest, call: Call) -> TransferResponse:
-        """Transfer a recording."""
-        response = TransferResponse()
-        async for message in self.transfer_stream(request, call):
-            if message.HasField("complete"):
-                response = message.complete
-        return response
 
     async def transfer_stream(self, request: TransferRequest, call: Call) -> AsyncIterator[TransferStreamResponse]:
         """Find the beats, then transfer a recording, saying how far it has come."""

@@ -7,7 +7,7 @@ from segue.plugins.vae.attributes import NAMES, measure
 from segue.plugins.vae.tokens import melody_key, to_events
 from segue.v1 import generate_pb2, music_pb2
 
-from .conftest import D_MINOR, G_MAJOR, ask, item, joy, motif, read
+from .conftest import D_MINOR, G_MAJOR, HAPPY, SAD, ask, item, joy, motif, picture, read
 
 
 def events(piece: Piece, bars: int) -> np.ndarray:
@@ -113,9 +113,74 @@ def test_originality_is_reported_and_a_copy_is_composed_again(model):
 
 
 @pytest.mark.parametrize(
+    ("theme", "tempo", "tonic", "mode", "program"),
+    [
+        ("a fast tune for violin in E minor at 150 bpm", 150, 4, music_pb2.MODE_MINOR, 40),
+        ("悲伤的长笛, d小调", None, 2, music_pb2.MODE_MINOR, 73),
+        ("cheerful", None, None, music_pb2.MODE_MAJOR, 73),
+    ],
+)
+def test_a_theme_is_understood_and_obeyed(model, theme, tempo, tonic, mode, program):
+    response = ask(model, item(5, theme=theme))
+    piece = response.pieces[0]
+    assert any(text.startswith("theme:") for text in response.understood)
+    assert piece.key.mode == mode
+    assert read(piece).tracks[0].program == program
+    if tempo is not None:
+        assert piece.tempo == tempo
+    if tonic is not None:
+        assert piece.key.tonic == tonic
+
+
+def test_a_mood_sets_mode_tempo_and_sliders(model):
+    sad, happy = (ask(model, item(7, bars=16, count=6, emotion=mood)) for mood in (SAD, HAPPY))
+    assert {piece.key.mode for piece in sad.pieces} == {music_pb2.MODE_MINOR}
+    assert {piece.key.mode for piece in happy.pieces} == {music_pb2.MODE_MAJOR}
+    assert sad.pieces[0].tempo < happy.pieces[0].tempo
+    assert np.mean([len(read(piece)) for piece in sad.pieces]) < np.mean([len(read(p)) for p in happy.pieces])
+    assert [text.split()[0] for text in happy.understood[1:]] == ["density", "register"]
+
+
+def test_what_is_stated_overrules_the_mood(model):
+    stated = music_pb2.Attributes(rhythmic_intensity=0.9)
+    response = ask(model, item(7, theme="slow sad drums and flute", key=G_MAJOR, tempo=140, attributes=stated))
+    assert (response.pieces[0].key, response.pieces[0].tempo) == (G_MAJOR, 140)
+    assert "density at 0.9 of 1" in response.understood
+    assert "one instrument, and no drums" in " ".join(notice.text for notice in response.notices)
+
+
+def test_a_picture_sets_the_mood(model):
+    bright, dark = (ask(model, item(7, image=picture(colour))) for colour in ("yellow", "black"))
+    assert any(text.startswith("image:") for text in bright.understood)
+    assert (bright.pieces[0].key.mode, dark.pieces[0].key.mode) == (music_pb2.MODE_MAJOR, music_pb2.MODE_MINOR)
+
+
+def test_beside_a_given_melody_the_mood_of_a_theme_is_left_out_and_said(model):
+    response = ask(model, item(4, {"strength": 0.0}, given=[motif(joy(3))], theme="sad, at 72 bpm"))
+    assert response.pieces[0].key == music_pb2.Key(tonic=3, mode=music_pb2.MODE_MAJOR)
+    assert response.pieces[0].tempo == 72
+    assert "emotion" in " ".join(notice.text for notice in response.notices)
+
+
+def test_dynamics_are_shaped_to_phrases_where_asked(model):
+    plain, shaped = (
+        ask(model, item(3, key=G_MAJOR, finish=generate_pb2.Finish(shape_dynamics=shape))).pieces[0]
+        for shape in (False, True)
+    )
+    before, after = read(plain), read(shaped)
+    assert before.pitch.tolist() == after.pitch.tolist()
+    changed = [edit for edit in shaped.edits if edit.kind == music_pb2.EDIT_KIND_VELOCITY]
+    assert len(changed) == np.sum(before.velocity != after.velocity) > 0
+    assert [edit.id for edit in shaped.edits] == list(range(1, len(shaped.edits) + 1))
+
+
+@pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"theme": "rain"}, "theme"),
+        ({"given": [motif(joy())], "emotion": SAD}, "emotion"),
+        ({"given": [motif(joy())], "image": b"no picture"}, "image"),
+        ({"image": b"no picture"}, "image"),
+        ({"attributes": music_pb2.Attributes(emotion=SAD)}, "attributes.emotion"),
         ({"style": "jazz"}, "style"),
         ({"bars": 65}, "bars"),
         ({"instruments": [0, 1]}, "instruments"),

@@ -7,29 +7,26 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from segue.music.theme import Theme, fill
+from segue.music.chord_symbols import AskedChord, key_of_chords, read_chords
+from segue.music.theory import key_name
+from segue.plugin_api import InvalidField
 from segue.plugins import wishes
+from segue.plugins.gan.roll import BAR, PER_BEAT
+from segue.plugins.moods import THEME_STYLES, read_mood
 from segue.v1 import generate_pb2, music_pb2
 
 MAX_BARS: Final = 64
 DEFAULT_BARS: Final = 8
 DEFAULT_TEMPO: Final = 110.0
 _MINOR_SHARE: Final = 0.2
-_REFUSED: Final = wishes.reasons("emotion", "attributes", "chords", "form", "image", "lyrics") | {
+_BAR_BEATS: Final = BAR // PER_BEAT
+_REFUSED: Final = wishes.reasons("attributes", "form", "lyrics") | {
     "instruments": "this algorithm has a band of its own",
     "given": "this algorithm starts from nothing",
 }
+_NOT_DONE: Final = {"fit_range": "every track has its own range"}
 _FOLLOWS: Final = frozenset({"style", "emotion", "tempo", "key"})
-_THEME_STYLES: Final[Mapping[str, str]] = {
-    "jazz": "jazz_combo", "swing": "jazz_swing", "bossa-nova": "bossanova", "ragtime": "ragtime", "pop": "pop_8beat",
-    "rock": "rock", "folk": "folk", "salsa": "salsa", "latin": "salsa", "disco": "disco", "trance": "trance",
-    "house": "house", "techno": "techno", "hip-hop": "hiphop", "hymn": "hymn",
-}  # fmt: skip
-"""Styles that a theme can name, and ours."""
-_NOT_DONE: Final[Mapping[str, str]] = {
-    "fit_range": "every track has its own range",
-    "shape_dynamics": "dynamics follow the beat alone",
-}
+_THEME_STYLES: Final = {**THEME_STYLES, "pop": "pop_8beat"}
 
 
 @dataclass(frozen=True)
@@ -44,8 +41,12 @@ class Commission:
         Index of the style.
     spread, variety
         Options.
-    correct_pitch, copied_limit
+    correct_pitch, shape_dynamics, copied_limit
         What is done afterwards; the limit is 1 where there is none.
+    chords
+        That the piece is composed over, from its beginning; beats that they leave open are the algorithm's.
+    closes
+        Whether the piece ends on the dominant and the tonic.
     understood, notices
         What the theme was understood to ask for, and what of it was not.
     """
@@ -61,6 +62,9 @@ class Commission:
     variety: float
     correct_pitch: bool
     copied_limit: float
+    shape_dynamics: bool = False
+    chords: Sequence[AskedChord] = ()
+    closes: bool = True
     understood: Sequence[str] = ()
     notices: Sequence[music_pb2.Notice] = ()
 
@@ -76,38 +80,45 @@ def read_request(
         Naming every wish that is not obeyed.
     """
     _refuse(request, styles)
-    request, theme, understood, notices = _read_theme(request)
+    mood = read_mood(request, _FOLLOWS, _THEME_STYLES)
+    request, understood = mood.request, list(mood.understood)
     rng = np.random.default_rng((seed, 1))
     tonic, minor, style = int(rng.integers(12)), bool(rng.random() < _MINOR_SHARE), int(rng.integers(len(styles)))
-    minor = minor if theme.likely_minor is None else theme.likely_minor
+    minor = minor if mood.minor is None else mood.minor
+    chords = read_chords(request.chords)
+    key = key_of_chords(chords)
     if request.HasField("key"):
         tonic, minor = request.key.tonic, request.key.mode == music_pb2.MODE_MINOR
+    elif key is not None:
+        tonic, minor = key % 12, key >= 12
+    if chords:
+        understood.append(f"chords: {len(chords)} of them, in {key_name(tonic + 12 * minor)}")
     finish = request.finish
     return Commission(
         seed=seed,
         count=request.count or 1,
-        bars=request.bars or DEFAULT_BARS,
+        bars=_bars(request, chords),
         tonic=tonic,
         minor=minor,
-        tempo=request.tempo if request.HasField("tempo") else theme.likely_tempo(DEFAULT_TEMPO),
+        tempo=mood.tempo(DEFAULT_TEMPO),
         style=styles.index(request.style) if request.style else style,
         spread=float(options["spread"]),
         variety=float(options["variety"]),
-        correct_pitch=finish.correct_pitch if finish.HasField("correct_pitch") else True,
+        correct_pitch=finish.correct_pitch if finish.HasField("correct_pitch") else not chords,
         copied_limit=finish.copied_fraction_limit if finish.HasField("copied_fraction_limit") else 1.0,
+        shape_dynamics=finish.shape_dynamics,
+        chords=chords,
+        closes=not chords,
         understood=understood,
-        notices=notices,
+        notices=mood.notices,
     )
 
 
-def _read_theme(
-    request: generate_pb2.GenerateRequest,
-) -> tuple[generate_pb2.GenerateRequest, Theme, list[str], list[music_pb2.Notice]]:
-    """Turn a theme into style, tempo and key; its emotion sets mode and tempo where it states none."""
-    filled, theme, understood, notices = fill(request, _FOLLOWS, _THEME_STYLES)
-    if not request.style:
-        filled.style = _THEME_STYLES.get(filled.style, "")
-    return filled, theme, understood, notices
+def _bars(request: generate_pb2.GenerateRequest, chords: Sequence[AskedChord]) -> int:
+    filled = int(np.ceil(chords[-1].end / _BAR_BEATS - 1e-6)) if chords else 0
+    if filled > (request.bars or MAX_BARS):
+        raise InvalidField("chords", f"fill {filled} bars, the piece has at most {request.bars or MAX_BARS}")
+    return request.bars or filled or DEFAULT_BARS
 
 
 def _refuse(request: generate_pb2.GenerateRequest, styles: Sequence[str]) -> None:

@@ -1,7 +1,8 @@
-"""From commissions to notes: phrases of four bars drawn from noise, many at once.
+"""From commissions to notes: phrases of four bars, their chords first, drawn from noise, many at once.
 
-Every phrase is drawn by matrix products of a fixed number of rows, so that a piece does not depend on what is composed
-beside it. A piece is drawn a few times, and the first that is heard in the mode that was asked for is taken.
+A piece in minor is drawn in major and moved to the parallel minor degree by degree, since hardly any song that was
+learnt from is in minor. Every phrase is drawn by matrix products of a fixed number of rows, so that a piece does not
+depend on what is composed beside it. A piece is drawn a few times, and the first that is heard in its key is taken.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from segue.music.keys import histogram_scores
 from segue.plugins.gan.artifacts import Artifacts
 from segue.plugins.gan.commission import Commission
 from segue.plugins.gan.network import noise_size
-from segue.plugins.gan.roll import BAR, BARS, DRUMS, STEPS, to_notes
+from segue.plugins.gan.planning import close, lay_asked, lowered
+from segue.plugins.gan.roll import BAR, BARS, BEATS, DRUMS, PER_BEAT, STEPS, from_root, to_notes
 
 ROWS: Final = 8
 _DRAWN: Final = 6
 """How often a piece is drawn to be heard in its key."""
-_HOME: Final = {False: 0, True: 21}
-"""C major and A minor, where the network hears everything."""
+_HOME: Final = {False: 0, True: 12}
+"""C major and C minor."""
 
 
 class Composer:
@@ -37,7 +39,7 @@ class Composer:
         Returns
         -------
         list of ndarray of int, shape (notes, 4)
-            Track, begin and end in sixteenths, MIDI number; in C major or A minor.
+            Track, begin and end in sixteenths, MIDI number; in C major or C minor.
         """
         found: dict[int, NDArray[np.int64]] = {}
         best: dict[int, float] = {}
@@ -46,42 +48,69 @@ class Composer:
             if not rows:
                 break
             for row, notes in zip(rows, self._draw([wanted[row] for row in rows], drawn), strict=True):
-                fit = _fit(notes, wanted[row][0].minor)
+                commission = wanted[row][0]
+                fit = 1.0 if commission.chords else _fit(notes, commission.minor)
                 if fit > best.get(row, -1.0):
                     best[row], found[row] = fit, notes
         return [found[row] for row in range(len(wanted))]
 
     def _draw(self, wanted: Sequence[tuple[Commission, int, int]], drawn: int) -> list[NDArray[np.int64]]:
         noise = [self._noise(*each, drawn) for each in wanted]
-        counts = [len(each) for each in noise]
-        style = np.repeat([commission.style for commission, _, _ in wanted], counts)
-        rolls = np.split(self.play(np.concatenate(noise), style), np.cumsum(counts)[:-1])
-        return [_join(own, c.bars) for own, (c, _, _) in zip(rolls, wanted, strict=True)]
+        ends = np.cumsum([len(each) for each in noise])[:-1]
+        style = np.repeat([commission.style for commission, _, _ in wanted], [len(each) for each in noise])
+        together = np.concatenate(noise)
+        chords = self.plan(together[:, :BEATS], style)
+        for plan, (commission, _, _) in zip(np.split(chords, ends), wanted, strict=True):
+            if commission.closes:
+                close(plan, commission.bars)
+            lay_asked(plan, commission.chords, commission.tonic)
+        rolls = np.split(self.play(together[:, BEATS:], chords, style), ends)
+        return [
+            _join(own, plan, commission)
+            for own, plan, (commission, _, _) in zip(rolls, np.split(chords, ends), wanted, strict=True)
+        ]
 
     @torch.no_grad()
-    def play(self, noise: NDArray[np.float32], style: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Draw phrases, shape (phrases, tracks, steps, pitches, 2)."""
-        size = -(-len(noise) // ROWS) * ROWS
-        filled = [np.concatenate([x, np.repeat(x[-1:], size - len(x), axis=0)]) for x in (noise, style)]
-        found = []
-        for at in range(0, size, ROWS):
-            rows, kinds = (torch.from_numpy(x[at : at + ROWS]) for x in filled)
-            found.append(self._made.generator.compose(rows, kinds).numpy())
-        return np.asarray(np.concatenate(found)[: len(noise)])
+    def plan(self, noise: NDArray[np.float32], style: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Draw the chords of phrases, shape (phrases, beats), from as many normal numbers."""
+        draw = self._made.generator.progression.draw
+        return np.concatenate([draw(*rows).numpy()[:real] for real, rows in _in_rows(noise, style)])
+
+    @torch.no_grad()
+    def play(
+        self, noise: NDArray[np.float32], chords: NDArray[np.int64], style: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Draw phrases to chords, shape (phrases, tracks, steps, pitches, 2)."""
+        draw = self._made.generator.compose
+        rolls = np.concatenate([draw(*rows).numpy()[:real] for real, rows in _in_rows(noise, chords, style)])
+        return from_root(rolls, chords, back=True)
 
     def _noise(self, c: Commission, index: int, tried: int, drawn: int) -> NDArray[np.float32]:
         """Return the noise of each phrase of a piece: the first, then others akin to it by ``variety``."""
         rng = np.random.default_rng((c.seed, 2, index, tried, drawn))
-        first, *others = rng.standard_normal((-(-c.bars // BARS), noise_size(self._made.generator.settings)))
+        size = BEATS + noise_size(self._made.generator.settings)
+        first, *others = rng.standard_normal((-(-c.bars // BARS), size))
         kin = [np.sqrt(1 - c.variety**2) * first + c.variety * other for other in others]
         return np.asarray(c.spread * np.stack([first, *kin]), np.float32)
 
 
-def _join(rolls: NDArray[np.bool_], bars: int) -> NDArray[np.int64]:
-    """Lay phrases end to end and cut the last."""
+def _in_rows(*arrays: NDArray[np.generic]) -> Sequence[tuple[int, list[torch.Tensor]]]:
+    """Cut arrays into tensors of ``ROWS`` rows, the last filled up; with each, how many of them are real."""
+    count = len(arrays[0])
+    filled = [np.concatenate([x, np.repeat(x[-1:], -count % ROWS, axis=0)]) for x in arrays]
+    return [
+        (min(ROWS, count - at), [torch.from_numpy(x[at : at + ROWS]) for x in filled]) for at in range(0, count, ROWS)
+    ]
+
+
+def _join(rolls: NDArray[np.bool_], plan: NDArray[np.int64], commission: Commission) -> NDArray[np.int64]:
+    """Lay phrases end to end and cut the last; move them to minor if so asked."""
     notes = np.concatenate([to_notes(roll) + np.array([0, at * STEPS, at * STEPS, 0]) for at, roll in enumerate(rolls)])
-    notes = notes[notes[:, 1] < bars * BAR]
-    notes[:, 2] = np.minimum(notes[:, 2], bars * BAR)
+    notes = notes[notes[:, 1] < commission.bars * BAR]
+    notes[:, 2] = np.minimum(notes[:, 2], commission.bars * BAR)
+    if commission.minor:
+        over = plan.reshape(-1)[notes[:, 1] // PER_BEAT]
+        notes[:, 3] -= (notes[:, 0] != DRUMS) & lowered(notes[:, 3] % 12, over, asked=bool(commission.chords))
     return np.asarray(notes[np.lexsort((notes[:, 3], notes[:, 0], notes[:, 1]))])
 
 

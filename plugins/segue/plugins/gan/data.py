@@ -2,12 +2,14 @@
 
 Read from a folder that holds ``style_parallel_synth`` (public-domain charts arranged by a program in sixteen styles,
 with their melodies: synthetic) and, where it is there, ``pop909`` (real pop songs: melody, bridge and piano, without
-drums). A song belongs to the part that the SHA-256 of its id says, in all styles: 80 % train, 10 % valid, 10 % test.
+drums). The chord of each beat is the chart's; of a song without a chart it is what templates hear. A song belongs to
+the part that the SHA-256 of its id says, in all styles: 80 % train, 10 % valid, 10 % test.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +18,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, midi_to_piece
+from segue.music.cells import cut
+from segue.music.chords import find_chords
+from segue.music.grid import find_grid
 from segue.music.keys import histogram_scores
+from segue.music.theory import NO_CHORD
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource
-from segue.plugins.gan.roll import BAR, BASS, CHORDS, DRUMS, MELODY, PAD, PER_BEAT, STEPS, to_roll
+from segue.plugins.gan.roll import BAR, BASS, BEATS, CHORDS, DRUMS, MELODY, PAD, PER_BEAT, STEPS, to_roll
+from segue.plugins.style_seq.data import chart_chords
 from segue.plugins.vae.data import key_index, part_of, regular_bars
 from segue.plugins.vae.tokens import home_shift
 
@@ -40,6 +47,8 @@ class Phrases:
     tune, part, style, minor
         Title of the song, the same in all styles, its part of the data, its style and mode.
     rolls : ndarray of bool, shape (phrases, tracks, steps, pitches, 2)
+    chords : ndarray of int, shape (phrases, beats)
+        Chord of each beat (``segue.music.theory``).
     notes : ndarray of int, shape (notes, 4)
         The whole song: track, begin, end, pitch.
     """
@@ -49,6 +58,7 @@ class Phrases:
     style: str
     minor: bool
     rolls: NDArray[np.bool_]
+    chords: NDArray[np.int64]
     notes: NDArray[np.int64]
 
 
@@ -76,17 +86,39 @@ def sources(data: Path) -> list[DataSource]:
 
 
 def _phrases(
-    tune: str, part: str, style: str, key: int, notes: NDArray[np.int64], starts: NDArray[np.int64]
+    tune: str,
+    part: str,
+    style: str,
+    key: int,
+    notes: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    chords: NDArray[np.int64],
 ) -> Phrases | None:
     """Cut a song into phrases; those in which fewer than two tracks play are left out."""
-    notes = notes.copy()
-    notes[notes[:, 0] != DRUMS, 3] += home_shift(key % 12, key >= 12)
-    rolls = []
+    notes, shift = notes.copy(), home_shift(key % 12, key >= 12)
+    notes[notes[:, 0] != DRUMS, 3] += shift
+    sounding = chords < NO_CHORD
+    chords = np.where(sounding, chords - chords % 12 + (chords % 12 + shift) % 12, NO_CHORD)
+    rolls, found = [], []
     for start in starts:
         inside = notes[(notes[:, 1] >= start) & (notes[:, 1] < start + STEPS)]
-        if len(np.unique(inside[:, 0])) > 1:
+        own = chords[start // PER_BEAT :][:BEATS]
+        if len(np.unique(inside[:, 0])) > 1 and len(own) == BEATS:
             rolls.append(to_roll(inside - np.array([0, start, start, 0])))
-    return Phrases(tune, part, style, key >= 12, np.stack(rolls), notes) if rolls else None
+            found.append(own)
+    return Phrases(tune, part, style, key >= 12, np.stack(rolls), np.stack(found), notes) if rolls else None
+
+
+def _hear_chords(notes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the chord that templates hear on each beat of a song; its melody and drums do not count."""
+    _, begin, end, pitch = notes[(notes[:, 0] != DRUMS) & (notes[:, 0] != MELODY)].T
+    beats = -(-int(notes[:, 2].max()) // PER_BEAT)
+    if not len(begin):
+        return np.full(beats, NO_CHORD)
+    cells = cut(piece := Piece.of(begin / PER_BEAT, (end - begin) / PER_BEAT, pitch, 64), find_grid(piece))
+    found = find_chords(cells)
+    row = np.searchsorted(cells.edges[found.cell], np.arange(beats) + 0.25, side="right") - 1
+    return np.append(found.chord, NO_CHORD)[np.clip(row, 0, len(found))]
 
 
 def _columns(piece: Piece, track: int, which: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -97,6 +129,7 @@ def _columns(piece: Piece, track: int, which: NDArray[np.bool_]) -> NDArray[np.i
 
 
 def _arrangements(root: Path) -> Iterator[Phrases]:
+    charts = json.loads((root / "charts.json").read_text()) if (root / "charts.json").is_file() else {}
     with (root / "index.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             tune = root / "melody" / f"{row['chart_id']}.mid"
@@ -114,7 +147,10 @@ def _arrangements(root: Path) -> Iterator[Phrases]:
             heard = np.bincount(pitched[:, 3] % 12, pitched[:, 2] - pitched[:, 1], 12).astype(np.float64)
             starts = np.arange(0, int(row["bars"]) * BAR - STEPS + 1, 2 * BAR)
             part = part_of(f"openewld/{row['chart_id']}")
-            found = _phrases(row["title"], part, row["style"], int(histogram_scores(heard).argmax()), notes, starts)
+            key = int(histogram_scores(heard).argmax())
+            chart = charts.get(row["chart_id"])
+            chords = _hear_chords(notes) if chart is None else chart_chords(chart)[0][::2]
+            found = _phrases(row["title"], part, row["style"], key, notes, starts, chords)
             if found is not None:
                 yield found
 
@@ -150,13 +186,15 @@ def _pop909(root: Path) -> Iterator[Phrases]:
         starts = [
             np.arange(first, last - STEPS + 1, STEPS) for first, last in regular_bars(np.flatnonzero(beats[:, 2] == 1))
         ]
+        notes = np.concatenate(parts)
         found = _phrases(
             f"{row['name']} (POP909 {folder.name})",
             part_of(f"pop909/{folder.name}"),
             POP,
             key_index(row["main_key"]),
-            np.concatenate(parts),
+            notes,
             np.concatenate([np.zeros(0, np.int64), *starts]).astype(np.int64),
+            _hear_chords(notes),
         )
         if found is not None:
             yield found

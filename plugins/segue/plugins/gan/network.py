@@ -1,9 +1,10 @@
 """Generator, refiner, critic and encoder, whole.
 
-The generator draws four bars from one noise that all tracks share and one for each track, in part new in every bar.
-Shared layers widen time from bars to beats; each track then has its own, and one linear map draws the four sixteenths
-and 48 pitches of a beat (a transposed convolution whose kernel is its stride). The refiner adds to that and decides
-each cell by a binary neuron. The critic reads the roll as it is heard: notes, chroma, and where anything begins.
+The generator draws four bars from one noise that all tracks share and one for each track, in part new in every bar, to
+the chord of each beat; bass, chords and pad are drawn from its root. Shared layers widen time from bars to beats; each
+track then has its own, and one linear map draws the four sixteenths and 48 pitches of a beat (a transposed convolution
+whose kernel is its stride). The refiner adds to that and decides each cell by a binary neuron. The critic reads the
+roll as it is heard: notes, chroma, and where anything begins.
 
 References
 ----------
@@ -19,12 +20,12 @@ from typing import Any, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from segue.plugins.gan.roll import BARS, PER_BEAT, PITCHES, STEPS, TRACKS
+from segue.plugins.gan.harmony import CHORD, Progression, chord_table
+from segue.plugins.gan.roll import BARS, BEATS, PER_BEAT, PITCHES, STEPS, TRACKS
 from torch import Tensor, nn
 from torch.nn import functional
 
 _T = len(TRACKS)
-_BEATS = STEPS // PER_BEAT
 CELLS = PER_BEAT * PITCHES * 2
 """Cells of a track in a beat."""
 
@@ -37,7 +38,8 @@ class NetworkSettings(BaseModel):
     noise: int = Field(default=64, ge=1, description="Noise that the tracks share.")
     private: int = Field(default=16, ge=1, description="Noise of a track, and as much again for each of its bars.")
     style: int = Field(default=24, ge=1, description="Embedding of a style.")
-    shared: int = Field(default=192, ge=8, description="Channels of the layers that tracks share.")
+    harmony: int = Field(default=64, ge=1, description="Memory of the chords before.")
+    shared: int = Field(default=160, ge=8, description="Channels of the layers that tracks share.")
     track: int = Field(default=128, ge=8, description="Channels of a track's layers.")
     refiner: int = Field(default=48, ge=8, description="Channels of a track in the refiner.")
     critic: int = Field(default=192, ge=8, description="Channels of the critic.")
@@ -70,7 +72,7 @@ class ByTrack(nn.Module):
         if self.kernel == 3:
             x = functional.pad(x, (0, 0, 1, 1))
             x = torch.cat([x[:, :, :-2], x[:, :, 1:-1], x[:, :, 2:]], -1)
-        return torch.baddbmm(self.bias, x.flatten(1, 2), self.weight).view(_T, size, _BEATS, -1)
+        return torch.baddbmm(self.bias, x.flatten(1, 2), self.weight).view(_T, size, BEATS, -1)
 
 
 class NormByTrack(nn.Module):
@@ -88,7 +90,7 @@ class NormByTrack(nn.Module):
 
 
 def noise_size(settings: NetworkSettings) -> int:
-    """Return how many normal numbers a phrase is drawn from."""
+    """Return how many normal numbers a phrase is drawn from, its chords aside."""
     return settings.noise + _T * settings.private * (1 + BARS)
 
 
@@ -98,7 +100,9 @@ class Generator(nn.Module):
     def __init__(self, settings: NetworkSettings, styles: int) -> None:
         super().__init__()
         self.settings = s = settings
-        self.register_buffer("threshold", torch.zeros(_T, 2))
+        self.register_buffer("threshold", torch.zeros(styles, _T, 2))
+        self.register_buffer("chords", chord_table(), persistent=False)
+        self.progression = Progression(s.harmony, styles)
         self.style = nn.Embedding(styles, s.style)
         self.bars = nn.Sequential(nn.Linear(s.noise + s.style, BARS * s.shared), nn.ReLU())
         self.widen = nn.Sequential(
@@ -112,8 +116,8 @@ class Generator(nn.Module):
             nn.BatchNorm1d(s.shared),
             nn.ReLU(),
         )
-        self.place = nn.Parameter(torch.randn(s.shared, _BEATS) * 0.1)
-        each = s.shared + 2 * s.private + s.style
+        self.place = nn.Parameter(torch.randn(s.shared, BEATS) * 0.1)
+        each = s.shared + 2 * s.private + s.style + CHORD
         self.tracks = nn.Sequential(
             ByTrack(each, s.track, 3), NormByTrack(s.track), ByTrack(s.track, s.track, 3), NormByTrack(s.track)
         )
@@ -128,12 +132,13 @@ class Generator(nn.Module):
         nn.init.constant_(self.draw.bias, -2.0)  # a roll is nearly empty
         nn.init.zeros_(cast(Tensor, self.refine[-1].weight))
 
-    def forward(self, noise: Tensor, style: Tensor, *, binary: bool) -> Tensor:
+    def forward(self, noise: Tensor, chords: Tensor, style: Tensor, *, binary: bool) -> Tensor:
         """Draw phrases.
 
         Parameters
         ----------
         noise : Tensor, shape (batch, noise_size)
+        chords : Tensor of int, shape (batch, beats)
         style : Tensor of int, shape (batch,)
         binary
             Whether to refine and decide; else cells are logits.
@@ -141,19 +146,21 @@ class Generator(nn.Module):
         Returns
         -------
         Tensor, shape (tracks, batch, beats, CELLS)
+            Bass, chords and pad from the root of each beat's chord (``roll.from_root``).
         """
         s, size = self.settings, len(noise)
         style = self.style(style)
         shared, whole, by_bar = torch.split(noise, [s.noise, _T * s.private, _T * s.private * BARS], 1)
         x = self.bars(torch.cat([shared, style], 1)).view(size, s.shared, BARS)
         x = (self.widen(x) + self.place).transpose(1, 2)  # (size, beats, shared)
-        by_bar = by_bar.reshape(size, _T, BARS, s.private).repeat_interleave(_BEATS // BARS, 2)
+        by_bar = by_bar.reshape(size, _T, BARS, s.private).repeat_interleave(BEATS // BARS, 2)
         own = torch.cat(
             [
                 x[None].expand(_T, -1, -1, -1),
-                whole.reshape(size, _T, 1, s.private).expand(-1, -1, _BEATS, -1).transpose(0, 1),
+                whole.reshape(size, _T, 1, s.private).expand(-1, -1, BEATS, -1).transpose(0, 1),
                 by_bar.transpose(0, 1),
-                style[None, :, None].expand(_T, -1, _BEATS, -1),
+                style[None, :, None].expand(_T, -1, BEATS, -1),
+                cast(Tensor, self.chords)[chords][None].expand(_T, -1, -1, -1),
             ],
             3,
         )
@@ -167,23 +174,22 @@ class Generator(nn.Module):
         return cast(Tensor, logits + self.refine(torch.sigmoid(logits)).float())
 
     @torch.no_grad()
-    def lean(self, noise: Tensor, style: Tensor) -> Tensor:
-        """Return how far each neuron leans to firing, shape (tracks, batch, steps, pitches, 2).
+    def lean(self, noise: Tensor, chords: Tensor, style: Tensor) -> Tensor:
+        """Return how far each neuron leans to firing, shape (batch, tracks, steps, pitches, 2).
 
         A track of one voice begins no more than one note at a time, the one that leans most.
         """
-        refined = self._refined(self(noise, style, binary=False)).view(_T, len(noise), STEPS, PITCHES, 2)
+        refined = self._refined(self(noise, chords, style, binary=False)).view(_T, len(noise), STEPS, PITCHES, 2)
         for track, kind in enumerate(TRACKS):
             if kind.voices == 1:
                 begins = refined[track, ..., 0]
                 begins.masked_fill_(begins < begins.amax(-1, keepdim=True), -torch.inf)
-        return refined
+        return refined.transpose(0, 1)
 
     @torch.no_grad()
-    def compose(self, noise: Tensor, style: Tensor) -> Tensor:
-        """Draw rolls, shape (batch, tracks, steps, pitches, 2), of bool."""
-        fires = self.lean(noise, style) > cast(Tensor, self.threshold)[:, None, None, None]
-        return fires.transpose(0, 1)
+    def compose(self, noise: Tensor, chords: Tensor, style: Tensor) -> Tensor:
+        """Draw rolls, shape (batch, tracks, steps, pitches, 2), of bool, turned like those that are learnt from."""
+        return self.lean(noise, chords, style) > cast(Tensor, self.threshold)[style][:, :, None, None]
 
 
 def _heard() -> Tensor:
@@ -204,7 +210,8 @@ class Critic(nn.Module):
         self.register_buffer("heard", _heard(), persistent=False)
         self.style = nn.Embedding(styles, settings.style)
         self.read = ByTrack(CELLS, c // 2)
-        heard = _T * (c // 2) + _T * 12 + _T * PER_BEAT + settings.style
+        self.register_buffer("chords", chord_table(), persistent=False)
+        heard = _T * (c // 2) + _T * 12 + _T * PER_BEAT + settings.style + CHORD
         self.join = nn.Conv1d(heard, c, 3, padding=1)
         self.judge = nn.Sequential(
             nn.LeakyReLU(0.2),
@@ -213,18 +220,18 @@ class Critic(nn.Module):
             nn.Conv1d(c, 2 * c, 4, 2, padding=1),
             nn.LeakyReLU(0.2),
             nn.Flatten(),
-            nn.Linear(2 * c * _BEATS // 4, c),
+            nn.Linear(2 * c * BEATS // 4, c),
             nn.LeakyReLU(0.2),
         )
         self.score = nn.Linear(c, 1)
         self.belongs = nn.Embedding(styles, c)
 
-    def forward(self, rolls: Tensor, style: Tensor) -> Tensor:
-        """Judge phrases, shape (tracks, batch, beats, CELLS), of given styles; returns shape (batch,)."""
+    def forward(self, rolls: Tensor, chords: Tensor, style: Tensor) -> Tensor:
+        """Judge phrases, shape (tracks, batch, beats, CELLS), to given chords and styles; returns shape (batch,)."""
         chroma, begins = torch.split(rolls @ cast(Tensor, self.heard), [12, PER_BEAT], -1)
         each = [functional.leaky_relu(self.read(rolls), 0.2), torch.tanh(chroma / 2), torch.tanh(begins)]
         heard = [part.permute(1, 0, 3, 2).flatten(1, 2) for part in each]
-        heard.append(self.style(style)[..., None].expand(-1, -1, _BEATS))
+        heard += [self.style(style)[..., None].expand(-1, -1, BEATS), cast(Tensor, self.chords)[chords].transpose(1, 2)]
         x = self.judge(self.join(torch.cat(heard, 1)))
         return cast(Tensor, (self.score(x)[:, 0] + (self.belongs(style) * x).sum(1) / x.shape[1] ** 0.5).float())
 
@@ -235,26 +242,28 @@ class Encoder(nn.Module):
     def __init__(self, settings: NetworkSettings, styles: int) -> None:
         super().__init__()
         c = settings.critic
+        self.register_buffer("chords", chord_table(), persistent=False)
         self.style = nn.Embedding(styles, settings.style)
         self.read = ByTrack(CELLS, c // 2)
         self.join = nn.Sequential(
             nn.LeakyReLU(0.2),
-            nn.Conv1d(_T * (c // 2) + settings.style, c, 4, 2, padding=1),
+            nn.Conv1d(_T * (c // 2) + settings.style + CHORD, c, 4, 2, padding=1),
             nn.LeakyReLU(0.2),
             nn.Conv1d(c, 2 * c, 4, 2, padding=1),
             nn.LeakyReLU(0.2),
             nn.Flatten(),
-            nn.Linear(2 * c * _BEATS // 4, 2 * noise_size(settings)),
+            nn.Linear(2 * c * BEATS // 4, 2 * noise_size(settings)),
         )
 
-    def forward(self, rolls: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, rolls: Tensor, chords: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
         """Read phrases, shape (tracks, batch, beats, CELLS), into mean and log variance, shape (batch, noise_size)."""
         read = self.read(rolls).permute(1, 0, 3, 2).flatten(1, 2)
-        x = torch.cat([read, self.style(style)[..., None].expand(-1, -1, _BEATS)], 1)
+        known = cast(Tensor, self.chords)[chords].transpose(1, 2)
+        x = torch.cat([read, self.style(style)[..., None].expand(-1, -1, BEATS), known], 1)
         mean, log_variance = torch.chunk(self.join(x).float(), 2, -1)
         return mean, log_variance.clamp(-8, 2)
 
 
 def to_cells(rolls: Tensor) -> Tensor:
     """Fold rolls, shape (batch, tracks, steps, pitches, 2), into (tracks, batch, beats, CELLS)."""
-    return rolls.transpose(0, 1).reshape(_T, len(rolls), _BEATS, CELLS)
+    return rolls.transpose(0, 1).reshape(_T, len(rolls), BEATS, CELLS)

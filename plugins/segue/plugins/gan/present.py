@@ -10,6 +10,7 @@ from segue.music import KeySignature, Meter, Piece, Tempo, TrackInfo, piece_to_m
 from segue.music.answers import to_chords, to_originality
 from segue.music.cells import cut
 from segue.music.chords import find_chords
+from segue.music.dynamics import shape_dynamics
 from segue.music.finish import correct_pitch
 from segue.music.grid import find_grid
 from segue.music.originality import Likeness, OriginalityIndex
@@ -25,7 +26,7 @@ _ACCENT: Final = np.array([8, 0, 4, 0])
 
 
 def notes_to_piece(notes: NDArray[np.int64]) -> Piece:
-    """Return drawn notes, shape (notes, 4), as a piece in C major or A minor."""
+    """Return drawn notes, shape (notes, 4), as a piece in C, as they were drawn."""
     track, begin, end, pitch = notes.T
     on_beat = begin % PER_BEAT == 0
     velocity = _VELOCITY[track] + np.where(on_beat, _ACCENT[begin % BAR // PER_BEAT], -4)
@@ -36,7 +37,7 @@ def to_piece(commission: Commission, notes: NDArray[np.int64]) -> tuple[Piece, l
     """Return a piece in its key, finished as asked, and what that changed."""
     c = commission
     drawn = notes.copy()
-    drawn[drawn[:, 0] != DRUMS, 3] -= home_shift(c.tonic, c.minor)
+    drawn[drawn[:, 0] != DRUMS, 3] -= home_shift(c.tonic, False)
     piece = notes_to_piece(drawn)
     piece = Piece.of(
         piece.start,
@@ -53,6 +54,9 @@ def to_piece(commission: Commission, notes: NDArray[np.int64]) -> tuple[Piece, l
     if c.correct_pitch:
         kept, corrected = correct_pitch(kept, c.tonic, c.minor)
         edits += corrected
+    if c.shape_dynamics:
+        kept, shaped = shape_dynamics(kept)
+        edits += shaped
     for number, edit in enumerate(edits, start=1):
         edit.id = number
     return kept, edits

@@ -10,6 +10,7 @@ Accompaniment", AAAI 2018, section 6. C. Harte, M. Sandler and M. Gasser, "Detec
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -43,7 +44,10 @@ def reports(made: Artifacts, songs: Sequence[Phrases]) -> list[Report]:
     composer = Composer(made)
     requests = [generate_pb2.GenerateRequest(bars=BARS, style=style) for style in made.styles for _ in range(_EACH)]
     options = GanOptions().model_dump()
-    commissions = [read_request(request, options, seed, made.styles) for seed, request in enumerate(requests)]
+    commissions = [
+        replace(read_request(request, options, seed, made.styles), closes=False)
+        for seed, request in enumerate(requests)
+    ]  # real phrases are of the middle of songs too
     drawn: list[NDArray[np.int64]] = []
     for at in range(0, len(commissions), 16):
         drawn += composer.compose([(commission, 0, 0) for commission in commissions[at : at + 16]])

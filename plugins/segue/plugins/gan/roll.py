@@ -1,7 +1,8 @@
 """Four bars of a band as a piano roll: five tracks, sixteenths, four octaves each, and two layers.
 
 The first layer marks where a note begins, the second where it sounds; so a repeated note is not taken for a held one,
-as it is in a roll of one layer. Everything is in C major or A minor.
+as it is in a roll of one layer. Everything is in C major or A minor. The networks see bass, chords and pad from the
+root of each beat's chord, so that a root is always in the same row.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 BARS, BAR, PER_BEAT = 4, 16, 4
 STEPS: Final = BARS * BAR
+BEATS: Final = STEPS // PER_BEAT
 PITCHES: Final = 48
 ONSET, SOUND = 0, 1
 
@@ -36,6 +38,7 @@ TRACKS: Final = (
 )
 DRUMS, BASS, CHORDS, MELODY, PAD = range(len(TRACKS))
 SHAPE: Final = (len(TRACKS), STEPS, PITCHES, 2)
+_FROM_ROOT: Final = (BASS, CHORDS, PAD)
 
 
 def to_roll(notes: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -77,3 +80,23 @@ def to_notes(roll: NDArray[np.bool_]) -> NDArray[np.int64]:
         length = 1 + (len(sounding) if sounding.all() else int(np.argmin(sounding)))
         rows.append((track, begin, begin + length, TRACKS[track].lowest + row))
     return np.array(rows, np.int64).reshape(-1, 4)
+
+
+def from_root(rolls: NDArray[np.bool_], chords: NDArray[np.int64], *, back: bool = False) -> NDArray[np.bool_]:
+    """Turn the rows of bass, chords and pad so that the root of each beat's chord lies where C does.
+
+    Parameters
+    ----------
+    rolls : ndarray of bool, shape (phrases, tracks, steps, pitches, 2)
+    chords : ndarray of int, shape (phrases, beats)
+        Chords of ``segue.music.theory``; without a chord rows stay.
+    back
+        Whether to turn them back. Rows go round, so that nothing is lost.
+    """
+    shift = (chords % 12 + 5) % 12 - 5  # at most a fourth down or a tritone up
+    shift = np.repeat(-shift if back else shift, PER_BEAT, axis=1)
+    rows = (np.arange(PITCHES) + shift[..., None]) % PITCHES  # (phrases, steps, pitches)
+    turned = rolls.copy()
+    for track in _FROM_ROOT:
+        turned[:, track] = np.take_along_axis(rolls[:, track], rows[..., None], axis=2)
+    return turned

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from segue.plugin_api import InvalidField
 from segue.plugins import wishes
+from segue.plugins.moods import Mood, read_mood
 from segue.plugins.vae.attributes import NAMES
 from segue.plugins.vae.given import MAX_BARS, Given, read_given
 from segue.v1 import generate_pb2, music_pb2
@@ -17,21 +18,23 @@ DEFAULT_BARS: Final = 8
 DEFAULT_TEMPO: Final = 100.0
 DEFAULT_PROGRAM: Final = 73
 """Flute."""
+_HIGHEST_PROGRAM: Final = 127
 _DEFAULT_STEPS: Final = 5
 _MINOR_SHARE: Final = 0.4
-_REFUSED: Final = wishes.reasons("theme", "emotion", "form", "image", "lyrics") | {
+_FOLLOWS: Final = frozenset({"tempo", "key", "instruments", "emotion", "attributes"})
+_FOLLOWS_GIVEN: Final = _FOLLOWS - {"emotion", "attributes"}
+"""What a theme may ask for, and what of it beside a given melody."""
+_REFUSED: Final = wishes.reasons("form", "lyrics") | {
     "style": "this algorithm knows no styles",
     "chords": "this algorithm follows no chords",
 }
+_OF_NEW: Final = dict.fromkeys(("emotion", "image"), "a given melody keeps its own mood")
 _NO_SLIDER: Final[Mapping[str, str]] = {
     "polyphony": "a melody is one voice",
-    "loudness": "dynamics follow the beat alone",
-    "emotion": "this algorithm follows no emotion",
+    "loudness": "dynamics follow the beat, and the phrase where finish.shape_dynamics asks for it",
+    "emotion": "this algorithm follows the request's own emotion",
 }
-_NOT_DONE: Final[Mapping[str, str]] = {
-    "fit_range": "the register slider sets the range",
-    "shape_dynamics": "dynamics follow the beat alone",
-}
+_NOT_DONE: Final[Mapping[str, str]] = {"fit_range": "the register slider sets the range"}
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,12 @@ class Commission:
         Regularised dimension → position, 0-1.
     strength, temperature, spread
         Options.
-    correct_pitch, copied_limit
+    correct_pitch, shape_dynamics, copied_limit
         What is done afterwards; the limit is 1 where there is none.
     given
         Melodies that came: none, one to vary, or two to go between.
+    understood, notices
+        What theme, picture and emotion were understood to ask for, and what of them was not.
     """
 
     seed: int
@@ -68,6 +73,9 @@ class Commission:
     correct_pitch: bool
     copied_limit: float
     given: Sequence[Given]
+    shape_dynamics: bool = False
+    understood: Sequence[str] = ()
+    notices: Sequence[music_pb2.Notice] = ()
 
 
 def read_request(request: generate_pb2.GenerateRequest, options: Mapping[str, Any], seed: int) -> Commission:
@@ -79,6 +87,8 @@ def read_request(request: generate_pb2.GenerateRequest, options: Mapping[str, An
         Naming every wish that is not obeyed, or what is wrong with the given music.
     """
     _refuse(request)
+    mood = _read_mood(request)
+    request = mood.request
     given = read_given(request)
     bars = _bars(request, given)
     count = request.count or (_DEFAULT_STEPS if len(given) == 2 else 1)
@@ -93,7 +103,8 @@ def read_request(request: generate_pb2.GenerateRequest, options: Mapping[str, An
     else:
         rng = np.random.default_rng((seed, 1))
         tonic, minor = int(rng.integers(12)), bool(rng.random() < _MINOR_SHARE)
-    stated = given[0].tempo if given and 20 <= given[0].tempo <= 300 else DEFAULT_TEMPO
+        minor = minor if mood.minor is None else mood.minor
+    usual = given[0].tempo if given and 20 <= given[0].tempo <= 300 else DEFAULT_TEMPO
     finish = request.finish
     return Commission(
         seed=seed,
@@ -101,16 +112,32 @@ def read_request(request: generate_pb2.GenerateRequest, options: Mapping[str, An
         bars=bars,
         tonic=tonic,
         minor=minor,
-        tempo=request.tempo if request.HasField("tempo") else stated,
+        tempo=mood.tempo(usual),
         program=request.instruments[0] if request.instruments else DEFAULT_PROGRAM,
-        sliders=_sliders(request.attributes, options),
+        sliders=_sliders(mood, options),
         strength=float(options["strength"]),
         temperature=float(options["temperature"]),
         spread=float(options["spread"]),
         correct_pitch=finish.correct_pitch if finish.HasField("correct_pitch") else True,
         copied_limit=finish.copied_fraction_limit if finish.HasField("copied_fraction_limit") else 1.0,
         given=given,
+        shape_dynamics=finish.shape_dynamics,
+        understood=mood.understood,
+        notices=mood.notices,
     )
+
+
+def _read_mood(request: generate_pb2.GenerateRequest) -> Mood:
+    """Read theme, picture and emotion; of the instruments that a theme names a melody takes the first."""
+    mood = read_mood(request, _FOLLOWS_GIVEN if request.given else _FOLLOWS, {})
+    if request.instruments:
+        return mood
+    named = [program for program in mood.request.instruments if program <= _HIGHEST_PROGRAM]
+    if len(named) == len(mood.request.instruments) <= 1:
+        return mood
+    mood.request.instruments[:] = named[:1]
+    text = "A melody has one instrument, and no drums: the first that it names plays."
+    return replace(mood, notices=[*mood.notices, music_pb2.Notice(subject="theme", text=text)])
 
 
 def _refuse(request: generate_pb2.GenerateRequest) -> None:
@@ -118,7 +145,8 @@ def _refuse(request: generate_pb2.GenerateRequest) -> None:
     wrong = wishes.not_followed(request, _REFUSED)
     wrong += wishes.not_followed(request.attributes, _NO_SLIDER, "attributes")
     wrong += wishes.not_followed(request.finish, _NOT_DONE, "finish")
-    if len(request.instruments) > 1 or any(program > 127 for program in request.instruments):
+    wrong += wishes.not_followed(request, _OF_NEW) if request.given else []
+    if len(request.instruments) > 1 or any(program > _HIGHEST_PROGRAM for program in request.instruments):
         wrong.append(("instruments", "must be one program, 0-127: a melody is one voice"))
     wishes.refuse([*wrong, *wishes.key_without_mode(request), *wishes.other_than_common_time(request)])
 
@@ -131,10 +159,10 @@ def _bars(request: generate_pb2.GenerateRequest, given: Sequence[Given]) -> int:
     return given[0].bars if given else request.bars or DEFAULT_BARS
 
 
-def _sliders(attributes: music_pb2.Attributes, options: Mapping[str, Any]) -> dict[int, float]:
+def _sliders(mood: Mood, options: Mapping[str, Any]) -> dict[int, float]:
     asked = {
-        "density": attributes.rhythmic_intensity if attributes.HasField("rhythmic_intensity") else None,
-        "register": attributes.register if attributes.HasField("register") else None,
+        "density": mood.density(),
+        "register": mood.register(),
         **{name: options[name] for name in ("syncopation", "contour", "span")},
     }
     return {NAMES.index(name): float(value) for name, value in asked.items() if value is not None}

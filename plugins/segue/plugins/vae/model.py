@@ -43,6 +43,6 @@ class VaeModel(MessageModel[generate_pb2.GenerateRequest]):
 
 
 def _response(commission: Commission, pieces: list[generate_pb2.Piece]) -> generate_pb2.GenerateResponse:
-    notices = [notice for given in commission.given for notice in given.notices]
+    notices = [*commission.notices, *(notice for given in commission.given for notice in given.notices)]
     notices += copying_notices(commission, pieces)
     return generate_pb2.GenerateResponse(pieces=pieces, understood=understood(commission), notices=notices)

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from segue.music import KeySignature, Meter, Piece, Tempo, TrackInfo, piece_to_midi, to_key
 from segue.music.answers import to_originality
+from segue.music.dynamics import shape_dynamics
 from segue.music.finish import correct_pitch
 from segue.music.originality import Likeness, OriginalityIndex
 from segue.music.theory import key_name
@@ -38,10 +39,14 @@ def to_piece(commission: Commission, draft: Draft) -> tuple[Piece, list[music_pb
         meters=(Meter(0.0, 4, 4),),
         keys=(KeySignature(0.0, commission.tonic, commission.minor),),
     )
-    if not commission.correct_pitch:
-        return piece, []
-    close = not commission.given and commission.bars >= _CLOSES_FROM
-    return correct_pitch(piece, commission.tonic, commission.minor, close=close)
+    edits: list[music_pb2.Edit] = []
+    if commission.correct_pitch:
+        close = not commission.given and commission.bars >= _CLOSES_FROM
+        piece, edits = correct_pitch(piece, commission.tonic, commission.minor, close=close)
+    if commission.shape_dynamics:
+        piece, shaped = shape_dynamics(piece, first_id=len(edits) + 1)
+        edits += shaped
+    return piece, edits
 
 
 def piece_message(
@@ -76,4 +81,4 @@ def understood(commission: Commission) -> list[str]:
     key = key_name(c.tonic + 12 * c.minor)
     said = [f"{c.bars} bars of 4/4 in {key} at {c.tempo:g} quarter notes per minute, {what[len(c.given)]}"]
     said += [f"{NAMES[dimension]} at {position:g} of 1" for dimension, position in sorted(c.sliders.items())]
-    return said
+    return [*said, *c.understood]

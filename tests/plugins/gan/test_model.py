@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+from segue.music.reading import Reading
 from segue.plugin_api import InvalidField
 from segue.plugins.gan.composer import Composer
 from segue.plugins.gan.network import noise_size
-from segue.plugins.gan.roll import DRUMS, TRACKS
+from segue.plugins.gan.roll import BEATS, DRUMS, TRACKS
 from segue.v1 import generate_pb2, music_pb2
 
-from .conftest import D_MINOR, G_MAJOR, ask, item, read
+from .conftest import D_MINOR, G_MAJOR, ask, asked_chords, item, picture, read
 
 
 @pytest.mark.parametrize(("key", "minor"), [(G_MAJOR, False), (D_MINOR, True)])
@@ -52,14 +53,15 @@ def test_same_seed_same_bytes_alone_and_in_a_full_batch(model):
 
 
 def test_variety_says_how_far_phrases_differ(model):
-    def phrases(variety: float) -> list:
-        piece = read(ask(model, item(4, {"variety": variety}, bars=8, style="disco", key=G_MAJOR)).pieces[0])
-        columns = zip(piece.track.tolist(), piece.start.tolist(), piece.pitch.tolist(), strict=True)
-        notes = list(columns)
-        first = {note for note in notes if note[1] < 16}
-        return [first, {(track, start - 16, pitch) for track, start, pitch in notes if start >= 16}]
+    def middle(variety: float) -> list:
+        piece = read(ask(model, item(4, {"variety": variety}, bars=16, style="disco", key=G_MAJOR)).pieces[0])
+        notes = list(zip(piece.track.tolist(), piece.start.tolist(), piece.pitch.tolist(), strict=True))
+        return [
+            {(track, start - first, pitch) for track, start, pitch in notes if first <= start < first + 16}
+            for first in (16, 32)
+        ]
 
-    same, other = phrases(0.0), phrases(1.0)
+    same, other = middle(0.0), middle(1.0)
     assert same[0] == same[1]
     assert other[0] != other[1]
 
@@ -67,9 +69,10 @@ def test_variety_says_how_far_phrases_differ(model):
 def test_styles_differ_in_what_plays(model):
     composer = Composer(model._made)
     noise = np.zeros((1, noise_size(model._made.generator.settings)), np.float32)
+    chords = np.zeros((1, BEATS), np.int64)
     drums = {}
     for style in ("disco", "hymn"):
-        roll = composer.play(noise, np.array([model._made.styles.index(style)]))[0]
+        roll = composer.play(noise, chords, np.array([model._made.styles.index(style)]))[0]
         drums[style] = int(roll[DRUMS, ..., 0].sum())
     assert drums["disco"] > 20 > drums["hymn"]
 
@@ -118,16 +121,84 @@ def test_a_mood_sets_mode_and_tempo(model):
     assert sad.tempo < happy.tempo
 
 
+def test_an_emotion_and_a_picture_set_mode_and_tempo(model):
+    emotion = music_pb2.Emotion(valence=-0.5, arousal=0.5)
+    answers = [ask(model, item(5, bars=4, emotion=emotion)), ask(model, item(5, bars=4, image=picture("yellow")))]
+    modes = [answer.pieces[0].key.mode for answer in answers]
+    assert modes == [music_pb2.MODE_MINOR, music_pb2.MODE_MAJOR]
+    assert answers[0].pieces[0].tempo > 110
+    assert any(text.startswith("image:") for text in answers[1].understood)
+    stated = ask(model, item(5, bars=4, emotion=emotion, key=G_MAJOR, tempo=80)).pieces[0]
+    assert (stated.key, stated.tempo) == (G_MAJOR, 80)
+
+
+def test_the_key_is_heard_in_both_modes(model):
+    for mode in (music_pb2.MODE_MAJOR, music_pb2.MODE_MINOR):
+        asked = [item(tonic, bars=16, key=music_pb2.Key(tonic=tonic, mode=mode)) for tonic in range(12)]
+        heard = [Reading(read(answer.pieces[0])).keys.best for answer in model.answer(asked)]
+        wanted = [tonic + 12 * (mode == music_pb2.MODE_MINOR) for tonic in range(12)]
+        assert np.mean(np.array(heard) == wanted) >= 0.9
+
+
+def test_minor_is_major_moved_and_said_so(model):
+    raw = generate_pb2.Finish(correct_pitch=False)
+    minor, major = (
+        ask(model, item(6, bars=4, style="folk", finish=raw, key=music_pb2.Key(tonic=0, mode=mode)))
+        for mode in (music_pb2.MODE_MINOR, music_pb2.MODE_MAJOR)
+    )
+    assert ["parallel minor" in " ".join(answer.understood) for answer in (minor, major)] == [True, False]
+    one, other = read(minor.pieces[0]), read(major.pieces[0])
+    assert (other.pitch != one.pitch).any()
+    assert set((other.pitch - one.pitch).tolist()) <= {0, 1}
+
+
+def test_a_piece_begins_and_ends_on_the_tonic(model):
+    for seed in range(8):
+        chords = ask(model, item(seed, bars=8, style="rock", key=G_MAJOR)).pieces[0].chords
+        assert chords[0].symbol.startswith("G:")
+        assert chords[-1].symbol.startswith("G:")
+
+
+def test_chords_that_are_asked_for_are_played(model):
+    wanted = ["A:min", "D:min7", "E:7", "A:min", "F:maj", "G:7", "C:maj", "E:7"]
+    roots = [9, 2, 4, 9, 5, 7, 0, 4]
+    right = []
+    for seed in range(6):
+        response = ask(model, item(seed, style="pop_8beat", chords=asked_chords(*wanted)))
+        piece = response.pieces[0]
+        assert piece.bars == 8
+        assert piece.key == music_pb2.Key(tonic=9, mode=music_pb2.MODE_MINOR)
+        assert any(text.startswith("chords: 8 of them") for text in response.understood)
+        heard = np.zeros(32, int)
+        for chord in piece.chords:
+            heard[int(np.ceil(chord.span.start)) : int(np.ceil(chord.span.end))] = chord.root
+        right.append(np.mean(heard == np.repeat(roots, 4)))
+    assert np.mean(right) > 0.8
+
+
+def test_dynamics_are_shaped_to_phrases_where_asked(model):
+    plain, shaped = (
+        ask(model, item(3, bars=4, key=G_MAJOR, finish=generate_pb2.Finish(shape_dynamics=shape))).pieces[0]
+        for shape in (False, True)
+    )
+    assert (read(plain).pitch == read(shaped).pitch).all()
+    changed = [edit for edit in shaped.edits if edit.kind == music_pb2.EDIT_KIND_VELOCITY]
+    assert len(changed) == np.sum(read(plain).velocity != read(shaped).velocity) > 0
+    assert [edit.id for edit in shaped.edits] == list(range(1, len(shaped.edits) + 1))
+
+
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"emotion": music_pb2.Emotion(quadrant=music_pb2.EMOTION_QUADRANT_SAD)}, "emotion"),
+        ({"image": b"no picture"}, "image"),
+        ({"chords": asked_chords("H:maj")}, "chords[0].symbol"),
+        ({"chords": asked_chords("C:maj", "F:maj"), "bars": 1}, "chords"),
         ({"style": "polka"}, "style"),
         ({"bars": 65}, "bars"),
         ({"instruments": [0]}, "instruments"),
         ({"time_signature": music_pb2.TimeSignature(numerator=3, denominator=4)}, "time_signature"),
         ({"attributes": music_pb2.Attributes(register=0.5)}, "attributes"),
-        ({"finish": generate_pb2.Finish(shape_dynamics=True)}, "finish.shape_dynamics"),
+        ({"finish": generate_pb2.Finish(fit_range=True)}, "finish.fit_range"),
         ({"key": music_pb2.Key(tonic=3)}, "key.mode"),
         ({"given": [generate_pb2.GivenMusic(role=generate_pb2.GIVEN_ROLE_MOTIF)]}, "given"),
     ],

@@ -3,7 +3,19 @@ import pytest
 import torch
 from segue.plugins.gan.network import Critic, Generator, noise_size, to_cells
 from segue.plugins.gan.report import figures, summary
-from segue.plugins.gan.roll import BASS, CHORDS, DRUMS, MELODY, SHAPE, STEPS, TRACKS, to_notes, to_roll
+from segue.plugins.gan.roll import (
+    BASS,
+    BEATS,
+    CHORDS,
+    DRUMS,
+    MELODY,
+    SHAPE,
+    STEPS,
+    TRACKS,
+    from_root,
+    to_notes,
+    to_roll,
+)
 
 from .conftest import TINY
 
@@ -22,12 +34,15 @@ def test_pitches_outside_are_moved_by_octaves_and_drums_left_out():
 def test_the_generator_draws_cells_that_are_whole_and_the_critic_reads_them():
     torch.manual_seed(0)
     generator, critic = Generator(TINY, 2).eval(), Critic(TINY, 2)
-    noise, style = torch.randn(4, noise_size(TINY)), torch.tensor([0, 1, 0, 1])
-    soft, hard = (generator(noise, style, binary=binary) for binary in (False, True))
+    noise, style, chords = torch.randn(4, noise_size(TINY)), torch.tensor([0, 1, 0, 1]), torch.arange(4 * BEATS)
+    chords = chords.view(4, BEATS)
+    soft, hard = (generator(noise, chords, style, binary=binary) for binary in (False, True))
     assert soft.shape == hard.shape == to_cells(torch.zeros(4, *SHAPE)).shape
     assert soft.std() > 0
     assert set(hard.unique().tolist()) <= {0.0, 1.0}
-    critic(hard, style).sum().backward()
+    other = generator(noise, chords + 12, style, binary=False)
+    assert (soft != other).any()
+    critic(hard, chords, style).sum().backward()
     assert all(parameter.grad is not None for parameter in generator.draw.parameters())
 
 
@@ -35,12 +50,28 @@ def test_one_voice_begins_one_note_at_a_time():
     torch.manual_seed(0)
     generator = Generator(TINY, 1).eval()
     generator.threshold.fill_(-100.0)  # whatever can fire does
-    rolls = generator.compose(torch.randn(2, noise_size(TINY)), torch.zeros(2, dtype=torch.long))
+    chords, style = torch.zeros(2, BEATS, dtype=torch.long), torch.zeros(2, dtype=torch.long)
+    rolls = generator.compose(torch.randn(2, noise_size(TINY)), chords, style)
     assert rolls.shape == (2, *SHAPE)
     assert (rolls[:, [BASS, MELODY], ..., 0].sum(-1) == 1).all()
     assert rolls[:, CHORDS].all()
     generator.threshold.fill_(100.0)
-    assert not generator.compose(torch.randn(2, noise_size(TINY)), torch.zeros(2, dtype=torch.long)).any()
+    assert not generator.compose(torch.randn(2, noise_size(TINY)), chords, style).any()
+
+
+def test_a_root_is_always_in_the_same_row_and_nothing_is_lost():
+    roots = [0, 2, 4, 5, 7, 9, 11, 1] * 2
+    notes = [(BASS, 4 * beat, 4 * beat + 4, 36 + root) for beat, root in enumerate(roots)]
+    notes += [(CHORDS, 4 * beat, 4 * beat + 4, 67 + root) for beat, root in enumerate(roots)]
+    notes += [(MELODY, 0, 64, 72), (DRUMS, 3, 4, 38)]
+    rolls = to_roll(np.array(notes))[None]
+    turned = from_root(rolls, np.array([roots]))
+    for track, above in ((BASS, 0), (CHORDS, 7)):
+        rows = np.flatnonzero(turned[0, track].any((0, 2)))
+        assert set((rows + TRACKS[track].lowest) % 12) == {above}
+    for track in (MELODY, DRUMS):
+        assert (turned[0, track] == rolls[0, track]).all()
+    assert (from_root(turned, np.array([roots]), back=True) == rolls).all()
 
 
 def test_the_critic_hears_pitch_classes_and_onsets():

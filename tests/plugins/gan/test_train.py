@@ -1,15 +1,17 @@
 import csv
+import json
 
 import numpy as np
 import pytest
 from rich.console import Console
 from segue.music import Meter, Piece, TrackInfo, piece_to_midi
+from segue.music.theory import QUALITY_NAMES
 from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Run
 from segue.plugins.gan import report
 from segue.plugins.gan.data import read_phrases
 from segue.plugins.gan.model import GanModel
-from segue.plugins.gan.roll import BASS, CHORDS, DRUMS, MELODY, PAD
+from segue.plugins.gan.roll import BASS, BEATS, CHORDS, DRUMS, MELODY, PAD
 from segue.plugins.gan.train import GanSettings, GanTrainer
 
 from .conftest import TINY, ask, item
@@ -17,25 +19,29 @@ from .conftest import TINY, ask, item
 SETTINGS = GanSettings(warm_steps=2, steps=2, batch=4, critic_steps=1, network=TINY)
 
 
-def write_songs(folder, count: int) -> None:
-    """Charts of eight bars in two styles, a melody beside them."""
+def write_songs(folder, count: int, chart: list[str] | None = None) -> None:
+    """Write charts of eight bars in two styles, a melody beside them; all bars have the chord symbols of ``chart``."""
     rng = np.random.default_rng(0)
     root = folder / "style_parallel_synth"
     rows = []
+    if chart is not None:
+        root.mkdir(parents=True, exist_ok=True)
+        (root / "charts.json").write_text(json.dumps({str(number): [chart] * 8 for number in range(count)}))
     for style in ("rock", "hymn", "melody"):
-        (root / style).mkdir(parents=True)
+        (root / style).mkdir(parents=True, exist_ok=True)
     about = {"meters": (Meter(0.0, 4, 4),)}
     for number in range(count):
         tune = Piece.of(np.arange(32), 1.0, 60 + rng.choice([0, 2, 4, 5, 7, 9], 32), 90, **about)
         (root / "melody" / f"{number}.mid").write_bytes(piece_to_midi(tune))
         beats = np.arange(32)
         tracks = (TrackInfo("Drum", 0, True), TrackInfo("Bass", 33), TrackInfo("Chord", 0), TrackInfo("Chord-Pad", 89))
+        tracks += (TrackInfo("Bass-Drone", 38),)
         band = Piece.of(
-            np.concatenate([beats, beats, beats + 0.5, beats[::4]]),
-            np.repeat([0.1, 0.8, 0.4, 3.9], [32, 32, 32, 8]),
-            np.repeat([36, 36, 64, 67], [32, 32, 32, 8]),
+            np.concatenate([beats, beats, beats + 0.5, beats[::4], beats]),
+            np.repeat([0.1, 0.8, 0.4, 3.9, 0.5], [32, 32, 32, 8, 32]),
+            np.concatenate([[36] * 32, [36, 43] * 16, [64, 60] * 16, [67, 72] * 4, [41] * 32]),
             80,
-            np.repeat([0, 1, 2, 3], [32, 32, 32, 8]),
+            np.repeat([0, 1, 2, 3, 4], [32, 32, 32, 8, 32]),
             tracks=tracks,
             **about,
         )
@@ -63,6 +69,18 @@ def test_tracks_are_told_apart_and_songs_kept_in_one_part(run):
     rock = next(song for song in songs if song.style == "rock")
     assert set(rock.notes[:, 0].tolist()) == {DRUMS, BASS, CHORDS, MELODY, PAD}
     assert len(rock.rolls) == 3
+    assert len(rock.notes) == 32 * 4 + 8  # nothing of the track that stays on one pitch
+
+
+def test_the_chords_are_the_charts_or_what_is_heard(tmp_path):
+    write_songs(tmp_path / "heard", 8)
+    write_songs(tmp_path / "known", 8, ["C", "/", "G7", "/"])
+    c_major, g_seven = 0, 12 * QUALITY_NAMES.index("7") + 7
+    for name, bar in (("heard", [c_major] * 4), ("known", [c_major, c_major, g_seven, g_seven])):
+        for song in read_phrases(tmp_path / name):
+            if song.notes[song.notes[:, 0] == BASS, 3].min() % 12 == 0:  # heard in C major
+                assert song.chords.shape == (len(song.rolls), BEATS)
+                assert (song.chords.reshape(-1, 4) == bar).all()
 
 
 def test_training_writes_a_version_that_composes_and_is_measured(run):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Final, cast
 
 import torch
-from segue.plugins.gan.network import Generator
+from segue.plugins.gan.network import Generator, fire
 from segue.plugins.gan.roll import ONSET, PITCHES, SOUND, STEPS, TRACKS
 from torch import Tensor
 
 _HALVINGS: Final = 14
+STRIKES: Final = 2
+"""Place of the threshold of a step."""
 _T: Final = len(TRACKS)
 _ALONE: Final = torch.tensor([kind.voices == 1 for kind in TRACKS])
 
@@ -30,18 +32,27 @@ def calibrate(generator: Generator, style: int, real: Tensor, chords: Tensor, no
     styles = torch.full((len(real),), style)
     parts = zip(*(torch.split(part, 32) for part in (noise, chords, styles)), strict=True)
     lean = torch.cat([generator.lean(*part) for part in parts])
-    threshold = cast(Tensor, generator.threshold)
+    threshold = cast(Tensor, generator.threshold)[style]
+    strongest, begins = lean[..., ONSET].amax(-1), real[..., ONSET] > 0
     for track in range(_T):
-        begins = int(real[:, track, ..., ONSET].sum())
-        threshold[style, track, ONSET] = lean[:, track, ..., ONSET].flatten().sort(descending=True).values[begins]
-    struck = lean[..., ONSET] > threshold[style, :, ONSET, None, None]
-    wanted = _sounding(real[..., ONSET] > 0, real[..., SOUND] > 0)
+        strikes = _least(strongest[:, track], int(begins[:, track].any(-1).sum()))
+        possible = lean[:, track, ..., ONSET][strongest[:, track] > strikes]
+        least = _least(possible, int(begins[:, track].sum())) if len(possible) else strikes
+        threshold[track, ONSET], threshold[track, STRIKES] = least, strikes
+    struck = fire(lean, threshold)[..., ONSET]
+    wanted = _sounding(begins, real[..., SOUND] > 0)
     low, high = torch.full((_T,), -30.0), torch.full((_T,), 30.0)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         more = _sounding(struck, lean[..., SOUND] > middle[:, None, None]) > wanted
         low, high = torch.where(more, middle, low), torch.where(more, high, middle)
-    threshold[style, :, SOUND] = high
+    threshold[:, SOUND] = high
+
+
+def _least(lean: Tensor, count: int) -> Tensor:
+    """Return the threshold above which so many neurons lean."""
+    ordered = lean.flatten().sort(descending=True).values
+    return ordered[min(count, len(ordered) - 1)]
 
 
 def _sounding(struck: Tensor, held: Tensor) -> Tensor:

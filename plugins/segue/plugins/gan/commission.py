@@ -45,8 +45,8 @@ class Commission:
         What is done afterwards; the limit is 1 where there is none.
     chords
         That the piece is composed over, from its beginning; beats that they leave open are the algorithm's.
-    closes
-        Whether the piece ends on the dominant and the tonic.
+    whole
+        Whether the piece begins on the tonic, and ends on the dominant and the tonic.
     understood, notices
         What the theme was understood to ask for, and what of it was not.
     """
@@ -64,7 +64,7 @@ class Commission:
     copied_limit: float
     shape_dynamics: bool = False
     chords: Sequence[AskedChord] = ()
-    closes: bool = True
+    whole: bool = True
     understood: Sequence[str] = ()
     notices: Sequence[music_pb2.Notice] = ()
 
@@ -108,7 +108,7 @@ def read_request(
         copied_limit=finish.copied_fraction_limit if finish.HasField("copied_fraction_limit") else 1.0,
         shape_dynamics=finish.shape_dynamics,
         chords=chords,
-        closes=not chords,
+        whole=not chords,
         understood=understood,
         notices=mood.notices,
     )

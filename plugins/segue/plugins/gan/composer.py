@@ -17,7 +17,7 @@ from segue.music.keys import histogram_scores
 from segue.plugins.gan.artifacts import Artifacts
 from segue.plugins.gan.commission import Commission
 from segue.plugins.gan.network import noise_size
-from segue.plugins.gan.planning import close, lay_asked, lowered
+from segue.plugins.gan.planning import ANY, TONIC, close, lay_asked, lowered
 from segue.plugins.gan.roll import BAR, BARS, BEATS, DRUMS, PER_BEAT, STEPS, from_root, to_notes
 
 ROWS: Final = 8
@@ -59,9 +59,12 @@ class Composer:
         ends = np.cumsum([len(each) for each in noise])[:-1]
         style = np.repeat([commission.style for commission, _, _ in wanted], [len(each) for each in noise])
         together = np.concatenate(noise)
-        chords = self.plan(together[:, :BEATS], style)
+        first = np.full(len(together), ANY)
+        begins = np.r_[0, ends][[commission.whole for commission, _, _ in wanted]]
+        first[begins] = TONIC
+        chords = self.plan(together[:, :BEATS], style, first)
         for plan, (commission, _, _) in zip(np.split(chords, ends), wanted, strict=True):
-            if commission.closes:
+            if commission.whole:
                 close(plan, commission.bars)
             lay_asked(plan, commission.chords, commission.tonic)
         rolls = np.split(self.play(together[:, BEATS:], chords, style), ends)
@@ -71,10 +74,10 @@ class Composer:
         ]
 
     @torch.no_grad()
-    def plan(self, noise: NDArray[np.float32], style: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Draw the chords of phrases, shape (phrases, beats), from as many normal numbers."""
+    def plan(self, noise: NDArray[np.float32], style: NDArray[np.int64], first: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Draw the chords of phrases, shape (phrases, beats), from as many normal numbers and the first, or ``ANY``."""
         draw = self._made.generator.progression.draw
-        return np.concatenate([draw(*rows).numpy()[:real] for real, rows in _in_rows(noise, style)])
+        return np.concatenate([draw(*rows).numpy()[:real] for real, rows in _in_rows(noise, style, first)])
 
     @torch.no_grad()
     def play(

@@ -139,7 +139,8 @@ def _arrangements(root: Path) -> Iterator[Phrases]:
             parts = [_columns(melody, MELODY, np.ones(len(melody), bool))]
             for index, info in enumerate(band.tracks):
                 own = band.track == index
-                if own.any() and (info.drums or info.program < _PERCUSSIVE):
+                if own.any() and (info.drums or (info.program < _PERCUSSIVE and np.ptp(band.pitch[own]))):
+                    # A track of one pitch, such as the bass of hiphop, follows no chord.
                     kind = DRUMS if info.drums else _kind(info.name, band.select(own))
                     parts.append(_columns(band, kind, own))
             notes = np.concatenate(parts)

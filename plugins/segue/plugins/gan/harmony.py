@@ -62,8 +62,8 @@ class Progression(nn.Module):
         return nats / max(chords.numel(), 1)
 
     @torch.no_grad()
-    def draw(self, noise: Tensor, style: Tensor) -> Tensor:
-        """Draw chords, shape (batch, beats), from as many normal numbers."""
+    def draw(self, noise: Tensor, style: Tensor, first: Tensor) -> Tensor:
+        """Draw chords, shape (batch, beats), from as many normal numbers; where ``first`` is no -1, it is the first."""
         before, state = self._start(style)
         share = torch.erf(noise.abs() / 2**0.5)  # uniform
         found = []
@@ -72,5 +72,7 @@ class Progression(nn.Module):
             likeliest = torch.softmax(logits.double(), 1).sort(1, descending=True)
             row = (likeliest.values.cumsum(1) < share[:, place, None]).sum(1, keepdim=True).clamp_max(NO_CHORD)
             before = likeliest.indices.gather(1, row)[:, 0]
+            if place == 0:
+                before = torch.where(first < 0, before, first)
             found.append(before)
         return torch.stack(found, 1)

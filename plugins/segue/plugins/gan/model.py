@@ -45,6 +45,7 @@ class GanModel(MessageModel[generate_pb2.GenerateRequest]):
     def _response(self, c: Commission, pieces: list[generate_pb2.Piece]) -> generate_pb2.GenerateResponse:
         key, style = key_name(c.tonic + 12 * c.minor), self._made.styles[c.style]
         text = f"{c.bars} bars of 4/4 in {key} at {c.tempo:g} quarter notes per minute, style {style}"
+        moved = [f"drawn in {key_name(c.tonic)} and moved to the parallel minor"] if c.minor and not c.chords else []
         return generate_pb2.GenerateResponse(
-            pieces=pieces, understood=[text, *c.understood], notices=[*c.notices, *copying_notices(c, pieces)]
+            pieces=pieces, understood=[text, *moved, *c.understood], notices=[*c.notices, *copying_notices(c, pieces)]
         )

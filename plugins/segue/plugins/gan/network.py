@@ -100,7 +100,7 @@ class Generator(nn.Module):
     def __init__(self, settings: NetworkSettings, styles: int) -> None:
         super().__init__()
         self.settings = s = settings
-        self.register_buffer("threshold", torch.zeros(styles, _T, 2))
+        self.register_buffer("threshold", torch.zeros(styles, _T, 3))
         self.register_buffer("chords", chord_table(), persistent=False)
         self.progression = Progression(s.harmony, styles)
         self.style = nn.Embedding(styles, s.style)
@@ -189,7 +189,29 @@ class Generator(nn.Module):
     @torch.no_grad()
     def compose(self, noise: Tensor, chords: Tensor, style: Tensor) -> Tensor:
         """Draw rolls, shape (batch, tracks, steps, pitches, 2), of bool, turned like those that are learnt from."""
-        return self.lean(noise, chords, style) > cast(Tensor, self.threshold)[style][:, :, None, None]
+        return fire(self.lean(noise, chords, style), cast(Tensor, self.threshold)[style])
+
+
+def fire(lean: Tensor, threshold: Tensor) -> Tensor:
+    """Decide which neurons fire.
+
+    Something begins at a step if the strongest of its neurons says so; then all that begins there does, so that the
+    notes of a chord are struck together and no single one is left between them.
+
+    Parameters
+    ----------
+    lean : Tensor, shape (batch, tracks, steps, pitches, 2)
+    threshold : Tensor, shape (batch, tracks, 3) or (tracks, 3)
+        What it takes a note to begin, a note to sound, and a step to have one that begins.
+
+    Returns
+    -------
+    Tensor of bool, shape of ``lean``
+    """
+    begins, sounds, strikes = threshold[..., None, None].unbind(-3)
+    strongest = lean[..., 0].amax(-1, keepdim=True)
+    struck = (lean[..., 0] > begins) & (strongest > strikes)
+    return torch.stack([struck, lean[..., 1] > sounds], -1)
 
 
 def _heard() -> Tensor:

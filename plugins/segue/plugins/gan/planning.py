@@ -15,7 +15,10 @@ from segue.music.theory import NO_CHORD, QUALITIES, QUALITY_NAMES, chord_pitch_c
 from segue.plugins.gan.roll import BARS, BEATS
 
 _BAR_BEATS: Final = BEATS // BARS
-_TONIC, _DOMINANT = QUALITY_NAMES.index("maj") * 12, QUALITY_NAMES.index("7") * 12 + 7
+ANY: Final = -1
+"""No chord in particular."""
+TONIC: Final = QUALITY_NAMES.index("maj") * 12
+_DOMINANT: Final = QUALITY_NAMES.index("7") * 12 + 7
 _LOWERED: Final = (4, 9, 11)
 _LEADING: Final = 11
 _LEADING_ROOTS: Final = (7, 11)
@@ -36,7 +39,7 @@ def close(plan: NDArray[np.int64], bars: int) -> None:
     """
     chords = plan.reshape(-1)  # a view
     last = (bars - 1) * _BAR_BEATS
-    chords[last:] = _TONIC
+    chords[last:] = TONIC
     if bars >= BARS:
         chords[last - _BAR_BEATS // 2 : last] = _DOMINANT
 

@@ -45,8 +45,7 @@ def reports(made: Artifacts, songs: Sequence[Phrases]) -> list[Report]:
     requests = [generate_pb2.GenerateRequest(bars=BARS, style=style) for style in made.styles for _ in range(_EACH)]
     options = GanOptions().model_dump()
     commissions = [
-        replace(read_request(request, options, seed, made.styles), closes=False)
-        for seed, request in enumerate(requests)
+        replace(read_request(request, options, seed, made.styles), whole=False) for seed, request in enumerate(requests)
     ]  # real phrases are of the middle of songs too
     drawn: list[NDArray[np.int64]] = []
     for at in range(0, len(commissions), 16):

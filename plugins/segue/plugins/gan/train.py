@@ -38,8 +38,8 @@ _CALIBRATION = 96
 class GanSettings(TrainingSettings):
     """Settings of the trainer; the defaults remake the shipped weights on a CPU."""
 
-    warm_steps: int = Field(2000, ge=1, description="Steps of the generator with the encoder.")
-    steps: int = Field(300, ge=1, description="Steps of the generator against the critic.")
+    warm_steps: int = Field(4000, ge=1, description="Steps of the generator with the encoder.")
+    steps: int = Field(200, ge=1, description="Steps of the generator against the critic.")
     mimic: float = Field(0.005, ge=0, description="Weight of the encoder's task beside the critic's.")
     critic_steps: int = Field(2, ge=1, description="Steps of the critic for one of the generator.")
     batch: int = Field(32, ge=2, description="Phrases in a step.")

@@ -17,6 +17,7 @@ from segue.music.theme import fill
 from segue.music.theory import key_name
 from segue.plugin_api import InvalidField
 from segue.plugins import wishes
+from segue.plugins.moods import THEME_STYLES
 from segue.plugins.transformer.artifacts import Profile
 from segue.plugins.transformer.composer import Plan
 from segue.plugins.transformer.controls import control_values
@@ -32,12 +33,6 @@ from segue.v1 import generate_pb2, music_pb2
 
 DEFAULT_BARS: Final = 8
 _FOLLOWS: Final = frozenset({"style", "emotion", "tempo", "key", "instruments", "attributes"})
-_THEME_STYLES: Final[Mapping[str, str]] = {
-    "jazz": "jazz_combo", "swing": "jazz_swing", "bossa-nova": "bossanova", "ragtime": "ragtime", "pop": "pop_piano",
-    "rock": "rock", "folk": "folk", "salsa": "salsa", "latin": "salsa", "disco": "disco", "trance": "trance",
-    "house": "house", "techno": "techno", "hip-hop": "hiphop", "hymn": "hymn",
-}  # fmt: skip
-"""Styles that a theme can name, and ours."""
 _REFUSED: Final = wishes.reasons("lyrics")
 
 
@@ -179,9 +174,9 @@ def _read_theme(
     request: generate_pb2.GenerateRequest,
 ) -> tuple[generate_pb2.GenerateRequest, bool | None, list[str], list[music_pb2.Notice]]:
     """Turn a theme into the other fields, where they are not set; also return the mode that goes with it."""
-    filled, theme, understood, notices = fill(request, _FOLLOWS, _THEME_STYLES)
+    filled, theme, understood, notices = fill(request, _FOLLOWS, THEME_STYLES)
     if not request.style:
-        filled.style = _THEME_STYLES.get(filled.style, "")
+        filled.style = THEME_STYLES.get(filled.style, "")
     if not request.instruments and set(filled.instruments) == {DRUM_KIT}:
         filled.instruments.append(0)
         notices.append(music_pb2.Notice(subject="theme", text="It names drums alone; a piano plays with them."))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+from segue.plugins.moods import emotion_of
 from segue.plugins.transformer.artifacts import Profile
 from segue.plugins.transformer.controls import Figures, measure, towards
 from segue.plugins.transformer.elements import METRES, bar_steps, family
@@ -29,7 +30,6 @@ _SLIDERS: Final = {
     "register": "register",
     "loudness": "loudness",
 }
-_QUADRANTS: Final = {1: (0.8, 0.9), 2: (-0.8, 0.9), 3: (-0.8, -0.9), 4: (0.8, -0.9)}
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,7 @@ class Wishes:
 
 def read_wishes(request: generate_pb2.GenerateRequest, given: Given | None, minor: bool | None) -> Wishes:
     """Gather what is asked, in the request and by given music; the mode is that of a theme or of chords."""
-    emotion = request.emotion if request.HasField("emotion") else request.attributes.emotion
-    valence, arousal = _QUADRANTS.get(emotion.quadrant, (None, None))
-    valence = emotion.valence if emotion.HasField("valence") else valence
-    arousal = emotion.arousal if emotion.HasField("arousal") else arousal
+    valence, arousal = emotion_of(request)
     metre, tempo = read_metre(request) or 0, request.tempo if request.HasField("tempo") else None
     if request.HasField("key"):
         minor = request.key.mode == music_pb2.MODE_MINOR

@@ -65,6 +65,7 @@ def reports(made: Artifacts, songs: Sequence[Phrases]) -> list[Report]:
     }
     protocol = (
         f"{len(drawn)} composed phrases of four bars, {_EACH} of each of {len(made.styles)} styles, before finishing, "
+        "without the tonic that a piece begins and ends on, "
         f"and {len(real)} real ones of the same styles from songs that were not learnt from (all styles but {POP} are "
         "synthetic arrangements). "
     )

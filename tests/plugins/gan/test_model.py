@@ -154,9 +154,12 @@ def test_minor_is_major_moved_and_said_so(model):
 
 def test_a_piece_begins_and_ends_on_the_tonic(model):
     for seed in range(8):
-        chords = ask(model, item(seed, bars=8, style="rock", key=G_MAJOR)).pieces[0].chords
-        assert chords[0].symbol.startswith("G:")
-        assert chords[-1].symbol.startswith("G:")
+        answer = ask(model, item(seed, bars=8, style="rock", key=G_MAJOR)).pieces[0]
+        assert answer.chords[0].symbol.startswith("G:")
+        assert answer.chords[-1].symbol.startswith("G:")
+        piece = read(answer)
+        melody = piece.pitch[piece.track == [track.name for track in piece.tracks].index("Melody")]
+        assert melody[-1] % 12 == G_MAJOR.tonic
 
 
 def test_chords_that_are_asked_for_are_played(model):

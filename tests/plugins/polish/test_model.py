@@ -3,13 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import symusic
-from segue.music import Meter, Piece, TrackInfo, midi_to_piece
+from segue.music import Meter, Piece, TrackInfo, midi_to_piece, piece_to_midi
 from segue.plugin_api.errors import InvalidField, InvalidMusic, Unsupported
 from segue.plugin_api.python_model import Item
 from segue.plugins.polish.corrupt import corrupt_all, corrupt_some, slip
 from segue.plugins.polish.plugin import Polish, PolishOptions
 from segue.v1 import music_pb2 as pb
 from segue.v1 import transfer_pb2
+
+from .conftest import answers, told
 
 
 def out(response):
@@ -18,7 +20,7 @@ def out(response):
 
 def test_the_probe_passes(model):
     algorithm = Polish()
-    (answer,) = model.answer([Item(algorithm.probe(), PolishOptions().model_dump(), 0)])
+    (answer,) = answers(model, Item(algorithm.probe(), PolishOptions().model_dump(), 0))
     algorithm.check_probe(answer)
 
 
@@ -167,12 +169,35 @@ def test_wrong_requests_are_named(ask, model, song):
     error = ask(song, kinds=[pb.EDIT_KIND_TIMING, 0])
     assert error.violations[0][0] == "polish.kinds[1]"
     style = transfer_pb2.TransferRequest(music=pb.Music(score=pb.Score()), style="jazz")
-    assert isinstance(model.answer([Item(style, PolishOptions().model_dump(), 0)])[0], Unsupported)
+    assert isinstance(answers(model, Item(style, PolishOptions().model_dump(), 0))[0], Unsupported)
 
 
 def test_a_bad_item_leaves_its_mates_alone(model, song):
     good = Item(Polish().probe(), PolishOptions().model_dump(), 0)
     bad = Item(transfer_pb2.TransferRequest(polish=transfer_pb2.Polish()), PolishOptions().model_dump(), 0)
-    first, second, third = model.answer([good, bad, good])
+    first, second, third = answers(model, good, bad, good)
     assert isinstance(second, InvalidMusic)
     assert first == third
+
+
+def test_it_says_how_far_it_has_come(model, song):
+    request = transfer_pb2.TransferRequest(
+        music=pb.Music(midi=piece_to_midi(corrupt_some(song, np.random.default_rng(9)).piece)),
+        polish=transfer_pb2.Polish(),
+    )
+    (messages,) = told(model, Item(request, PolishOptions().model_dump(), 0))
+    progress = [message.progress for message in messages[:-1]]
+    assert [one.stage for one in progress] == [
+        "timing",
+        "collisions and slips",
+        "missing notes",
+        "voice leading",
+        "loudness",
+        "rules",
+        "comparing before and after",
+    ]
+    fractions = [one.fraction for one in progress]
+    assert fractions[0] == 0
+    assert np.all(np.diff(fractions) > 0)
+    assert fractions[-1] < 1
+    assert messages[-1].complete.edits

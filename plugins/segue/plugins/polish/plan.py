@@ -1,14 +1,14 @@
 """What the polish does to a piece: proposals, those of them that are accepted, and what was found on the way.
 
 Timing first, then what collides, then pitches, then what is missing; of these the likely ones. Then voices, chords
-where that is asked for, loudness. Last, what would break a rule anew is withdrawn.
+where that is asked for, loudness. Last, what would break a rule anew is withdrawn. Each stage is told before it begins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,13 @@ from segue.plugins.polish.timing import Timing
 from segue.v1 import music_pb2 as pb
 
 Ints = NDArray[np.int64]
+
+
+class Stage(NamedTuple):
+    """What is about to be done, and the share, 0-1, of the time that a polish usually takes that has passed by then."""
+
+    fraction: float
+    name: str
 
 
 @dataclass(frozen=True)
@@ -100,15 +107,28 @@ def make(
     asked
         Kinds of edit that are meant; none if all are.
     """
+    *_, made = steps(piece, models, options, strength, asked)
+    assert isinstance(made, Plan)
+    return made
+
+
+def steps(
+    piece: Piece, models: Models, options: Mapping[str, Any], strength: float, asked: frozenset[int]
+) -> Iterator[Stage | Plan]:
+    """Do what ``make`` does, stage by stage; the last is the plan."""
+    yield Stage(0.0, "timing")
     found = timing.find(piece, options["grid"])
+    yield Stage(0.2, "collisions and slips")
     twin = repairs.doubled(piece, found.off | found.rare, found.loose)
     mended, ends = _mend(piece, found, twin, models)
     came, heard = models.likelihood.read(piece), models.likelihood.read(mended.piece)
     if strength <= 0:
-        return Plan([], 0, found, mended, came, [])
+        yield Plan([], 0, found, mended, came, [])
+        return
     threshold = 1 - (1 - options["confidence"]) * strength
     most = int(options["max_pitch_share"] * len(mended.pitched))
     slips = _surest(mended, threshold, most)
+    yield Stage(0.4, "missing notes")
     proposals = (
         *_doubled(piece, twin),
         *_timing(piece, found, twin, strength),
@@ -123,13 +143,16 @@ def make(
     sureness = {int(mended.note[mended.pitched[slip]]): float(mended.slips.probability[slip]) for slip in slips}
     accepted = accept.melody_held(piece, accepted, sureness)
     refused = len(proposed) - len(accepted)
+    yield Stage(0.62, "voice leading")
     accepted = [*accepted, *_voices(piece, mended, accepted, row, heard, models)]
     accepted = [*accepted, *_chords(piece, mended, accepted, heard, options)]
+    yield Stage(0.63, "loudness")
     shaped, notices = _loudness(piece, models, options, strength, asked)
     likely = [change for change in (*accepted, *shaped) if not asked or change.kind in asked]
+    yield Stage(0.64, "rules")
     changes = accept.without_new_breaks(piece, likely)
     changes.sort(key=lambda c: (piece.start[c.note] if c.note >= 0 else c.start, c.track, c.pitch, c.kind))
-    return Plan(changes, refused + len(likely) - len(changes), found, mended, came, notices)
+    yield Plan(changes, refused + len(likely) - len(changes), found, mended, came, notices)
 
 
 def _mend(piece: Piece, found: Timing, twin: Ints, models: Models) -> tuple[Mended, Ends]:

@@ -162,7 +162,7 @@ def _mend(piece: Piece, found: Timing, twin: Ints, models: Models) -> tuple[Mend
     ends = repairs.ends(moved)
     moved = replace(moved, duration=ends.duration)
     pitched = np.flatnonzero(~moved.is_drum)
-    slips = judge.find_slips(moved.select(pitched), models.networks)
+    slips = judge.find_slips(moved.select(pitched), models.networks, models.infiller)
     return Mended(moved, note, pitched, harmony.read(moved), slips), ends
 
 
@@ -224,7 +224,8 @@ def _pitches(piece: Piece, mended: Mended, slips: Ints) -> Iterator[Change]:
     for row in slips.tolist():
         note = int(mended.note[mended.pitched[row]])
         reason = reasons.pitch(mended.piece, mended.harmony, mended.slips, row, int(mended.pitched[row]))
-        yield _change(piece, pb.EDIT_KIND_PITCH, note, reason, pitch=mended.slips.pitch[row])
+        change = _change(piece, pb.EDIT_KIND_PITCH, note, reason, pitch=mended.slips.pitch[row])
+        yield replace(change, infilled=float(mended.slips.infilled[row]))
 
 
 def _missing(mended: Mended, slips: Ints, models: Models, threshold: float, most: int) -> Iterator[Change]:
@@ -233,7 +234,7 @@ def _missing(mended: Mended, slips: Ints, models: Models, threshold: float, most
     piece = replace(mended.piece, pitch=pitch).select(mended.pitched)
     if not len(piece):
         return
-    queries, probability = judge.find_missing(piece, models.networks)
+    queries, probability, infilled = judge.find_missing(piece, models.networks, models.infiller)
     rows = np.flatnonzero(probability > threshold)
     rows = rows[np.argsort(-probability[rows], kind="stable")[:most]]
     beside = np.clip(np.searchsorted(piece.start, queries.start[rows] - 1e-3), 0, len(piece) - 1)
@@ -243,7 +244,8 @@ def _missing(mended: Mended, slips: Ints, models: Models, threshold: float, most
         velocity = int(piece.velocity[near + int(own[0]) if len(own) else near])
         place = int(mended.pitched[near])
         reason = reasons.missing(piece, mended.harmony, place, start, pitch_added, float(probability[row]))
-        yield Change(pb.EDIT_KIND_INSERT, -1, start, float(queries.duration[row]), pitch_added, velocity, track, reason)
+        length, nats = float(queries.duration[row]), float(infilled[row])
+        yield Change(pb.EDIT_KIND_INSERT, -1, start, length, pitch_added, velocity, track, reason, 0, nats)
 
 
 def _voices(
@@ -254,8 +256,10 @@ def _voices(
         if change.kind == pb.EDIT_KIND_PITCH:
             pitch[row[change.note]], settled[row[change.note]] = change.pitch, True
     now = replace(mended.piece, pitch=pitch)
-    for note, better, reason in voicing.propose(now, mended.harmony, heard, settled, models.likelihood):
-        yield _change(piece, pb.EDIT_KIND_PITCH, int(mended.note[note]), reason, pitch=better)
+    proposals = list(voicing.propose(now, mended.harmony, heard, settled, models.likelihood))
+    for moves, reason in voicing.approved(proposals, now, models.infiller):
+        for note, better in moves:
+            yield _change(piece, pb.EDIT_KIND_PITCH, int(mended.note[note]), reason, pitch=better)
 
 
 def _chords(

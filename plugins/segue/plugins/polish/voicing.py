@@ -2,7 +2,8 @@
 
 The highest voice is the melody and stays. A note goes to another tone of its chord, as near as may be, where that
 breaks no other rule and the likelihood does not speak against it; two voices of which one doubles the other are left
-alone. Voices that cross are exchanged only where both lines get likelier, because a crossing is often meant.
+alone. Voices that cross are exchanged only where both lines get likelier, because a crossing is often meant. In a piece of
+four voices the chorale network has a say, as Bach breaks these rules with reason.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 from segue.music import Piece
 from segue.music.voices import Clash, crossings, parallels, voices
 from segue.plugins.polish.accept import RULE
+from segue.plugins.polish.context import queries_of
 from segue.plugins.polish.harmony import Harmony
+from segue.plugins.polish.infill import Infiller
 from segue.plugins.polish.likelihood import Heard, Likelihood
 
 MOST: Final = 100
@@ -31,14 +34,14 @@ PER_SEMITONE: Final = 0.1
 AROUND: Final = 4.0
 _SAME: Final = 0.02
 
-Move = tuple[int, int, str]
-"""Number of a note, its new pitch, the reason."""
+Move = tuple[int, int]
+"""Number of a note and its new pitch."""
 
 
 def propose(
     piece: Piece, harmony: Harmony, heard: Heard, settled: NDArray[np.bool_], model: Likelihood
-) -> Iterator[Move]:
-    """Yield notes that are to get another pitch.
+) -> Iterator[tuple[Sequence[Move], str]]:
+    """Yield notes that are to get another pitch, together, and the reason.
 
     Parameters
     ----------
@@ -61,8 +64,7 @@ def propose(
     pairs = [(clash, pair) for clash, pair in crossed if pair and not settled[list(pair)].any()]
     for clash, (upper, lower) in _that_helps(piece, pairs, model):
         why = f"{clash.text} Each voice takes the other's note: both lines are likelier."
-        yield upper, int(pitch[lower]), why
-        yield lower, int(pitch[upper]), why
+        yield ((upper, int(pitch[lower])), (lower, int(pitch[upper]))), why
         pitch[[upper, lower]] = pitch[[lower, upper]]
         settled[[upper, lower]] = True
     for clash in _not_doubled(replace(piece, pitch=pitch).without_drums(), ordered)[:MOST]:
@@ -71,9 +73,34 @@ def propose(
             note, now = move
             names = harmony.name(note, int(pitch[note])), harmony.name(note, now)
             chord = f" of {harmony.chord_name(note)}" if harmony.chord_name(note) else ""
-            yield note, now, f"{clash.text} {names[1]} instead of {names[0]} is the nearest other tone{chord}."
+            yield (move,), f"{clash.text} {names[1]} instead of {names[0]} is the nearest other tone{chord}."
             pitch[note] = now
             settled[note] = True
+
+
+def approved(
+    proposals: Sequence[tuple[Sequence[Move], str]], piece: Piece, infiller: Infiller | None
+) -> list[tuple[Sequence[Move], str]]:
+    """Return those that the chorale network finds likelier, or less unlikely than breaking a rule costs.
+
+    Parameters
+    ----------
+    proposals
+        As ``propose`` yields them.
+    piece
+        As ``propose`` takes it.
+    infiller
+        What is asked, if the piece is in four voices.
+    """
+    moves = [(group, *move) for group, (together, _) in enumerate(proposals) for move in together]
+    if infiller is None or not moves:
+        return list(proposals)
+    group, note, pitch = np.array(moves).T
+    nats = infiller.gains(piece.without_drums(), replace(queries_of(piece, note), pitch=pitch), group)
+    if nats is None:
+        return list(proposals)
+    refused = set(group[nats + RULE <= 0].tolist())
+    return [proposal for number, proposal in enumerate(proposals) if number not in refused]
 
 
 def _not_doubled(piece: Piece, ordered: Sequence[int]) -> list[Clash]:
@@ -109,7 +136,7 @@ def _that_helps(
 
 def _revoiced(
     piece: Piece, clash: Clash, ordered: Sequence[int], harmony: Harmony, heard: Heard, settled: NDArray[np.bool_]
-) -> tuple[int, int] | None:
+) -> Move | None:
     """Return the note and pitch that mend parallels at the least cost, if any lowers it."""
     window = np.flatnonzero((piece.end > clash.begin - AROUND) & (piece.start < clash.end + AROUND) & ~piece.is_drum)
     before = _clashes(piece.select(window), ordered)

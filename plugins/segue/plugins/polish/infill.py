@@ -1,7 +1,7 @@
 """What the chorale network would put in the place of a note, or of a silence, of a piece in four voices.
 
-It is asked about the notes that ``judge`` suspects and the gaps that ``missing`` finds: what it says is added, tempered, to
-what the polish's own networks say.
+It is asked about the notes that ``judge`` suspects and the gaps that ``missing`` finds. What it says is added,
+tempered, to what the polish's own networks say.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which pitch was meant, and which notes are missing, by the networks' probabilities.
 
-In a piece of four voices the chorale network is asked too, about what is in doubt. Its nats count by ``TEMPER``, which was
-fitted to the dev part: it hears the same notes as the other network, so what it says is not new altogether.
+In a piece of four voices the chorale network is asked too, about what is in doubt. Its nats count by ``TEMPER``, which
+was fitted to the dev part: it hears the same notes as the other network, so what it says is not new altogether.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOST_CANDIDATES: Final = 200_000
 TEMPER: Final = 0.12
 """What a nat of the chorale network counts."""
 DOUBT, AMONG = 0.02, 3
-"""Probability of being wrong from which a note is in doubt; of other pitches, and of missing notes, so many are asked."""
+"""Probability of being wrong from which a note is in doubt; so many other pitches, or missing notes, are weighed."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _infilled(piece: Piece, infiller: Infiller, probability: Floats, other: Floa
 def find_missing(
     piece: Piece, networks: Mapping[str, Network], infiller: Infiller | None = None
 ) -> tuple[Queries, Floats, Floats]:
-    """Return the most probable missing note of each place that may lack one, its probability, and the nats of the infiller.
+    """Return the most probable missing note of each place that may lack one, its probability, and tempered nats.
 
     Of a very long piece only the first ``MOST_CANDIDATES`` candidates are judged: hours of music, minutes of noise.
     """

@@ -256,10 +256,9 @@ def _voices(
         if change.kind == pb.EDIT_KIND_PITCH:
             pitch[row[change.note]], settled[row[change.note]] = change.pitch, True
     now = replace(mended.piece, pitch=pitch)
-    proposals = list(voicing.propose(now, mended.harmony, heard, settled, models.likelihood))
-    for moves, reason in voicing.approved(proposals, now, models.infiller):
-        for note, better in moves:
-            yield _change(piece, pb.EDIT_KIND_PITCH, int(mended.note[note]), reason, pitch=better)
+    moves = voicing.propose(now, mended.harmony, heard, settled, models.likelihood, models.infiller)
+    for note, better, reason in moves:
+        yield _change(piece, pb.EDIT_KIND_PITCH, int(mended.note[note]), reason, pitch=better)
 
 
 def _chords(

@@ -46,7 +46,7 @@ class Polish(StreamingTransferrer):
     """Gives a piece back as a better version of itself."""
 
     name = "polish"
-    version = "1.1.0"
+    version = "1.2.0"
     summary = (
         "Quantises drifting timing, corrects slips, mends overlaps and voice leading, shapes flat dynamics; every edit "
         "with its reason, none that breaks a rule anew."

@@ -2,8 +2,8 @@
 
 The highest voice is the melody and stays. A note goes to another tone of its chord, as near as may be, where that
 breaks no other rule and the likelihood does not speak against it; two voices of which one doubles the other are left
-alone. Voices that cross are exchanged only where both lines get likelier, because a crossing is often meant. In a piece of
-four voices the chorale network has a say, as Bach breaks these rules with reason.
+alone. Voices that cross are exchanged only where both lines get likelier, because a crossing is often meant, and in
+four voices only where the chorale network does not speak against it: it has heard where Bach lets voices cross.
 """
 
 from __future__ import annotations
@@ -34,14 +34,19 @@ PER_SEMITONE: Final = 0.1
 AROUND: Final = 4.0
 _SAME: Final = 0.02
 
-Move = tuple[int, int]
-"""Number of a note and its new pitch."""
+Move = tuple[int, int, str]
+"""Number of a note, its new pitch, the reason."""
 
 
 def propose(
-    piece: Piece, harmony: Harmony, heard: Heard, settled: NDArray[np.bool_], model: Likelihood
-) -> Iterator[tuple[Sequence[Move], str]]:
-    """Yield notes that are to get another pitch, together, and the reason.
+    piece: Piece,
+    harmony: Harmony,
+    heard: Heard,
+    settled: NDArray[np.bool_],
+    model: Likelihood,
+    infiller: Infiller | None = None,
+) -> Iterator[Move]:
+    """Yield notes that are to get another pitch.
 
     Parameters
     ----------
@@ -55,6 +60,8 @@ def propose(
         Notes that are left alone.
     model
         What weighs pieces.
+    infiller
+        What weighs pieces of four voices.
     """
     ordered = voices(piece.without_drums())
     if not ordered:
@@ -62,9 +69,10 @@ def propose(
     pitch, settled = piece.pitch.copy(), settled | piece.is_drum
     crossed = [(clash, _struck_pair(piece, clash)) for clash in crossings(piece.without_drums(), ordered)]
     pairs = [(clash, pair) for clash, pair in crossed if pair and not settled[list(pair)].any()]
-    for clash, (upper, lower) in _that_helps(piece, pairs, model):
+    for clash, (upper, lower) in _not_meant(piece, _that_helps(piece, pairs, model), infiller):
         why = f"{clash.text} Each voice takes the other's note: both lines are likelier."
-        yield ((upper, int(pitch[lower])), (lower, int(pitch[upper]))), why
+        yield upper, int(pitch[lower]), why
+        yield lower, int(pitch[upper]), why
         pitch[[upper, lower]] = pitch[[lower, upper]]
         settled[[upper, lower]] = True
     for clash in _not_doubled(replace(piece, pitch=pitch).without_drums(), ordered)[:MOST]:
@@ -73,34 +81,9 @@ def propose(
             note, now = move
             names = harmony.name(note, int(pitch[note])), harmony.name(note, now)
             chord = f" of {harmony.chord_name(note)}" if harmony.chord_name(note) else ""
-            yield (move,), f"{clash.text} {names[1]} instead of {names[0]} is the nearest other tone{chord}."
+            yield note, now, f"{clash.text} {names[1]} instead of {names[0]} is the nearest other tone{chord}."
             pitch[note] = now
             settled[note] = True
-
-
-def approved(
-    proposals: Sequence[tuple[Sequence[Move], str]], piece: Piece, infiller: Infiller | None
-) -> list[tuple[Sequence[Move], str]]:
-    """Return those that the chorale network finds likelier, or less unlikely than breaking a rule costs.
-
-    Parameters
-    ----------
-    proposals
-        As ``propose`` yields them.
-    piece
-        As ``propose`` takes it.
-    infiller
-        What is asked, if the piece is in four voices.
-    """
-    moves = [(group, *move) for group, (together, _) in enumerate(proposals) for move in together]
-    if infiller is None or not moves:
-        return list(proposals)
-    group, note, pitch = np.array(moves).T
-    nats = infiller.gains(piece.without_drums(), replace(queries_of(piece, note), pitch=pitch), group)
-    if nats is None:
-        return list(proposals)
-    refused = set(group[nats + RULE <= 0].tolist())
-    return [proposal for number, proposal in enumerate(proposals) if number not in refused]
 
 
 def _not_doubled(piece: Piece, ordered: Sequence[int]) -> list[Clash]:
@@ -134,9 +117,24 @@ def _that_helps(
     return [(clash, pair) for clash, pair in pairs if after[list(pair)].sum() < before[list(pair)].sum()]
 
 
+def _not_meant(
+    piece: Piece, pairs: list[tuple[Clash, tuple[int, int]]], infiller: Infiller | None
+) -> list[tuple[Clash, tuple[int, int]]]:
+    """Return the pairs whose exchange makes four voices less unlikely than a broken rule costs; else all."""
+    if infiller is None or not pairs:
+        return pairs
+    upper, lower = np.array([pair for _, pair in pairs]).T
+    notes, pitch = np.r_[upper, lower], np.r_[piece.pitch[lower], piece.pitch[upper]]
+    exchanged = replace(queries_of(piece, notes), pitch=pitch)
+    nats = infiller.gains(piece.without_drums(), exchanged, np.tile(np.arange(len(pairs)), 2))
+    return (
+        pairs if nats is None else [pair for pair, gain in zip(pairs, nats[: len(pairs)], strict=True) if gain > -RULE]
+    )
+
+
 def _revoiced(
     piece: Piece, clash: Clash, ordered: Sequence[int], harmony: Harmony, heard: Heard, settled: NDArray[np.bool_]
-) -> Move | None:
+) -> tuple[int, int] | None:
     """Return the note and pitch that mend parallels at the least cost, if any lowers it."""
     window = np.flatnonzero((piece.end > clash.begin - AROUND) & (piece.start < clash.end + AROUND) & ~piece.is_drum)
     before = _clashes(piece.select(window), ordered)

@@ -143,6 +143,19 @@ def test_what_is_not_carried_is_named_and_the_pedal_is(ask, song):
     assert any("pedal" in sentence for sentence in response.kept)
 
 
+def test_a_file_that_counts_frames_has_no_beats_to_go_to(ask):
+    """A note each tenth of a second: a fifth of a beat at the tempo that is made up."""
+    notes = b"".join(bytes([0, 0x90, 60 + n % 8, 80, 100, 0x80, 60 + n % 8, 0]) for n in range(32))
+    chunk = notes + b"\x00\xff\x2f\x00"
+    frames = pb.Music(
+        midi=b"MThd" + bytes([0, 0, 0, 6, 0, 0, 0, 1, 0xE7, 40]) + b"MTrk" + len(chunk).to_bytes(4) + chunk
+    )
+    response = ask(frames)
+    assert not response.edits
+    assert [notice.subject for notice in response.notices][:2] == ["music.midi", "options.grid"]
+    assert {edit.kind for edit in ask(frames, {"grid": "sixteenth"}).edits} == {pb.EDIT_KIND_TIMING}
+
+
 def test_metres_that_change_stay(ask, song):
     metres = (Meter(0.0, 3, 4), Meter(24.0, 7, 8), Meter(45.0, 4, 4))
     response = ask(replace(corrupt_some(song, np.random.default_rng(8)).piece, meters=metres))

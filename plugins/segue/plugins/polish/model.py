@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from google.protobuf.message import Message
 from segue.music import music_to_piece, piece_to_midi
+from segue.music.midi import counts_frames
 from segue.plugin_api.errors import InvalidField, InvalidMusic, SegueError, Unsupported
 from segue.plugin_api.python_model import Item, Step, StreamModel, to_segue_error
 from segue.plugins.polish import models, plan, summary
@@ -67,7 +68,8 @@ def polish(request: TransferRequest, options: Mapping[str, Any], models: Models)
     if len(piece) > MAX_NOTES:
         raise InvalidMusic("music", f"has {len(piece):,} notes, must have at most {MAX_NOTES:,} to be polished")
     strength = request.strength if request.HasField("strength") else 1.0
-    for found in plan.steps(piece, models, options, strength, kinds):
+    beats = not counts_frames(request.music.midi)
+    for found in plan.steps(piece, models, options, strength, kinds, beats=beats):
         if isinstance(found, Stage):
             yield found
         else:
@@ -78,6 +80,9 @@ def polish(request: TransferRequest, options: Mapping[str, Any], models: Models)
     yield Stage(0.73, "comparing before and after")
     changes = [change for _, change in numbered]
     polished = apply(piece, changes)
+    if not beats and options["grid"] == "auto":
+        text = "Nothing in the file says where the beats are, so its timing stays; the option grid names a grid."
+        notices.append(pb.Notice(subject="options.grid", text=text))
     notices.extend(pb.Notice(subject="options.dynamics", text=text) for text in proposal.notices)
     yield TransferResponse(
         music=pb.Music(midi=piece_to_midi(polished)),

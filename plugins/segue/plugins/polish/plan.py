@@ -91,6 +91,8 @@ def make(
     options: Mapping[str, Any],
     strength: float,
     asked: frozenset[int] = frozenset(),
+    *,
+    beats: bool = True,
 ) -> Plan:
     """Say what is done to a piece.
 
@@ -106,18 +108,28 @@ def make(
         0-1: the part of the way to the grid that notes go, and how readily pitches are changed; 0 proposes nothing.
     asked
         Kinds of edit that are meant; none if all are.
+    beats
+        False if the piece does not say where its beats are: its timing stays, unless a grid is named.
     """
-    *_, made = steps(piece, models, options, strength, asked)
+    *_, made = steps(piece, models, options, strength, asked, beats=beats)
     assert isinstance(made, Plan)
     return made
 
 
 def steps(
-    piece: Piece, models: Models, options: Mapping[str, Any], strength: float, asked: frozenset[int]
+    piece: Piece,
+    models: Models,
+    options: Mapping[str, Any],
+    strength: float,
+    asked: frozenset[int] = frozenset(),
+    *,
+    beats: bool = True,
 ) -> Iterator[Stage | Plan]:
     """Do what ``make`` does, stage by stage; the last is the plan."""
     yield Stage(0.0, "timing")
     found = timing.find(piece, options["grid"])
+    if not beats and options["grid"] == "auto":
+        found = timing.as_played(piece, found)
     yield Stage(0.2, "collisions and slips")
     twin = repairs.doubled(piece, found.off | found.rare, found.loose)
     mended, ends = _mend(piece, found, twin, models)

@@ -75,7 +75,9 @@ class Listeners:
         """Write a version."""
         self.linear.save(folder / "features.safetensors")
         for name, net in self.nets.items():
-            (folder / f"{name}.safetensors").write_bytes(save(net.state_dict()))
+            tensors = net.state_dict().items()
+            half = {part: tensor.half() if tensor.is_floating_point() else tensor for part, tensor in tensors}
+            (folder / f"{name}.safetensors").write_bytes(save(half))
         vote = {"shares": dict(self.shares), "temperature": self.temperature}
         (folder / "vote.json").write_text(json.dumps(vote))
 
@@ -84,11 +86,18 @@ class Listeners:
         """Return what a network hears in pieces with pitched notes, shape (pieces, width of the network)."""
         notes = [piece.without_drums() for piece in pieces]
         if name == "roll":
-            heard = self.nets[name].embed(torch.from_numpy(np.stack([piano_roll(piece) for piece in notes])))
-            return np.asarray(heard.double().numpy())
+            rolls = torch.from_numpy(np.stack([piano_roll(piece) for piece in notes]))
+            return np.asarray(self.nets[name].embed(rolls).double().numpy())
         windows = [_windows(note_tokens(piece)) for piece in notes]
-        means = [self.nets[name].embed(torch.from_numpy(stretch)).mean(dim=0) for stretch in windows]
-        return np.asarray(torch.stack(means).double().numpy())
+        stretches = [stretch for each in windows for stretch in each]
+        heard: dict[int, NDArray[np.float32]] = {}
+        for length in {len(stretch) for stretch in stretches}:  # one call for all that are as long
+            own = [number for number, stretch in enumerate(stretches) if len(stretch) == length]
+            found = self.nets[name].embed(torch.from_numpy(np.stack([stretches[number] for number in own])))
+            heard.update(zip(own, found.numpy(), strict=True))
+        rows = np.stack([heard[number] for number in range(len(stretches))]).astype(np.float64)
+        ends = np.cumsum([len(each) for each in windows])
+        return np.stack([part.mean(axis=0) for part in np.split(rows, ends[:-1])])
 
     @torch.inference_mode()
     def hear(self, pieces: Sequence[Piece]) -> dict[str, NDArray[np.float64]]:

@@ -23,6 +23,7 @@ FRAMES: Final = 256
 FRAMES_PER_SECOND: Final = 8
 LOWEST, HIGHEST = 24, 108
 _TOGETHER: Final = 0.05
+_WAVES: Final = 7
 
 
 def signature(piece: Piece) -> int:
@@ -117,20 +118,26 @@ class RecurrentNet(nn.Module):
 
 
 class AttentionNet(nn.Module):
-    """A Transformer on note tokens; their order shows in the time between them, and in slow waves."""
+    """A Transformer on note tokens; their order shows in the time between them, and in waves of their number."""
 
-    def __init__(self, width: int = 64, dropout: float = 0.3) -> None:
+    def __init__(self, width: int = 128, depth: int = 3, dropout: float = 0.3) -> None:
         super().__init__()
-        self.enter = nn.Linear(TOKEN + 4, width)
-        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.2, batch_first=True, norm_first=True)
-        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.width = width
+        self.enter = nn.Linear(TOKEN + 2 * _WAVES, width)
+        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.1, "gelu", batch_first=True, norm_first=True)
+        self.layers = nn.TransformerEncoder(layer, depth, nn.LayerNorm(width), enable_nested_tensor=False)
         self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * width, len(QUADRANTS)))
 
-    def embed(self, notes: Tensor) -> Tensor:
-        """Return what was heard, shape (batch, 128), in note tokens, shape (batch, notes, 19)."""
-        place = torch.arange(notes.shape[1])[:, None] / torch.tensor([2.0, 16.0])
+    def follow(self, notes: Tensor) -> Tensor:
+        """Return what each note is in its context, shape (batch, notes, width), of tokens, shape (batch, notes, 19)."""
+        place = torch.arange(notes.shape[1])[:, None] / 2.0 ** torch.arange(_WAVES)
         wave = torch.cat([place.sin(), place.cos()], dim=1).expand(len(notes), -1, -1)
-        return _pooled(self.layers(self.enter(torch.cat([notes, wave], dim=2))), 1)
+        hidden: Tensor = self.layers(self.enter(torch.cat([notes, wave], dim=2)))
+        return hidden
+
+    def embed(self, notes: Tensor) -> Tensor:
+        """Return what was heard, shape (batch, 256), in note tokens, shape (batch, notes, 19)."""
+        return _pooled(self.follow(notes), 1)
 
     def forward(self, notes: Tensor) -> Tensor:
         """Return logits, shape (batch, 4)."""

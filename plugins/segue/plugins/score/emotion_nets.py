@@ -23,7 +23,6 @@ FRAMES: Final = 256
 FRAMES_PER_SECOND: Final = 8
 LOWEST, HIGHEST = 24, 108
 _TOGETHER: Final = 0.05
-_WAVES: Final = 7
 
 
 def signature(piece: Piece) -> int:
@@ -118,22 +117,31 @@ class RecurrentNet(nn.Module):
 
 
 class AttentionNet(nn.Module):
-    """A Transformer on note tokens; their order shows in the time between them, and in waves of their number."""
+    """Convolutions on note tokens, each of which sees 113 of them, and a layer of a Transformer that sees all."""
 
-    def __init__(self, width: int = 128, depth: int = 3, dropout: float = 0.3) -> None:
+    def __init__(self, width: int = 128, dropout: float = 0.3) -> None:
         super().__init__()
         self.width = width
-        self.enter = nn.Linear(TOKEN + 2 * _WAVES, width)
-        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.1, "gelu", batch_first=True, norm_first=True)
-        self.layers = nn.TransformerEncoder(layer, depth, nn.LayerNorm(width), enable_nested_tensor=False)
+        self.enter = nn.Conv1d(TOKEN, width, 9, padding=4)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.GroupNorm(1, width),
+                nn.Conv1d(width, width, 5, padding=2 * apart, dilation=apart),
+                nn.ReLU(),
+                nn.Conv1d(width, width, 1),
+            )
+            for apart in (2, 6, 18)
+        )
+        self.layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.1, "gelu", batch_first=True, norm_first=True)
         self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * width, len(QUADRANTS)))
 
     def follow(self, notes: Tensor) -> Tensor:
         """Return what each note is in its context, shape (batch, notes, width), of tokens, shape (batch, notes, 19)."""
-        place = torch.arange(notes.shape[1])[:, None] / 2.0 ** torch.arange(_WAVES)
-        wave = torch.cat([place.sin(), place.cos()], dim=1).expand(len(notes), -1, -1)
-        hidden: Tensor = self.layers(self.enter(torch.cat([notes, wave], dim=2)))
-        return hidden
+        near = torch.relu(self.enter(notes.mT))
+        for block in self.blocks:
+            near = near + block(near)
+        context: Tensor = self.layer(near.mT)
+        return context
 
     def embed(self, notes: Tensor) -> Tensor:
         """Return what was heard, shape (batch, 256), in note tokens, shape (batch, notes, 19)."""

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 LENGTH: Final = 128
 _SONGS: Final = 16
-_RATE: Final = 1e-3
+_RATE: Final = 2e-3
 _HIDDEN: Final = 0.2
 _RUN: Final = 3
 """Notes in a row that are hidden: about a chord."""
@@ -53,7 +53,7 @@ def stretch_of(notes: NDArray[np.float32], length: int, rng: np.random.Generator
 class PretrainingSettings(TrainingSettings):
     """Settings of the two tasks."""
 
-    steps: int = Field(1800, ge=1, description="Training steps, 32 stretches each.")
+    steps: int = Field(1100, ge=1, description="Training steps, 32 stretches each.")
 
 
 class Tasks(nn.Module):
@@ -66,7 +66,7 @@ class Tasks(nn.Module):
         self.place = nn.Sequential(nn.Linear(2 * net.width, net.width), nn.ReLU(), nn.Linear(net.width, 64))
 
     def forward(self, notes: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the nats of a hidden note, those of finding the other stretch, and the share of degrees guessed.
+        """Return nats of a hidden note's fields, nats of finding the other stretch, and the share of degrees guessed.
 
         Parameters
         ----------
@@ -75,9 +75,7 @@ class Tasks(nn.Module):
         hidden
             Which notes are hidden, shape (batch, notes).
         """
-        given = notes * ~hidden[..., None]
-        given[:, 1:, 1] *= ~hidden[:, :-1]  # the interval to the next note would tell
-        context = self.net.follow(given)
+        context = self.net.follow(hide(notes, hidden))
         guesses = self.guess(context[hidden]).float().split(_CLASSES, dim=1)
         truths = _classes(notes[hidden])
         nats = sum(functional.cross_entropy(guess, truth) for guess, truth in zip(guesses, truths, strict=True))
@@ -87,7 +85,14 @@ class Tasks(nn.Module):
         alike = _SHARPNESS * where @ where.T
         alike = alike.masked_fill(torch.eye(len(where), dtype=torch.bool), -torch.inf)
         other = functional.cross_entropy(alike, torch.arange(len(where)) ^ 1)
-        return torch.as_tensor(nats), other, right
+        return torch.as_tensor(nats) / len(truths), other, right
+
+
+def hide(notes: Tensor, hidden: Tensor) -> Tensor:
+    """Blank hidden notes, and the interval from them to the next note, which would tell."""
+    given = notes * ~hidden[..., None]
+    given[:, 1:, 1] *= ~hidden[:, :-1]
+    return given
 
 
 def _classes(notes: Tensor) -> list[Tensor]:

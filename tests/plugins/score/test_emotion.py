@@ -13,8 +13,9 @@ from segue.plugin_api.training import Run
 from segue.plugins.score.emotion import EmotionModel, Listeners, describe_emotion
 from segue.plugins.score.emotion_nets import AttentionNet, note_tokens, piano_roll, signature
 from segue.plugins.score.emotion_pretraining import PretrainingSettings, Tasks, hide, pretrain, stretch_of
-from segue.plugins.score.emotion_train import EmotionSettings, EmotionTrainer
+from segue.plugins.score.emotion_train import EmotionSettings, EmotionTrainer, decide
 from segue.plugins.score.kernel import fit_kernel
+from segue.plugins.score.linear import fit_linear
 from segue.plugins.score.plugin import EmotionAnalyzer
 from segue.v1 import analyze_pb2 as pb
 from segue.v1 import music_pb2
@@ -198,12 +199,12 @@ def test_stretches_are_as_long_as_asked_and_keep_their_degrees():
 def test_pretraining_learns_to_guess_notes_and_to_find_the_song(tmp_path):
     songs = [[note_tokens(tune(MAJOR[:2], 0.1 * speed, 40 + 20 * speed, 140))] for speed in range(1, 5)]
     torch.manual_seed(0)
-    net = AttentionNet()
-    pretrain(net, [songs], Run(tmp_path, tmp_path, tmp_path, 0, Console(quiet=True)), PretrainingSettings(steps=25))
+    net = AttentionNet(width=32)
+    pretrain(net, [songs], Run(tmp_path, tmp_path, tmp_path, 0, Console(quiet=True)), PretrainingSettings(steps=60))
     saved = torch.load(tmp_path / "pretraining-checkpoint.pt", weights_only=True)
     tasks = Tasks(net)
     torch.manual_seed(0)
-    before = Tasks(AttentionNet())
+    before = Tasks(AttentionNet(width=32))
     tasks.load_state_dict(saved["parts"][0])
     rng = np.random.default_rng(99)
     notes = torch.from_numpy(np.stack([stretch_of(songs[row // 2][0], 64, rng) for row in range(8)]))
@@ -213,6 +214,17 @@ def test_pretraining_learns_to_guess_notes_and_to_find_the_song(tmp_path):
     assert nats < 0.8 * nats_before
     assert other < 0.8 * other_before
     assert right > 0.8
+
+
+def test_a_layer_decides_as_its_classifier_does():
+    rng = np.random.default_rng(0)
+    inputs, labels = rng.normal(3, 2, (80, 6)), ["0", "1", "2", "3"] * 20
+    inputs[:, 0] += np.tile(np.arange(4), 20)
+    classifier = fit_linear(inputs, labels, 1.0)
+    layer = torch.nn.Linear(6, 4)
+    decide(layer, classifier)
+    shares = torch.softmax(layer(torch.from_numpy(inputs).float()), dim=1).detach().numpy()
+    assert np.allclose(shares, classifier.probabilities(inputs), atol=1e-4)
 
 
 def test_training_writes_a_version_that_loads(tmp_path):
@@ -230,7 +242,7 @@ def test_training_writes_a_version_that_loads(tmp_path):
     run = Run(tmp_path, tmp_path / "out", tmp_path / "work", 0, Console(quiet=True))
     run.artifacts.mkdir()
     run.work.mkdir()
-    settings = EmotionSettings(steps=2, tuning_steps=2, pretraining=PretrainingSettings(steps=2))
+    settings = EmotionSettings(steps=2, pretraining=PretrainingSettings(steps=2))
     reports = EmotionTrainer().train(run, settings)
     assert run.sources[0].non_commercial
     assert set(reports[0].rows) == {"largest class", "features", "roll", "recurrent", "attention", "emotion"}

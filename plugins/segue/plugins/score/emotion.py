@@ -1,6 +1,7 @@
 """Emotion of a score: the model half of the algorithm ``emotion``.
 
-Four listeners vote: logistic regression on the documented features, and the three networks of ``emotion_nets``.
+Four listeners vote: logistic regression on the documented features, and the three networks of ``emotion_nets``, one of
+which learnt from music without labels before.
 """
 
 from __future__ import annotations

@@ -117,9 +117,12 @@ class RecurrentNet(nn.Module):
 
 
 class AttentionNet(nn.Module):
-    """Convolutions on note tokens, each of which sees 113 of them, and a layer of a Transformer that sees all."""
+    """Convolutions on note tokens, each of which sees 113 of them, and a layer of a Transformer that sees all.
 
-    def __init__(self, width: int = 128, dropout: float = 0.3) -> None:
+    It learns from unlabelled music (``emotion_pretraining``); only ``leave`` learns what is felt.
+    """
+
+    def __init__(self, width: int = 128) -> None:
         super().__init__()
         self.width = width
         self.enter = nn.Conv1d(TOKEN, width, 9, padding=4)
@@ -133,7 +136,7 @@ class AttentionNet(nn.Module):
             for apart in (2, 6, 18)
         )
         self.layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.1, "gelu", batch_first=True, norm_first=True)
-        self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * width, len(QUADRANTS)))
+        self.leave = nn.Linear(3 * width, len(QUADRANTS))
 
     def follow(self, notes: Tensor) -> Tensor:
         """Return what each note is in its context, shape (batch, notes, width), of tokens, shape (batch, notes, 19)."""
@@ -144,10 +147,6 @@ class AttentionNet(nn.Module):
         return context
 
     def embed(self, notes: Tensor) -> Tensor:
-        """Return what was heard, shape (batch, 256), in note tokens, shape (batch, notes, 19)."""
-        return _pooled(self.follow(notes), 1)
-
-    def forward(self, notes: Tensor) -> Tensor:
-        """Return logits, shape (batch, 4)."""
-        logits: Tensor = self.leave(self.embed(notes))
-        return logits
+        """Return what was heard, shape (batch, 384), in note tokens, shape (batch, notes, 19)."""
+        context = self.follow(notes)
+        return torch.cat([_pooled(context, 1), context.std(dim=1, correction=0)], dim=1)

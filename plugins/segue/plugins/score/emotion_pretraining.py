@@ -53,7 +53,7 @@ def stretch_of(notes: NDArray[np.float32], length: int, rng: np.random.Generator
 class PretrainingSettings(TrainingSettings):
     """Settings of the two tasks."""
 
-    steps: int = Field(1100, ge=1, description="Training steps, 32 stretches each.")
+    steps: int = Field(default=1100, ge=1, description="Training steps, 32 stretches each.")
 
 
 class Tasks(nn.Module):

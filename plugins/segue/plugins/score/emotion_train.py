@@ -25,12 +25,11 @@ from segue.plugins.score.emotion_nets import FRAMES, NOTES, AttentionNet, note_t
 from segue.plugins.score.emotion_pretraining import STRETCH, Pack, PretrainingSettings, Song, pretrain, stretch_of
 from segue.plugins.score.fitting import fit
 from segue.plugins.score.kernel import fit_kernel
-from segue.plugins.score.linear import fit_linear
+from segue.plugins.score.linear import LinearClassifier, fit_linear
 from segue.plugins.training import FromJson
 from torch import Tensor, nn
 
 _FOLDS, _DRAWS = 10, 5
-_RATE, _TUNING_RATE = 3e-3, 5e-4
 _SIZE: Final = 24
 _TEMPERATURES: Final = np.geomspace(0.3, 3, 25)
 Heard = Mapping[str, NDArray[np.float64]]
@@ -40,9 +39,9 @@ Batch = Callable[[int], tuple[Tensor, Tensor]]
 class EmotionSettings(TrainingSettings):
     """Settings of the listeners."""
 
-    steps: int = Field(480, ge=1, description="Training steps of the roll's and the recurrent network, 24 clips each.")
-    tuning_steps: int = Field(240, ge=1, description="Steps of the Transformer after its pre-training, likewise.")
+    steps: int = Field(480, ge=1, description="Training steps of the CNN and of the GRU, 24 stretches each.")
     strength: float = Field(0.03, gt=0, description="How loose the weights on the features are.")
+    attention_strength: float = Field(0.01, gt=0, description="Likewise, on what the Transformer hears.")
     pretraining: FromJson[PretrainingSettings] = Field(
         PretrainingSettings(), description="What the Transformer learns before, as JSON."
     )
@@ -101,19 +100,19 @@ class EmotionTrainer(Trainer):
         if (run.data / "pop909").is_dir():
             run.sources.append(DataSource("POP909", "MIT", run.data / "pop909"))
         train, valid = emopia(run.data, "train"), emopia(run.data, "val")
-        table = np.stack([features(Reading(c.piece)) for c in track(train, "features", console=run.console)])
-        torch.manual_seed(run.seed)
-        listeners = Listeners.blank(fit_linear(table, [str(clip.quadrant) for clip in train], settings.strength))
+        pieces, labels = [clip.piece for clip in train], [str(clip.quadrant) for clip in train]
+        table = np.stack([features(Reading(piece)) for piece in track(pieces, "features", console=run.console)])
         torch.manual_seed(run.seed)
         attention = AttentionNet()
         pretrain(attention, piano_songs(run.data, train), run, settings.pretraining)
-        listeners = replace(listeners, nets={**listeners.nets, "attention": attention})
-        rolls, tokens = _rolls(train, run.seed), _stretches(train, run.seed)
-        batches = {"roll": rolls, "recurrent": tokens, "attention": tokens}
-        for name, net in listeners.nets.items():
-            measure = _measure(name, valid)
-            steps, rate = (settings.tuning_steps, _TUNING_RATE) if name == "attention" else (settings.steps, _RATE)
-            fit(net, batches[name], measure, run, name, steps=steps, rate=rate, smoothing=0.1, every=100)
+        torch.manual_seed(run.seed)
+        listeners = Listeners.blank(fit_linear(table, labels, settings.strength))
+        for name, draw in (("roll", _rolls), ("recurrent", _stretches)):
+            net, batch, measure = listeners.nets[name], draw(train, run.seed), _measure(name, valid)
+            fit(net, batch, measure, run, name, steps=settings.steps, rate=3e-3, smoothing=0.1, every=100)
+        listeners = replace(listeners, nets={**listeners.nets, "attention": attention.eval()})
+        heard = listeners.embed("attention", pieces)
+        decide(attention.leave, fit_linear(heard, labels, settings.attention_strength))
         weighed = _weigh(listeners, listeners.hear([clip.piece for clip in valid]), [clip.quadrant for clip in valid])
         weighed.save(run.artifacts)
         return self.evaluate(run.data, run.artifacts, run.console)
@@ -121,6 +120,14 @@ class EmotionTrainer(Trainer):
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
         """Measure each listener and their vote."""
         return list(measure_emotion(data, Listeners.load(artifacts), console).values())
+
+
+@torch.no_grad()
+def decide(layer: nn.Linear, classifier: LinearClassifier) -> None:
+    """Make a layer give the logits of a classifier for inputs that it does not cut off."""
+    weights = classifier.weights[:-1] / classifier.scale[:, None]
+    layer.weight.copy_(torch.from_numpy(weights.T))
+    layer.bias.copy_(torch.from_numpy(classifier.weights[-1] - classifier.mean @ weights))
 
 
 def measure_emotion(data: Path, listeners: Listeners, console: Console) -> dict[str, Report]:

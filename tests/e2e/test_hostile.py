@@ -189,6 +189,58 @@ def test_recommendations_for_nobody(server):
         assert fields == [field] if field else not fields
 
 
+ODD = {
+    "one note": [("Piano", 0, False, [(0.0, 1.0, 60)])],
+    "all at once": [("Piano", 0, False, [(0.0, 4.0, pitch) for pitch in range(21, 109)])],
+    "one voice": [("Flute", 73, False, [(beat / 2, 0.5, 60 + (0, 2, 4, 5)[beat % 4]) for beat in range(32)])],
+    "drums": [("Kit", 0, True, [(beat / 2, 0.1, (36, 42)[beat % 2]) for beat in range(32)])],
+    "a long silence": [("Piano", 0, False, [(beat, 1.0, 60 + beat % 12) for beat in (*range(8), *range(200, 208))])],
+    "fifteen tracks": [
+        (str(n), n, n == 9, [(beat, 1.0, 40 + 2 * n) for beat in range(n % 3, 16, 3)]) for n in range(15)
+    ],
+}
+TRANSFERS = {
+    "style-seq": {"style": "rock"},
+    "style-vae": {"attributes": music_pb2.Attributes(rhythmic_intensity=0.8)},
+    "style-gan": {"style": "jazz"},
+    "polish": {"polish": transfer_pb2.Polish()},
+}
+
+
+@pytest.mark.parametrize("algorithm", TRANSFERS)
+@pytest.mark.parametrize("piece", ODD)
+def test_odd_pieces_are_transferred(server, piece, algorithm):
+    tracks = [
+        music_pb2.Track(
+            name=name,
+            program=program,
+            drums=drums,
+            notes=[
+                music_pb2.Note(start=start, duration=length, pitch=pitch, velocity=80) for start, length, pitch in rows
+            ],
+        )
+        for name, program, drums, rows in ODD[piece]
+    ]
+    metres = [
+        music_pb2.TimeSignatureChange(beat=beat, time_signature=music_pb2.TimeSignature(numerator=n, denominator=d))
+        for beat, n, d in ((0, 3, 8), (6, 5, 4))
+    ]
+    score = music_pb2.Score(tracks=tracks, time_signatures=metres)
+    request = transfer_pb2.TransferRequest(
+        algorithm=algorithm, music=music_pb2.Music(score=score), seed=1, **TRANSFERS[algorithm]
+    )
+    if algorithm == "style-seq":
+        request.options.update({"drafts": 1})
+    call = server.music.TransferStream(transfer_pb2.TransferStreamRequest(request=request), timeout=60)
+    *before, last = call
+    fractions = [message.progress.fraction for message in before]
+    assert fractions == sorted(fractions)
+    assert all(message.progress.stage for message in before)
+    assert last.complete.music.midi.startswith(b"MThd")
+    assert last.complete.kept
+    assert server.serving(algorithm)
+
+
 def test_a_piece_too_long_to_polish(server):
     """Forty thousand notes and one."""
     music = music_pb2.Music(score=music_pb2.Score(tracks=tracks(1, 40_001)))

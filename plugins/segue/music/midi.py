@@ -102,6 +102,12 @@ def midi_to_piece(data: bytes, field: str = "music.midi") -> tuple[Piece, list[s
     return _chunks_to_piece(chunks, division, field, notices), notices
 
 
+def counts_frames(data: bytes) -> bool:
+    """Say whether a file's times are SMPTE frames: then nothing in it says where the beats are."""
+    at = data.find(b"MThd", 0, 1024)
+    return at >= 0 and len(data) > at + 12 and bool(data[at + 12] & 0x80)
+
+
 def _header(data: bytes, field: str, notices: list[str]) -> tuple[float, int]:
     """Return ticks per quarter, negative for ticks per half second (SMPTE at 120), and where the tracks begin."""
     at = data.find(b"MThd", 0, 1024)

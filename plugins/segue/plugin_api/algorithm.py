@@ -266,7 +266,11 @@ class Transferrer(Algorithm):
 
 
 class StreamingTransferrer(Transferrer):
-    """A transferrer whose ``transfer_stream`` does the work; ``transfer`` waits for its last message."""
+    """A transferrer whose ``transfer_stream`` does the work; ``transfer`` waits for its last message.
+
+    As it stands, its one model does the work: a streaming ``message_model`` that takes a ``TransferRequest`` and gives
+    ``TransferStreamResponse``s.
+    """
 
     async def transfer(self, request: transfer_pb2.TransferRequest, call: Call) -> transfer_pb2.TransferResponse:
         """Change a piece."""
@@ -276,11 +280,12 @@ class StreamingTransferrer(Transferrer):
                 response = message.complete
         return response
 
-    @abstractmethod
-    def transfer_stream(
+    async def transfer_stream(
         self, request: transfer_pb2.TransferRequest, call: Call
     ) -> AsyncIterator[transfer_pb2.TransferStreamResponse]:
         """Change a piece, saying how far it has come; the last message is the answer."""
+        async for message in call.messages(self.models[0].name, request, transfer_pb2.TransferStreamResponse):
+            yield message
 
 
 class Analyzer(Algorithm):

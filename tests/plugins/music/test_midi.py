@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 from segue.music import Meter, Piece, Syllable, Tempo, TrackInfo, midi_to_piece, piece_to_midi
-from segue.music.midi import MAX_BYTES
+from segue.music.midi import MAX_BYTES, counts_frames
 from segue.plugin_api import InvalidMusic
 
 
@@ -136,6 +136,13 @@ def test_what_had_to_be_guessed_is_said(data, notice):
     piece, notices = midi_to_piece(data)
     assert piece.pitch[0] == 60
     assert any(notice in sentence for sentence in notices)
+
+
+def test_a_file_says_whether_it_counts_frames():
+    assert counts_frames(b"RIFF" + midi(chunk(*NOTE), division=0xE728))
+    assert not counts_frames(midi(chunk(*NOTE)))
+    assert not counts_frames(b"MThd")
+    assert not counts_frames(b"")
 
 
 def test_smpte_ticks_are_seconds():

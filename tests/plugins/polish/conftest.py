@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from segue.music import Meter, Piece, Syllable, Tempo, TrackInfo, piece_to_midi
+from segue.plugin_api.errors import SegueError
 from segue.plugin_api.python_model import Item
 from segue.plugins.polish import models
 from segue.plugins.polish.model import PolishModel
@@ -27,6 +28,24 @@ def trained():
 @pytest.fixture(scope="session")
 def networks(trained):
     return trained.networks
+
+
+def told(model, *items):
+    """Run requests side by side; return what is told of each, message by message, the last an answer or an error."""
+    found, live = [[] for _ in items], {number: model.start(item) for number, item in enumerate(items)}
+    while live:
+        for number, step in zip(list(live), model.step(list(live.values())), strict=True):
+            failed = isinstance(step, SegueError)
+            found[number].extend([step] if failed else step.responses)
+            if failed or step.done:
+                del live[number]
+    return found
+
+
+def answers(model, *items):
+    """Return the answer or the error of each request."""
+    last = [messages[-1] for messages in told(model, *items)]
+    return [one if isinstance(one, SegueError) else one.complete for one in last]
 
 
 @pytest.fixture
@@ -61,6 +80,6 @@ def ask(model):
         request = transfer_pb2.TransferRequest(
             music=music, polish=transfer_pb2.Polish(kinds=kinds, edit_ids=edit_ids), strength=strength
         )
-        return model.answer([Item(request, PolishOptions(**(options or {})).model_dump(), 0)])[0]
+        return answers(model, Item(request, PolishOptions(**(options or {})).model_dump(), 0))[0]
 
     return send

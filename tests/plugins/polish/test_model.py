@@ -3,13 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import symusic
-from segue.music import Meter, Piece, TrackInfo, midi_to_piece
+from segue.music import Meter, Piece, TrackInfo, midi_to_piece, piece_to_midi
 from segue.plugin_api.errors import InvalidField, InvalidMusic, Unsupported
 from segue.plugin_api.python_model import Item
 from segue.plugins.polish.corrupt import corrupt_all, corrupt_some, slip
 from segue.plugins.polish.plugin import Polish, PolishOptions
 from segue.v1 import music_pb2 as pb
 from segue.v1 import transfer_pb2
+
+from .conftest import answers, told
 
 
 def out(response):
@@ -18,7 +20,7 @@ def out(response):
 
 def test_the_probe_passes(model):
     algorithm = Polish()
-    (answer,) = model.answer([Item(algorithm.probe(), PolishOptions().model_dump(), 0)])
+    (answer,) = answers(model, Item(algorithm.probe(), PolishOptions().model_dump(), 0))
     algorithm.check_probe(answer)
 
 
@@ -141,6 +143,19 @@ def test_what_is_not_carried_is_named_and_the_pedal_is(ask, song):
     assert any("pedal" in sentence for sentence in response.kept)
 
 
+def test_a_file_that_counts_frames_has_no_beats_to_go_to(ask):
+    """A note each tenth of a second: a fifth of a beat at the tempo that is made up."""
+    notes = b"".join(bytes([0, 0x90, 60 + n % 8, 80, 100, 0x80, 60 + n % 8, 0]) for n in range(32))
+    chunk = notes + b"\x00\xff\x2f\x00"
+    frames = pb.Music(
+        midi=b"MThd" + bytes([0, 0, 0, 6, 0, 0, 0, 1, 0xE7, 40]) + b"MTrk" + len(chunk).to_bytes(4) + chunk
+    )
+    response = ask(frames)
+    assert not response.edits
+    assert [notice.subject for notice in response.notices][:2] == ["music.midi", "options.grid"]
+    assert {edit.kind for edit in ask(frames, {"grid": "sixteenth"}).edits} == {pb.EDIT_KIND_TIMING}
+
+
 def test_metres_that_change_stay(ask, song):
     metres = (Meter(0.0, 3, 4), Meter(24.0, 7, 8), Meter(45.0, 4, 4))
     response = ask(replace(corrupt_some(song, np.random.default_rng(8)).piece, meters=metres))
@@ -167,12 +182,35 @@ def test_wrong_requests_are_named(ask, model, song):
     error = ask(song, kinds=[pb.EDIT_KIND_TIMING, 0])
     assert error.violations[0][0] == "polish.kinds[1]"
     style = transfer_pb2.TransferRequest(music=pb.Music(score=pb.Score()), style="jazz")
-    assert isinstance(model.answer([Item(style, PolishOptions().model_dump(), 0)])[0], Unsupported)
+    assert isinstance(answers(model, Item(style, PolishOptions().model_dump(), 0))[0], Unsupported)
 
 
 def test_a_bad_item_leaves_its_mates_alone(model, song):
     good = Item(Polish().probe(), PolishOptions().model_dump(), 0)
     bad = Item(transfer_pb2.TransferRequest(polish=transfer_pb2.Polish()), PolishOptions().model_dump(), 0)
-    first, second, third = model.answer([good, bad, good])
+    first, second, third = answers(model, good, bad, good)
     assert isinstance(second, InvalidMusic)
     assert first == third
+
+
+def test_it_says_how_far_it_has_come(model, song):
+    request = transfer_pb2.TransferRequest(
+        music=pb.Music(midi=piece_to_midi(corrupt_some(song, np.random.default_rng(9)).piece)),
+        polish=transfer_pb2.Polish(),
+    )
+    (messages,) = told(model, Item(request, PolishOptions().model_dump(), 0))
+    progress = [message.progress for message in messages[:-1]]
+    assert [one.stage for one in progress] == [
+        "timing",
+        "collisions and slips",
+        "missing notes",
+        "voice leading",
+        "loudness",
+        "rules",
+        "comparing before and after",
+    ]
+    fractions = [one.fraction for one in progress]
+    assert fractions[0] == 0
+    assert np.all(np.diff(fractions) > 0)
+    assert fractions[-1] < 1
+    assert messages[-1].complete.edits

@@ -36,7 +36,7 @@ def test_a_slip_is_found_and_the_rest_believed(song, networks):
 def test_a_missing_chord_tone_is_found(song, networks):
     gone = int(np.flatnonzero((song.track == 1) & (song.start == 34))[1])
     kept = np.arange(len(song)) != gone
-    queries, probability = judge.find_missing(song.select(kept), networks)
+    queries, probability, _ = judge.find_missing(song.select(kept), networks)
     best = int(probability.argmax())
     assert (queries.start[best], queries.pitch[best]) == (song.start[gone], song.pitch[gone])
 

@@ -4,15 +4,18 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
 from segue.music import Piece, Tempo, TrackInfo, piece_to_midi, piece_to_score
 from segue.plugin_api import Call
 from segue.plugin_api.python_model import Item
 from segue.plugin_api.training import Run
 from segue.plugins.score.emotion import EmotionModel, Listeners, describe_emotion
-from segue.plugins.score.emotion_nets import note_tokens, piano_roll, signature
-from segue.plugins.score.emotion_train import EmotionSettings, EmotionTrainer
+from segue.plugins.score.emotion_nets import AttentionNet, note_tokens, piano_roll, signature
+from segue.plugins.score.emotion_pretraining import PretrainingSettings, Tasks, hide, pretrain, stretch_of
+from segue.plugins.score.emotion_train import EmotionSettings, EmotionTrainer, decide
 from segue.plugins.score.kernel import fit_kernel
+from segue.plugins.score.linear import fit_linear
 from segue.plugins.score.plugin import EmotionAnalyzer
 from segue.v1 import analyze_pb2 as pb
 from segue.v1 import music_pb2
@@ -163,6 +166,66 @@ def test_kernel_regression_learns_a_bent_line():
     assert np.abs(predict(inputs[100:]) - targets[100:]).mean() < 0.25
 
 
+def test_networks_hear_pieces_alike_together_and_alone(emotion):
+    pieces = [tune(MAJOR, count=count) for count in (20, 120, 120, 400)]
+    for name in ("recurrent", "attention"):
+        together = emotion._listeners.embed(name, pieces)
+        alone = [emotion._listeners.embed(name, [piece])[0] for piece in pieces]
+        assert np.allclose(together, alone, atol=1e-4)
+    assert not np.allclose(together[0], together[3], atol=1e-2)
+
+
+def test_hidden_notes_cannot_be_seen_nor_reckoned_from_the_next_interval():
+    notes = torch.from_numpy(note_tokens(tune(MAJOR, count=30)))[None]
+    hidden = torch.zeros(1, 30, dtype=torch.bool)
+    hidden[0, 10:13] = True
+    other = notes.clone()
+    other[0, 10:13] = 5
+    other[0, 13, 1] = 5
+    assert torch.equal(hide(notes, hidden), hide(other, hidden))
+    other[0, 14, 1] = 5
+    assert not torch.equal(hide(notes, hidden), hide(other, hidden))
+
+
+def test_stretches_are_as_long_as_asked_and_keep_their_degrees():
+    notes = note_tokens(tune(MAJOR, count=30))
+    for length in (10, 100):
+        found = stretch_of(notes, length, np.random.default_rng(length))
+        assert found.shape == (length, notes.shape[1])
+        assert (found[:, 7:].sum(axis=1) == 1).all()
+    assert np.array_equal(stretch_of(notes, 30, np.random.default_rng(0))[:, 7:], notes[:, 7:])
+
+
+def test_pretraining_learns_to_guess_notes_and_to_find_the_song(tmp_path):
+    songs = [[note_tokens(tune(MAJOR[:2], 0.1 * speed, 40 + 20 * speed, 140))] for speed in range(1, 5)]
+    torch.manual_seed(0)
+    net = AttentionNet(width=32)
+    pretrain(net, [songs], Run(tmp_path, tmp_path, tmp_path, 0, Console(quiet=True)), PretrainingSettings(steps=40))
+    saved = torch.load(tmp_path / "pretraining-checkpoint.pt", weights_only=True)
+    tasks = Tasks(net)
+    torch.manual_seed(0)
+    before = Tasks(AttentionNet(width=32))
+    tasks.load_state_dict(saved["parts"][0])
+    rng = np.random.default_rng(99)
+    notes = torch.from_numpy(np.stack([stretch_of(songs[row // 2][0], 64, rng) for row in range(8)]))
+    hidden = torch.from_numpy(rng.random(notes.shape[:2]) < 0.2)
+    with torch.inference_mode():
+        (nats, other, _), (nats_before, other_before, _) = (each.eval()(notes, hidden) for each in (tasks, before))
+    assert nats < 0.95 * nats_before
+    assert other < 0.8 * other_before
+
+
+def test_a_layer_decides_as_its_classifier_does():
+    rng = np.random.default_rng(0)
+    inputs, labels = rng.normal(3, 2, (80, 6)), ["0", "1", "2", "3"] * 20
+    inputs[:, 0] += np.tile(np.arange(4), 20)
+    classifier = fit_linear(inputs, labels, 1.0)
+    layer = torch.nn.Linear(6, 4)
+    decide(layer, classifier)
+    shares = torch.softmax(layer(torch.from_numpy(inputs).float()), dim=1).detach().numpy()
+    assert np.allclose(shares, classifier.probabilities(inputs), atol=1e-4)
+
+
 def test_training_writes_a_version_that_loads(tmp_path):
     folder = tmp_path / "emopia"
     (folder / "split").mkdir(parents=True)
@@ -178,7 +241,8 @@ def test_training_writes_a_version_that_loads(tmp_path):
     run = Run(tmp_path, tmp_path / "out", tmp_path / "work", 0, Console(quiet=True))
     run.artifacts.mkdir()
     run.work.mkdir()
-    reports = EmotionTrainer().train(run, EmotionSettings(steps=2))
+    settings = EmotionSettings(steps=2, pretraining=PretrainingSettings(steps=2))
+    reports = EmotionTrainer().train(run, settings)
     assert run.sources[0].non_commercial
     assert set(reports[0].rows) == {"largest class", "features", "roll", "recurrent", "attention", "emotion"}
     again = Listeners.load(run.artifacts)

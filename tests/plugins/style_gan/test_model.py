@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from segue.music import Meter, Piece, TrackInfo
@@ -96,6 +98,16 @@ def test_silence_and_tempo_stay(model, networks):
     piece = read(ask(model, item(Piece.of(start, *columns, **about), networks, style="jazz")))
     assert not ((piece.start > 16.2) & (piece.start < 31.8)).any()
     assert (piece.start >= 32).any()
+
+
+def test_a_pedal_that_goes_with_its_notes_is_named(model, networks):
+    source = song()
+    tracks = tuple(track._replace(pedals=((0.0, 3.5 + n),)) for n, track in enumerate(source.tracks))
+    response = ask(model, item(replace(source, tracks=tracks), networks, style="jazz"))
+    (said,) = [notice.text for notice in response.notices if "pedal" in notice.text]
+    kept = {track.name for track in read(response).tracks if track.pedals}
+    assert "Piano" in said
+    assert not any(name in said for name in kept)
 
 
 def test_one_voice_is_the_melody(model, networks):

@@ -8,7 +8,7 @@ from segue.music import Meter, Piece, TrackInfo
 from segue.plugin_api.errors import InvalidField, Unsupported
 from segue.plugins.style_vae.attributes import NAMES, measure
 from segue.plugins.style_vae.bars import Timeline
-from segue.v1 import music_pb2, transfer_pb2
+from segue.v1 import analyze_pb2, music_pb2, transfer_pb2
 
 from .conftest import DRUM, ask, attributes, band, item, read, rows_of
 
@@ -90,7 +90,39 @@ def test_drums_alone_keep_to_drums(model, networks):
     result = read(answer)
     assert result.is_drum.all()
     assert 0 < len(result) < len(piece)
-    assert any("no pitched notes" in notice.text for notice in answer.notices)
+    said = " ".join(notice.text for notice in answer.notices)
+    assert "only loudness and the number of strokes follow" in said
+    assert "melody" not in said + " ".join(answer.kept)
+    answer = ask(model, item(piece, networks, style="jazz"))
+    assert len(read(answer)) == len(piece)
+    assert any("nothing is written anew" in notice.text for notice in answer.notices)
+
+
+def test_silence_stays_silent(model, networks):
+    first, last = band(bars=4), band(bars=4)
+    whole = first.with_notes(
+        start=np.r_[first.start + 8, last.start + 40],
+        **{
+            name: np.r_[getattr(first, name), getattr(last, name)]
+            for name in ("duration", "pitch", "velocity", "track")
+        },
+    )
+    for wish in ({"style": "jazz"}, attributes(rhythmic_intensity=0.9, polyphony=0.9)):
+        result = read(ask(model, item(whole, networks, **wish)))
+        assert result.start.min() > 7.5
+        assert not ((result.start > 24.2) & (result.start < 39.5)).any()
+        assert (result.start >= 40).sum() > len(tune(last))
+
+
+def test_a_piece_without_a_melody_says_so(model, networks):
+    chords = band(bars=4).select(band(bars=4).track > 0)
+    chords = chords.with_notes(duration=np.where(chords.track == 1, 1.0, 0.1))
+    asked = item(chords, networks, **attributes(polyphony=0.9))
+    analysis = analyze_pb2.AnalyzeResponse.FromString(asked.context)
+    analysis.ClearField("melody")
+    answer = ask(model, replace(asked, context=analysis.SerializeToString()))
+    assert any("No melody was heard" in notice.text for notice in answer.notices)
+    assert not any("melody" in sentence for sentence in answer.kept)
 
 
 def test_changing_metres_and_many_tracks_are_answered(model, networks):

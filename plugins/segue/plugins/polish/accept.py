@@ -69,7 +69,7 @@ def likely(
             gain = float(before.total[change.note]) - mean + RULE * change.mends
         else:
             gain = next(gains)
-        if gain > 0:
+        if gain + change.infilled > 0:
             kept.append(change)
     return kept
 

@@ -30,6 +30,8 @@ class Change:
         Why, in a sentence.
     mends
         Rules that were broken and are not with it: collisions that it resolves.
+    infilled
+        Tempered nats by which the chorale network finds the piece likelier with it; 0 where it was not asked.
     """
 
     kind: pb.EditKind.ValueType
@@ -41,6 +43,7 @@ class Change:
     track: int
     reason: str
     mends: int = 0
+    infilled: float = 0.0
 
 
 def apply(piece: Piece, changes: Sequence[Change]) -> Piece:

@@ -2,46 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from google.protobuf.message import Message
 from segue.music import music_to_piece, piece_to_midi
+from segue.music.midi import counts_frames
 from segue.plugin_api.errors import InvalidField, InvalidMusic, SegueError, Unsupported
-from segue.plugin_api.python_model import Item, MessageModel
+from segue.plugin_api.python_model import Item, Step, StreamModel, to_segue_error
 from segue.plugins.polish import models, plan, summary
 from segue.plugins.polish.changes import Change, apply, to_edits
 from segue.plugins.polish.models import Models
+from segue.plugins.polish.plan import Stage
 from segue.plugins.polish.plugin import MAX_NOTES
 from segue.v1 import music_pb2 as pb
-from segue.v1 import transfer_pb2
+from segue.v1.transfer_pb2 import TransferProgress, TransferRequest, TransferResponse, TransferStreamResponse
 
 
-class PolishModel(MessageModel[transfer_pb2.TransferRequest]):
-    """Polishes pieces."""
+class PolishModel(StreamModel[TransferRequest, Iterator[Stage | TransferResponse]]):
+    """Polishes pieces, in turn by stages, so that a short piece need not wait for a long one."""
 
-    request_type = transfer_pb2.TransferRequest
+    request_type: ClassVar[type[Message]] = TransferRequest
 
     def load(self, artifacts: Path, device: str) -> None:
         """Read what was trained; it is small and runs on the CPU."""
         self._models = models.load(artifacts)
 
-    def answer(self, items: Sequence[Item[transfer_pb2.TransferRequest]]) -> Sequence[Message | SegueError]:
-        """Polish each piece."""
-        return [self._answer(item) for item in items]
+    def start(self, item: Item[TransferRequest]) -> Iterator[Stage | TransferResponse]:
+        """Open a polish; what is wrong with the request shows at its first step."""
+        return polish(item.request, item.options, self._models)
 
-    def _answer(self, item: Item[transfer_pb2.TransferRequest]) -> Message | SegueError:
-        try:
-            return polish(item.request, item.options, self._models)
-        except SegueError as error:
-            return error
+    def step(self, sessions: Sequence[Iterator[Stage | TransferResponse]]) -> Sequence[Step | SegueError]:
+        """Go to the next stage of every piece, and say which it is."""
+        return [_step(session) for session in sessions]
 
 
-def polish(
-    request: transfer_pb2.TransferRequest, options: Mapping[str, Any], models: Models
-) -> transfer_pb2.TransferResponse:
-    """Polish one piece.
+def _step(session: Iterator[Stage | TransferResponse]) -> Step | SegueError:
+    try:
+        told = next(session)
+    except Exception as error:  # its own failure, not that of the sessions beside it
+        return to_segue_error(error)
+    if isinstance(told, TransferResponse):
+        return Step([TransferStreamResponse(complete=told)], done=True)
+    progress = TransferProgress(fraction=told.fraction, stage=told.name)
+    return Step([TransferStreamResponse(progress=progress)])
+
+
+def polish(request: TransferRequest, options: Mapping[str, Any], models: Models) -> Iterator[Stage | TransferResponse]:
+    """Polish one piece; yield each stage before it begins, and last the answer.
 
     Raises
     ------
@@ -59,14 +68,23 @@ def polish(
     if len(piece) > MAX_NOTES:
         raise InvalidMusic("music", f"has {len(piece):,} notes, must have at most {MAX_NOTES:,} to be polished")
     strength = request.strength if request.HasField("strength") else 1.0
-    proposal = plan.make(piece, models, options, strength, kinds)
+    beats = not counts_frames(request.music.midi)
+    for found in plan.steps(piece, models, options, strength, kinds, beats=beats):
+        if isinstance(found, Stage):
+            yield found
+        else:
+            proposal = found
     numbered = list(enumerate(proposal.changes, 1))
     if request.polish.edit_ids:
         numbered = _chosen(numbered, request.polish.edit_ids)
+    yield Stage(0.73, "comparing before and after")
     changes = [change for _, change in numbered]
     polished = apply(piece, changes)
+    if not beats and options["grid"] == "auto":
+        text = "Nothing in the file says where the beats are, so its timing stays; the option grid names a grid."
+        notices.append(pb.Notice(subject="options.grid", text=text))
     notices.extend(pb.Notice(subject="options.dynamics", text=text) for text in proposal.notices)
-    return transfer_pb2.TransferResponse(
+    yield TransferResponse(
         music=pb.Music(midi=piece_to_midi(polished)),
         edits=to_edits(piece, changes, [number for number, _ in numbered]),
         figures=summary.figures(piece, polished, proposal, changes, models),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from segue.plugins.polish import dynamics, likelihood, network, quality
 from segue.plugins.polish.dynamics import Dynamics
+from segue.plugins.polish.infill import Infiller
 from segue.plugins.polish.likelihood import Likelihood
 from segue.plugins.polish.network import Network
 from segue.plugins.polish.quality import Quality
@@ -15,7 +16,7 @@ from segue.plugins.polish.quality import Quality
 
 @dataclass(frozen=True)
 class Models:
-    """What was trained.
+    """What was trained, here and for chorales.
 
     Attributes
     ----------
@@ -27,12 +28,15 @@ class Models:
         What shapes loudness.
     quality
         What ranks pieces.
+    infiller
+        What fills in four voices, as ``chorale`` ships it; None leaves the pitches to ``networks`` alone.
     """
 
     networks: Mapping[str, Network]
     likelihood: Likelihood
     dynamics: Dynamics
     quality: Quality
+    infiller: Infiller | None
 
 
 def load(artifacts: Path) -> Models:
@@ -44,5 +48,9 @@ def load(artifacts: Path) -> Models:
         If something is missing or of another shape than this code needs.
     """
     return Models(
-        network.load(artifacts), likelihood.load(artifacts), dynamics.load(artifacts), quality.load(artifacts)
+        network.load(artifacts),
+        likelihood.load(artifacts),
+        dynamics.load(artifacts),
+        quality.load(artifacts),
+        Infiller.shipped(),
     )

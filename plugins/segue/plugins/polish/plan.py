@@ -1,14 +1,14 @@
 """What the polish does to a piece: proposals, those of them that are accepted, and what was found on the way.
 
 Timing first, then what collides, then pitches, then what is missing; of these the likely ones. Then voices, chords
-where that is asked for, loudness. Last, what would break a rule anew is withdrawn.
+where that is asked for, loudness. Last, what would break a rule anew is withdrawn. Each stage is told before it begins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,13 @@ from segue.plugins.polish.timing import Timing
 from segue.v1 import music_pb2 as pb
 
 Ints = NDArray[np.int64]
+
+
+class Stage(NamedTuple):
+    """What is about to be done, and the share, 0-1, of the time that a polish usually takes that has passed by then."""
+
+    fraction: float
+    name: str
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,8 @@ def make(
     options: Mapping[str, Any],
     strength: float,
     asked: frozenset[int] = frozenset(),
+    *,
+    beats: bool = True,
 ) -> Plan:
     """Say what is done to a piece.
 
@@ -99,16 +108,39 @@ def make(
         0-1: the part of the way to the grid that notes go, and how readily pitches are changed; 0 proposes nothing.
     asked
         Kinds of edit that are meant; none if all are.
+    beats
+        False if the piece does not say where its beats are: its timing stays, unless a grid is named.
     """
+    *_, made = steps(piece, models, options, strength, asked, beats=beats)
+    assert isinstance(made, Plan)
+    return made
+
+
+def steps(
+    piece: Piece,
+    models: Models,
+    options: Mapping[str, Any],
+    strength: float,
+    asked: frozenset[int] = frozenset(),
+    *,
+    beats: bool = True,
+) -> Iterator[Stage | Plan]:
+    """Do what ``make`` does, stage by stage; the last is the plan."""
+    yield Stage(0.0, "timing")
     found = timing.find(piece, options["grid"])
+    if not beats and options["grid"] == "auto":
+        found = timing.as_played(piece, found)
+    yield Stage(0.2, "collisions and slips")
     twin = repairs.doubled(piece, found.off | found.rare, found.loose)
     mended, ends = _mend(piece, found, twin, models)
     came, heard = models.likelihood.read(piece), models.likelihood.read(mended.piece)
     if strength <= 0:
-        return Plan([], 0, found, mended, came, [])
+        yield Plan([], 0, found, mended, came, [])
+        return
     threshold = 1 - (1 - options["confidence"]) * strength
     most = int(options["max_pitch_share"] * len(mended.pitched))
     slips = _surest(mended, threshold, most)
+    yield Stage(0.4, "missing notes")
     proposals = (
         *_doubled(piece, twin),
         *_timing(piece, found, twin, strength),
@@ -123,13 +155,16 @@ def make(
     sureness = {int(mended.note[mended.pitched[slip]]): float(mended.slips.probability[slip]) for slip in slips}
     accepted = accept.melody_held(piece, accepted, sureness)
     refused = len(proposed) - len(accepted)
+    yield Stage(0.62, "voice leading")
     accepted = [*accepted, *_voices(piece, mended, accepted, row, heard, models)]
     accepted = [*accepted, *_chords(piece, mended, accepted, heard, options)]
+    yield Stage(0.63, "loudness")
     shaped, notices = _loudness(piece, models, options, strength, asked)
     likely = [change for change in (*accepted, *shaped) if not asked or change.kind in asked]
+    yield Stage(0.64, "rules")
     changes = accept.without_new_breaks(piece, likely)
     changes.sort(key=lambda c: (piece.start[c.note] if c.note >= 0 else c.start, c.track, c.pitch, c.kind))
-    return Plan(changes, refused + len(likely) - len(changes), found, mended, came, notices)
+    yield Plan(changes, refused + len(likely) - len(changes), found, mended, came, notices)
 
 
 def _mend(piece: Piece, found: Timing, twin: Ints, models: Models) -> tuple[Mended, Ends]:
@@ -139,7 +174,7 @@ def _mend(piece: Piece, found: Timing, twin: Ints, models: Models) -> tuple[Mend
     ends = repairs.ends(moved)
     moved = replace(moved, duration=ends.duration)
     pitched = np.flatnonzero(~moved.is_drum)
-    slips = judge.find_slips(moved.select(pitched), models.networks)
+    slips = judge.find_slips(moved.select(pitched), models.networks, models.infiller)
     return Mended(moved, note, pitched, harmony.read(moved), slips), ends
 
 
@@ -201,7 +236,8 @@ def _pitches(piece: Piece, mended: Mended, slips: Ints) -> Iterator[Change]:
     for row in slips.tolist():
         note = int(mended.note[mended.pitched[row]])
         reason = reasons.pitch(mended.piece, mended.harmony, mended.slips, row, int(mended.pitched[row]))
-        yield _change(piece, pb.EDIT_KIND_PITCH, note, reason, pitch=mended.slips.pitch[row])
+        change = _change(piece, pb.EDIT_KIND_PITCH, note, reason, pitch=mended.slips.pitch[row])
+        yield replace(change, infilled=float(mended.slips.infilled[row]))
 
 
 def _missing(mended: Mended, slips: Ints, models: Models, threshold: float, most: int) -> Iterator[Change]:
@@ -210,7 +246,7 @@ def _missing(mended: Mended, slips: Ints, models: Models, threshold: float, most
     piece = replace(mended.piece, pitch=pitch).select(mended.pitched)
     if not len(piece):
         return
-    queries, probability = judge.find_missing(piece, models.networks)
+    queries, probability, infilled = judge.find_missing(piece, models.networks, models.infiller)
     rows = np.flatnonzero(probability > threshold)
     rows = rows[np.argsort(-probability[rows], kind="stable")[:most]]
     beside = np.clip(np.searchsorted(piece.start, queries.start[rows] - 1e-3), 0, len(piece) - 1)
@@ -220,7 +256,8 @@ def _missing(mended: Mended, slips: Ints, models: Models, threshold: float, most
         velocity = int(piece.velocity[near + int(own[0]) if len(own) else near])
         place = int(mended.pitched[near])
         reason = reasons.missing(piece, mended.harmony, place, start, pitch_added, float(probability[row]))
-        yield Change(pb.EDIT_KIND_INSERT, -1, start, float(queries.duration[row]), pitch_added, velocity, track, reason)
+        length, nats = float(queries.duration[row]), float(infilled[row])
+        yield Change(pb.EDIT_KIND_INSERT, -1, start, length, pitch_added, velocity, track, reason, 0, nats)
 
 
 def _voices(
@@ -231,7 +268,8 @@ def _voices(
         if change.kind == pb.EDIT_KIND_PITCH:
             pitch[row[change.note]], settled[row[change.note]] = change.pitch, True
     now = replace(mended.piece, pitch=pitch)
-    for note, better, reason in voicing.propose(now, mended.harmony, heard, settled, models.likelihood):
+    moves = voicing.propose(now, mended.harmony, heard, settled, models.likelihood, models.infiller)
+    for note, better, reason in moves:
         yield _change(piece, pb.EDIT_KIND_PITCH, int(mended.note[note]), reason, pitch=better)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar, Final, Literal
 
 from pydantic import Field
-from segue.plugin_api import Algorithm, Call, Options, Transferrer, hookimpl, message_model
+from segue.plugin_api import Algorithm, Options, StreamingTransferrer, hookimpl, message_model
 from segue.v1 import music_pb2, transfer_pb2
 
 SEGUE_PLUGIN_API = 1
@@ -42,11 +42,11 @@ class PolishOptions(Options):
     )
 
 
-class Polish(Transferrer):
+class Polish(StreamingTransferrer):
     """Gives a piece back as a better version of itself."""
 
     name = "polish"
-    version = "1.1.0"
+    version = "1.2.0"
     summary = (
         "Quantises drifting timing, corrects slips, mends overlaps and voice leading, shapes flat dynamics; every edit "
         "with its reason, none that breaks a rule anew."
@@ -54,16 +54,16 @@ class Polish(Transferrer):
     targets = ("polish",)
     models = (
         message_model(
-            "polish", "segue.plugins.polish.model:PolishModel", shipped=Path(__file__).parent / "weights" / "polish"
+            "polish",
+            "segue.plugins.polish.model:PolishModel",
+            stream=True,
+            max_batch_size=1,
+            shipped=Path(__file__).parent / "weights" / "polish",
         ),
     )
     Options = PolishOptions
     limits: ClassVar = {"notes": MAX_NOTES, "beats": 100_000, "megabytes": 8}
     trainer = "segue.plugins.polish.train:PolishTrainer"
-
-    async def transfer(self, request: transfer_pb2.TransferRequest, call: Call) -> transfer_pb2.TransferResponse:
-        """Let the model answer."""
-        return await call.message("polish", request, transfer_pb2.TransferResponse)
 
     def probe(self) -> transfer_pb2.TransferRequest:
         """Send a scale in chords in which one note is late and one is struck twice."""

@@ -130,6 +130,14 @@ def find(piece: Piece, division: Division = "auto") -> Timing:
     )
 
 
+def as_played(piece: Piece, found: Timing) -> Timing:
+    """Return a timing in which no note moves, for a piece that does not say where its beats are."""
+    none = np.zeros(len(piece), bool)
+    return replace(
+        found, start=piece.start, duration=piece.duration, moved=none, resized=none, flattened=False, loose=False
+    )
+
+
 def _as_one(piece: Piece, belongs: Floats, off: Mask) -> bool:
     """Say whether more notes leave the grid exactly together than would if each strayed on its own."""
     _, place = np.unique(np.rint(belongs * 960), return_inverse=True)

@@ -2,7 +2,8 @@
 
 The highest voice is the melody and stays. A note goes to another tone of its chord, as near as may be, where that
 breaks no other rule and the likelihood does not speak against it; two voices of which one doubles the other are left
-alone. Voices that cross are exchanged only where both lines get likelier, because a crossing is often meant.
+alone. Voices that cross are exchanged only where both lines get likelier, because a crossing is often meant, and in
+four voices only where the chorale network does not speak against it: it has heard where Bach lets voices cross.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 from segue.music import Piece
 from segue.music.voices import Clash, crossings, parallels, voices
 from segue.plugins.polish.accept import RULE
+from segue.plugins.polish.context import queries_of
 from segue.plugins.polish.harmony import Harmony
+from segue.plugins.polish.infill import Infiller
 from segue.plugins.polish.likelihood import Heard, Likelihood
 
 MOST: Final = 100
@@ -36,7 +39,12 @@ Move = tuple[int, int, str]
 
 
 def propose(
-    piece: Piece, harmony: Harmony, heard: Heard, settled: NDArray[np.bool_], model: Likelihood
+    piece: Piece,
+    harmony: Harmony,
+    heard: Heard,
+    settled: NDArray[np.bool_],
+    model: Likelihood,
+    infiller: Infiller | None = None,
 ) -> Iterator[Move]:
     """Yield notes that are to get another pitch.
 
@@ -52,6 +60,8 @@ def propose(
         Notes that are left alone.
     model
         What weighs pieces.
+    infiller
+        What weighs pieces of four voices.
     """
     ordered = voices(piece.without_drums())
     if not ordered:
@@ -59,7 +69,7 @@ def propose(
     pitch, settled = piece.pitch.copy(), settled | piece.is_drum
     crossed = [(clash, _struck_pair(piece, clash)) for clash in crossings(piece.without_drums(), ordered)]
     pairs = [(clash, pair) for clash, pair in crossed if pair and not settled[list(pair)].any()]
-    for clash, (upper, lower) in _that_helps(piece, pairs, model):
+    for clash, (upper, lower) in _not_meant(piece, _that_helps(piece, pairs, model), infiller):
         why = f"{clash.text} Each voice takes the other's note: both lines are likelier."
         yield upper, int(pitch[lower]), why
         yield lower, int(pitch[upper]), why
@@ -105,6 +115,21 @@ def _that_helps(
         pitch[list(pair)] = piece.pitch[list(pair[::-1])]
     before, after = (model.surprise(replace(piece, pitch=p)).pitch for p in (piece.pitch, pitch))
     return [(clash, pair) for clash, pair in pairs if after[list(pair)].sum() < before[list(pair)].sum()]
+
+
+def _not_meant(
+    piece: Piece, pairs: list[tuple[Clash, tuple[int, int]]], infiller: Infiller | None
+) -> list[tuple[Clash, tuple[int, int]]]:
+    """Return the pairs whose exchange makes four voices less unlikely than a broken rule costs; else all."""
+    if infiller is None or not pairs:
+        return pairs
+    upper, lower = np.array([pair for _, pair in pairs]).T
+    notes, pitch = np.r_[upper, lower], np.r_[piece.pitch[lower], piece.pitch[upper]]
+    exchanged = replace(queries_of(piece, notes), pitch=pitch)
+    nats = infiller.gains(piece.without_drums(), exchanged, np.tile(np.arange(len(pairs)), 2))
+    return (
+        pairs if nats is None else [pair for pair, gain in zip(pairs, nats[: len(pairs)], strict=True) if gain > -RULE]
+    )
 
 
 def _revoiced(

@@ -1,6 +1,7 @@
 """Emotion of a score: the model half of the algorithm ``emotion``.
 
-Four listeners vote: logistic regression on the documented features, and the three networks of ``emotion_nets``.
+Four listeners vote: logistic regression on the documented features, and the three networks of ``emotion_nets``, one of
+which learnt from music without labels before.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ LISTENERS: Final = ("features", "roll", "recurrent", "attention")
 _MOST_POINTS: Final = 16
 _POINT_SECONDS: Final = 8.0
 _FEWEST_NOTES: Final = 8
+_MOST_WINDOWS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -75,28 +77,40 @@ class Listeners:
         """Write a version."""
         self.linear.save(folder / "features.safetensors")
         for name, net in self.nets.items():
-            (folder / f"{name}.safetensors").write_bytes(save(net.state_dict()))
+            tensors = net.state_dict().items()
+            half = {part: tensor.half() if tensor.is_floating_point() else tensor for part, tensor in tensors}
+            (folder / f"{name}.safetensors").write_bytes(save(half))
         vote = {"shares": dict(self.shares), "temperature": self.temperature}
         (folder / "vote.json").write_text(json.dumps(vote))
 
     @torch.inference_mode()
-    def embed(self, name: str, pieces: Sequence[Piece]) -> NDArray[np.float64]:
-        """Return what a network hears in pieces with pitched notes, shape (pieces, width of the network)."""
+    def embed(self, name: str, pieces: Sequence[Piece], most: int = _MOST_WINDOWS) -> NDArray[np.float64]:
+        """Return what a network hears in pieces with pitched notes, shape (pieces, width of the network).
+
+        Note tokens are heard in at most so many stretches of each piece.
+        """
         notes = [piece.without_drums() for piece in pieces]
         if name == "roll":
-            heard = self.nets[name].embed(torch.from_numpy(np.stack([piano_roll(piece) for piece in notes])))
-            return np.asarray(heard.double().numpy())
-        windows = [_windows(note_tokens(piece)) for piece in notes]
-        means = [self.nets[name].embed(torch.from_numpy(stretch)).mean(dim=0) for stretch in windows]
-        return np.asarray(torch.stack(means).double().numpy())
+            rolls = torch.from_numpy(np.stack([piano_roll(piece) for piece in notes]))
+            return np.asarray(self.nets[name].embed(rolls).double().numpy())
+        windows = [_windows(note_tokens(piece), most) for piece in notes]
+        stretches = [stretch for each in windows for stretch in each]
+        heard: dict[int, NDArray[np.float32]] = {}
+        for length in {len(stretch) for stretch in stretches}:  # one call for all that are as long
+            own = [number for number, stretch in enumerate(stretches) if len(stretch) == length]
+            found = self.nets[name].embed(torch.from_numpy(np.stack([stretches[number] for number in own])))
+            heard.update(zip(own, found.numpy(), strict=True))
+        rows = np.stack([heard[number] for number in range(len(stretches))]).astype(np.float64)
+        ends = np.cumsum([len(each) for each in windows])
+        return np.stack([part.mean(axis=0) for part in np.split(rows, ends[:-1])])
 
     @torch.inference_mode()
-    def hear(self, pieces: Sequence[Piece]) -> dict[str, NDArray[np.float64]]:
+    def hear(self, pieces: Sequence[Piece], most: int = _MOST_WINDOWS) -> dict[str, NDArray[np.float64]]:
         """Return what each listener makes of pieces with pitched notes: name → log probabilities, shape (pieces, 4)."""
         table = np.stack([features(Reading(piece)) for piece in pieces])
         heard = {"features": np.log(self.linear.probabilities(table) + 1e-9)}
         for name, net in self.nets.items():
-            logits = net.leave(torch.from_numpy(self.embed(name, pieces)).float())
+            logits = net.leave(torch.from_numpy(self.embed(name, pieces, most)).float())
             heard[name] = torch.log_softmax(logits, dim=1).double().numpy()
         return heard
 
@@ -107,12 +121,13 @@ class Listeners:
         return np.asarray(share / share.sum(axis=1, keepdims=True))
 
 
-def _windows(notes: NDArray[np.float32], most: int = 4) -> NDArray[np.float32]:
-    """Cut notes into at most four stretches, spread over the piece; shorter music is one stretch."""
+def _windows(notes: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+    """Cut notes into stretches, at most so many, spread over the piece or the one in its middle; little is one."""
     if len(notes) <= NOTES:
         return notes[None]
     count = min(most, -(-len(notes) // NOTES))
-    starts = np.linspace(0, len(notes) - NOTES, count).astype(np.int64)
+    last = len(notes) - NOTES
+    starts = np.linspace(0, last, count).astype(np.int64) if count > 1 else [last // 2]
     return np.stack([notes[start : start + NOTES] for start in starts])
 
 
@@ -131,21 +146,23 @@ def describe_emotion(notes: Piece, listeners: Listeners) -> pb.EmotionAnalysis:
     """Describe the emotion of a piece with pitched notes only, and how it goes.
 
     There is one point for every eight seconds or sixteenth of the piece, whichever is longer; each hears as much
-    before and after as it lasts, because the listeners learnt from clips of about 40 seconds.
+    before and after as it lasts, because the listeners learnt from clips of about 40 seconds; of its note
+    tokens the 160 in the middle are heard.
     """
     seconds = float(notes.beats_to_seconds(notes.beats))
     count = int(np.clip(seconds // _POINT_SECONDS, 1, _MOST_POINTS))
     edges = np.linspace(0, seconds, count + 1)
     beats = dict(zip(edges.tolist(), notes.seconds_to_beats(edges).tolist(), strict=True))
     starts = notes.beats_to_seconds(notes.start)
-    parts, spans = [notes], []
+    parts, spans = [], []
     for begin, end in pairwise(edges.tolist() if count > 1 else ()):
         around = end - begin
         own = np.flatnonzero((starts >= begin - around) & (starts < end + around))
         if len(own) >= _FEWEST_NOTES:
             parts.append(notes.select(own))
             spans.append(music_pb2.Span(start=beats[begin], end=beats[end]))
-    overall, *curve = (to_emotion(shares) for shares in listeners.vote(listeners.hear(parts)))
+    overall = to_emotion(listeners.vote(listeners.hear([notes]))[0])
+    curve = [to_emotion(shares) for shares in listeners.vote(listeners.hear(parts, most=1))] if parts else []
     points = [pb.EmotionPoint(span=span, emotion=emotion) for span, emotion in zip(spans, curve, strict=True)]
     return pb.EmotionAnalysis(overall=overall, curve=points)
 

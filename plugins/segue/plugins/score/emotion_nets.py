@@ -117,22 +117,36 @@ class RecurrentNet(nn.Module):
 
 
 class AttentionNet(nn.Module):
-    """A Transformer on note tokens; their order shows in the time between them, and in slow waves."""
+    """Convolutions on note tokens, each of which sees 113 of them, and a layer of a Transformer that sees all.
 
-    def __init__(self, width: int = 64, dropout: float = 0.3) -> None:
+    It learns from unlabelled music (``emotion_pretraining``); only ``leave`` learns what is felt.
+    """
+
+    def __init__(self, width: int = 128) -> None:
         super().__init__()
-        self.enter = nn.Linear(TOKEN + 4, width)
-        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.2, batch_first=True, norm_first=True)
-        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
-        self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * width, len(QUADRANTS)))
+        self.width = width
+        self.enter = nn.Conv1d(TOKEN, width, 9, padding=4)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.GroupNorm(1, width),
+                nn.Conv1d(width, width, 5, padding=2 * apart, dilation=apart),
+                nn.ReLU(),
+                nn.Conv1d(width, width, 1),
+            )
+            for apart in (2, 6, 18)
+        )
+        self.layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.1, "gelu", batch_first=True, norm_first=True)
+        self.leave = nn.Linear(3 * width, len(QUADRANTS))
+
+    def follow(self, notes: Tensor) -> Tensor:
+        """Return what each note is in its context, shape (batch, notes, width), of tokens, shape (batch, notes, 19)."""
+        near = torch.relu(self.enter(notes.mT))
+        for block in self.blocks:
+            near = near + block(near)
+        context: Tensor = self.layer(near.mT)
+        return context
 
     def embed(self, notes: Tensor) -> Tensor:
-        """Return what was heard, shape (batch, 128), in note tokens, shape (batch, notes, 19)."""
-        place = torch.arange(notes.shape[1])[:, None] / torch.tensor([2.0, 16.0])
-        wave = torch.cat([place.sin(), place.cos()], dim=1).expand(len(notes), -1, -1)
-        return _pooled(self.layers(self.enter(torch.cat([notes, wave], dim=2))), 1)
-
-    def forward(self, notes: Tensor) -> Tensor:
-        """Return logits, shape (batch, 4)."""
-        logits: Tensor = self.leave(self.embed(notes))
-        return logits
+        """Return what was heard, shape (batch, 384), in note tokens, shape (batch, notes, 19)."""
+        context = self.follow(notes)
+        return torch.cat([_pooled(context, 1), context.std(dim=1, correction=0)], dim=1)

@@ -19,17 +19,18 @@ from segue.music.features import features
 from segue.music.reading import Reading
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
+from segue.plugins.score.data import songs
 from segue.plugins.score.emotion import LISTENERS, Listeners
-from segue.plugins.score.emotion_nets import FRAMES, NOTES, note_tokens, piano_roll
+from segue.plugins.score.emotion_nets import FRAMES, NOTES, AttentionNet, note_tokens, piano_roll
+from segue.plugins.score.emotion_pretraining import STRETCH, Pack, PretrainingSettings, Song, pretrain, stretch_of
 from segue.plugins.score.fitting import fit
 from segue.plugins.score.kernel import fit_kernel
-from segue.plugins.score.linear import fit_linear
+from segue.plugins.score.linear import LinearClassifier, fit_linear
+from segue.plugins.training import FromJson
 from torch import Tensor, nn
 
 _FOLDS, _DRAWS = 10, 5
 _SIZE: Final = 24
-_TRANSPOSE: Final = 3
-_STRETCH: Final = 0.12
 _TEMPERATURES: Final = np.geomspace(0.3, 3, 25)
 Heard = Mapping[str, NDArray[np.float64]]
 Batch = Callable[[int], tuple[Tensor, Tensor]]
@@ -38,16 +39,21 @@ Batch = Callable[[int], tuple[Tensor, Tensor]]
 class EmotionSettings(TrainingSettings):
     """Settings of the listeners."""
 
-    steps: int = Field(480, ge=1, description="Training steps of each network, 24 stretches each.")
+    steps: int = Field(480, ge=1, description="Training steps of the CNN and of the GRU, 24 stretches each.")
     strength: float = Field(0.03, gt=0, description="How loose the weights on the features are.")
+    attention_strength: float = Field(0.01, gt=0, description="Likewise, on what the Transformer hears.")
+    pretraining: FromJson[PretrainingSettings] = Field(
+        PretrainingSettings(), description="What the Transformer learns before, as JSON."
+    )
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip with its quadrant: 0 happy, 1 tense, 2 sad, 3 calm."""
+    """A clip with its quadrant, 0 happy, 1 tense, 2 sad, 3 calm, and the song it is of."""
 
     piece: Piece
     quadrant: int
+    song: str
 
 
 def emopia(data: Path, part: str) -> list[Clip]:
@@ -64,7 +70,22 @@ def emopia(data: Path, part: str) -> list[Clip]:
         raise InvalidRequest("data", f"{data} holds no emopia/split/{part}_clip.csv")
     with listing.open(newline="") as rows:
         names = [row["clip_name"] for row in csv.DictReader(rows)]
-    return [Clip(midi_to_piece((folder / "midis" / n).read_bytes())[0], int(n[1]) - 1) for n in names]
+    pieces = [midi_to_piece((folder / "midis" / name).read_bytes())[0] for name in names]
+    return [Clip(p, int(n[1]) - 1, n[3:].rpartition("_")[0]) for p, n in zip(pieces, names, strict=True)]
+
+
+def piano_songs(data: Path, clips: Sequence[Clip]) -> list[Pack]:
+    """Return the packs to learn from: the songs of labelled clips and, where they are at hand, those of POP909.
+
+    POP909 outweighs them by two to one; a fifth of its songs, by their hash, is left out as everywhere in ``score``.
+    """
+    by_song: dict[str, Song] = {}
+    for clip in clips:
+        by_song.setdefault(clip.song, []).append(note_tokens(clip.piece))
+    packs: list[Pack] = [list(by_song.values())]
+    if (data / "pop909").is_dir():
+        packs += [[[note_tokens(song.piece())] for song in songs(data) if song.part != "test"]] * 2
+    return packs
 
 
 class EmotionTrainer(Trainer):
@@ -76,15 +97,22 @@ class EmotionTrainer(Trainer):
     def train(self, run: Run, settings: EmotionSettings) -> Sequence[Report]:
         """Train the listeners, weigh their votes on the validation part, and measure them."""
         run.sources.append(DataSource("EMOPIA 1.0", "CC-BY-NC-SA-4.0", run.data / "emopia", non_commercial=True))
+        if (run.data / "pop909").is_dir():
+            run.sources.append(DataSource("POP909", "MIT", run.data / "pop909"))
         train, valid = emopia(run.data, "train"), emopia(run.data, "val")
-        table = np.stack([features(Reading(c.piece)) for c in track(train, "features", console=run.console)])
+        pieces, labels = [clip.piece for clip in train], [str(clip.quadrant) for clip in train]
+        table = np.stack([features(Reading(piece)) for piece in track(pieces, "features", console=run.console)])
         torch.manual_seed(run.seed)
-        listeners = Listeners.blank(fit_linear(table, [str(clip.quadrant) for clip in train], settings.strength))
-        rolls, tokens = _rolls(train, run.seed), _stretches(train, run.seed)
-        batches = {"roll": rolls, "recurrent": tokens, "attention": tokens}
-        for name, net in listeners.nets.items():
-            measure = _measure(name, valid)
-            fit(net, batches[name], measure, run, name, steps=settings.steps, rate=3e-3, smoothing=0.1, every=100)
+        attention = AttentionNet()
+        pretrain(attention, piano_songs(run.data, train), run, settings.pretraining)
+        torch.manual_seed(run.seed)
+        listeners = Listeners.blank(fit_linear(table, labels, settings.strength))
+        for name, draw in (("roll", _rolls), ("recurrent", _stretches)):
+            net, batch, measure = listeners.nets[name], draw(train, run.seed), _measure(name, valid)
+            fit(net, batch, measure, run, name, steps=settings.steps, rate=3e-3, smoothing=0.1, every=100)
+        listeners = replace(listeners, nets={**listeners.nets, "attention": attention.eval()})
+        heard = listeners.embed("attention", pieces)
+        decide(attention.leave, fit_linear(heard, labels, settings.attention_strength))
         weighed = _weigh(listeners, listeners.hear([clip.piece for clip in valid]), [clip.quadrant for clip in valid])
         weighed.save(run.artifacts)
         return self.evaluate(run.data, run.artifacts, run.console)
@@ -92,6 +120,14 @@ class EmotionTrainer(Trainer):
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
         """Measure each listener and their vote."""
         return list(measure_emotion(data, Listeners.load(artifacts), console).values())
+
+
+@torch.no_grad()
+def decide(layer: nn.Linear, classifier: LinearClassifier) -> None:
+    """Make a layer give the logits of a classifier for inputs that it does not cut off."""
+    weights = classifier.weights[:-1] / classifier.scale[:, None]
+    layer.weight.copy_(torch.from_numpy(weights.T))
+    layer.bias.copy_(torch.from_numpy(classifier.weights[-1] - classifier.mean @ weights))
 
 
 def measure_emotion(data: Path, listeners: Listeners, console: Console) -> dict[str, Report]:
@@ -141,12 +177,7 @@ def _stretches(clips: Sequence[Clip], seed: int) -> Batch:
         length = int(rng.integers(NOTES // 2, NOTES + 1))
         inputs, targets = [], []
         for number in rng.integers(len(clips), size=_SIZE).tolist():
-            start = int(rng.integers(max(1, len(tokens[number]) - length + 1)))
-            notes = tokens[number][start : start + length].copy()
-            notes[:, 0] += rng.integers(-_TRANSPOSE, _TRANSPOSE + 1) / 24
-            notes[:, 2:4] += rng.uniform(-_STRETCH, _STRETCH) / 2
-            notes[:, 4] += rng.normal(0, 0.1)
-            inputs.append(np.resize(notes, (length, notes.shape[1])))  # a short clip is heard more than once
+            inputs.append(stretch_of(tokens[number], length, rng))
             targets.append(clips[number].quadrant)
         return torch.from_numpy(np.stack(inputs)), torch.tensor(targets)
 
@@ -161,7 +192,7 @@ def _rolls(clips: Sequence[Clip], seed: int) -> Batch:
         rng = np.random.default_rng([seed, step])
         inputs, targets = [], []
         for number in rng.integers(len(clips), size=_SIZE).tolist():
-            pace = float(np.exp(rng.uniform(-_STRETCH, _STRETCH)))
+            pace = float(np.exp(rng.uniform(-STRETCH, STRETCH)))
             frames = (rng.integers(FRAMES) + np.arange(FRAMES) * pace).astype(np.int64) % FRAMES
             inputs.append(rolls[number][:, :, frames] * rng.uniform(0.8, 1.2))
             targets.append(clips[number].quadrant)

@@ -88,6 +88,14 @@ def _notices(arrangement: Arrangement, done: Rewritten, style: str) -> list[musi
     found = [("style", f"{done.bars} of {bars} bars were written anew as {style}.")]
     if not len(arrangement.piece.without_drums()):
         found = [("music", "The piece has drums alone: there is nothing to write anew.")]
+    kept = {track.pedals for track in done.piece.tracks}
+    lost = [
+        track.name or f"program {track.program}"
+        for track in arrangement.piece.tracks
+        if track.pedals not in {(), *kept}
+    ]
+    if lost:
+        found.append(("music", f"The sustain pedal of {', '.join(lost)} went with the notes that it held."))
     if done.fitted:
         shown = ", ".join(map(str, done.fitted[:5])) + (", ..." if len(done.fitted) > 5 else "")
         text = f"Styles are learnt in 4/4; where bars have other lengths ({shown}), their patterns are cut to fit."

@@ -95,10 +95,9 @@ def transfer(
     for name, unit, before, after in zip(NAMES, _UNITS, *figures, strict=True):
         response.figures.append(pb.Figure(name=name.replace("_", " "), before=before, after=after, unit=unit))
     response.figures.extend(kept_figures(arrangement, result))
-    response.notices.extend(_missed(wish, made, *figures))
-    if not len(piece.without_drums()):
-        text = "There are no pitched notes: only loudness and the number of strokes follow the sliders."
-        response.notices.append(pb.Notice(subject="music", text=text))
+    kept = "the melody, which is kept," if arrangement.melody.any() else "the piece"
+    response.notices.extend(_missed(wish, made, kept, *figures))
+    response.notices.extend(pb.Notice(subject="music", text=text) for text in _heard(arrangement, wish))
     response.music.midi = piece_to_midi(result)
     return response
 
@@ -141,22 +140,33 @@ def _felt(
     return piece
 
 
+def _heard(arrangement: Arrangement, wish: Wish) -> list[str]:
+    """Say what was not heard in the piece, and what that means."""
+    if not len(arrangement.piece.without_drums()):
+        left = "nothing is written anew" if wish.style else "only loudness and the number of strokes follow the sliders"
+        return [f"There are no pitched notes: {left}."]
+    if not arrangement.melody.any():
+        return ["No melody was heard in the piece: all of it counts as accompaniment."]
+    return []
+
+
 def _kept(arrangement: Arrangement) -> list[str]:
     piece, melody = arrangement.piece, int(arrangement.melody.sum())
+    tune = [f"the melody: {melody} notes, where they begin and how long they last"] if melody else []
     return [
-        f"the melody: {melody} notes, where they begin and how long they last",
+        *tune,
         f"bars and chords: {len(arrangement.bars) - 1} bars, {len(arrangement.chord) - 1} chords",
         f"metre, pedal and words: {len(piece.meter_map)} time signatures, {len(piece.lyrics)} syllables",
     ]
 
 
-def _missed(wish: Wish, made: Artifacts, before: Any, after: Any) -> list[pb.Notice]:
+def _missed(wish: Wish, made: Artifacts, kept: str, before: Any, after: Any) -> list[pb.Notice]:
     """Say which sliders could not be met."""
     now, got = made.scale.to_quantiles(before), made.scale.to_quantiles(after)
     notices = []
     for figure, quantile in wish.figures.items():
         wanted = now[figure] + wish.strength * (quantile - now[figure])
         if abs(got[figure] - wanted) > _MISSED:
-            text = f"is at {got[figure]:.2f} instead of {wanted:.2f}: the melody, which is kept, allows no more."
+            text = f"is at {got[figure]:.2f} instead of {wanted:.2f}: {kept} allows no more."
             notices.append(pb.Notice(subject=f"attributes.{NAMES[figure]}", text=text))
     return notices

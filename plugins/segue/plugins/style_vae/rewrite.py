@@ -96,7 +96,9 @@ def _offer(source: Source, made: Artifacts, wish: Wish, own: Floats, targets: Fl
         style, towards = row + 1, Towards(made.latents[row], wish.strength)
     bonus = (0.0 if wish.style else _FAITHFUL) + _HOLD * (1 / wish.strength - 1)
     offer = gather(source, made.network, figures, style, bonus, towards)
-    return offer if len(source.notes) or source.melody.any() else offer.select(np.zeros(len(offer), bool))
+    if not len(source.notes) and not source.melody.any():
+        return offer.select(np.zeros(len(offer), bool))
+    return offer.select(source.sounding[offer.block])
 
 
 def assemble(source: Source, offer: Candidates, chosen: Chosen, habits: Habits | None, strength: float) -> Piece:

@@ -100,6 +100,18 @@ class Source:
         return np.flatnonzero(self.piece.is_drum)
 
     @cached_property
+    def sounding(self) -> NDArray[np.bool_]:
+        """Blocks in which anything sounds, shape (blocks,): where the piece is silent, what is written anew is too."""
+        edges = np.r_[self.timeline.start, np.inf]
+        begin, end = (self.timeline.to_quarters(beats) for beats in (self.piece.start, self.piece.end))
+        first = np.clip(np.searchsorted(edges, begin + 0.5 / PER_QUARTER, side="right") - 1, 0, len(edges) - 2)
+        last = np.clip(np.searchsorted(edges, end - 0.5 / PER_QUARTER, side="left") - 1, first, len(edges) - 2)
+        steps = np.zeros(len(edges))
+        np.add.at(steps, first, 1)
+        np.add.at(steps, last + 1, -1)
+        return np.asarray(np.cumsum(steps)[:-1] > 0)
+
+    @cached_property
     def late(self) -> Floats:
         """Quarters by which what lies on each sixteenth of a quarter is played late."""
         return lateness(self.timeline, self.piece.start)

@@ -48,6 +48,11 @@ class Content:
     def __len__(self) -> int:
         return len(self.root)
 
+    def stretched(self, bars: int) -> Content:
+        """Return the content of so many bars: what is beyond is left out, and the last bar comes again."""
+        index = np.minimum(np.arange(bars), len(self) - 1)
+        return Content(**{name: values[index] for name, values in vars(self).items()})
+
     def table(self, first: int, bars: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return the content of some bars as the network reads it.
 

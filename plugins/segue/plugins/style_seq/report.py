@@ -156,7 +156,7 @@ def _real(bench: Bench, console: Console) -> Report:
     held_out = [song for song in pop_songs(bench.data) if song.part == "test"][:_REAL]
     for number, song in enumerate(track(held_out, "songs of POP909", console=console)):
         piece = song.piece()
-        arrangement = bench.listen(piece.select(piece.start < 4 * _REAL_BARS))
+        arrangement = bench.listener.arrangement(piece.select(piece.start < 4 * _REAL_BARS))
         names = [info.name for info in arrangement.piece.tracks]
         truth = replace(arrangement, melody=arrangement.piece.track == names.index("MELODY"))
         styles = _REAL_STYLES[number % 2 :: 2]

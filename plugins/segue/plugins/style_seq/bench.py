@@ -23,6 +23,7 @@ from segue.plugins.style_seq.data import Song
 from segue.plugins.style_seq.ensemble import Ensemble
 from segue.plugins.style_seq.hearing import Listener
 from segue.plugins.style_seq.rewrite import Manner, put_in_place
+from segue.plugins.style_seq.source_cycle import hear_cycle
 
 MANNER: Final = Manner(strength=1.0, temperature=0.6, drafts=4, seed=0)
 MINOR: Final = np.array([name in ("min", "min7", "dim", "hdim7", "dim7") for name in QUALITY_NAMES])
@@ -78,7 +79,11 @@ class Bench:
         """Return the probability of each style of a chart's piece, and its chords by half beats, as heard; kept."""
         if id(piece) not in self._known:
             half = (np.arange(8 * int(np.ceil(piece.beats / 4))) + 0.5) / 2
-            self._known[id(piece)] = (piece, self.judge.probabilities(piece), chords_at(self.listener.networks, piece, half))
+            self._known[id(piece)] = (
+                piece,
+                self.judge.probabilities(piece),
+                chords_at(self.listener.networks, piece, half),
+            )
         return self._known[id(piece)][1:]
 
     def truth(self, chart: Chart, style: str) -> Piece:
@@ -113,7 +118,8 @@ class Bench:
         frames = frames_of(arrangement.piece, arrangement.bars)
         content, silent = read_content(arrangement, frames), silent_frames(arrangement, frames)
         players = tuple(player for ensemble in ensembles for player in ensemble.players)
-        *_, rows = self.composer.compose(MANNER.plan(content, silent, players))
+        cycle = hear_cycle(arrangement, frames, content, self.made.network)
+        *_, rows = self.composer.compose(MANNER.plan(content, silent, players, cycle))
         assert not isinstance(rows, float)
         ends = np.cumsum([len(ensemble.players) for ensemble in ensembles]).tolist()
         return [

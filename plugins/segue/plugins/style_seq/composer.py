@@ -94,6 +94,8 @@ class Plan:
         How fields are drawn; loudness and nudge are drawn more freely.
     seed
         Of what is drawn; the same bar content gets the same draws wherever it stands in a group of four bars.
+    cycle
+        Place of the first bar in the cycle of four bars that patterns have, 0-3.
     drafts
         How often each section is composed; the draft most like the others is kept [1]_: the one most usual as a whole,
         where the likeliest element after element may be a mixture that nobody plays.
@@ -109,6 +111,7 @@ class Plan:
     temperature: float
     top_p: float
     seed: int
+    cycle: int = 0
     drafts: int = 1
 
 
@@ -124,10 +127,16 @@ class _Row:
 
 
 class Composer:
-    """Plays accompaniments with a network."""
+    """Plays accompaniments with a network.
+
+    Attributes
+    ----------
+    network
+        The network.
+    """
 
     def __init__(self, network: Network) -> None:
-        self._network = network.eval()
+        self.network = network.eval()
 
     @torch.inference_mode()
     def compose(self, plan: Plan) -> Iterator[float | list[NDArray[np.int64]]]:
@@ -147,7 +156,7 @@ class Composer:
             rows.sort(key=lambda row: -plan.players[row.player].notes)
             for at in range(0, len(rows), _ROWS):
                 chosen = rows[at : at + _ROWS]
-                for part in _Pass(self._network, plan, chosen).run():
+                for part in _Pass(self.network, plan, chosen).run():
                     if isinstance(part, float):
                         yield (finished + part * len(chosen)) / max(total, 1)
                     else:
@@ -191,7 +200,7 @@ class _Pass:
         self._permitted = np.stack([player.permitted() for player in players])
         tables = [plan.content.table(row.first, most) for row in rows]
         lively = np.stack([np.pad(plan.content.lively[row.first : row.first + most], (0, most))[:most] for row in rows])
-        phase = np.stack([phases(row.first, most, len(plan.content)) for row in rows])
+        phase = np.stack([phases(row.first, most, len(plan.content), plan.cycle) for row in rows])
         self._roots = np.stack([table[:, :HALVES, 0] for table, _ in tables])
         bars = Bars(
             torch.from_numpy(np.stack([table for table, _ in tables])),

@@ -31,7 +31,8 @@ def find_cycles(songs: Sequence[Song]) -> dict[str, int]:
     """Return for each chart the place in the cycle of its first bar, 0-3, the same in all its styles.
 
     Places are exchanged chart by chart until every chart lies where its bars are likeliest among those of the others
-    (iterated conditional modes), from the places that they would have if the charts followed one another.
+    (iterated conditional modes), from the places that they would have if the charts followed one another. The first
+    chart begins a cycle.
 
     Parameters
     ----------
@@ -47,10 +48,7 @@ def find_cycles(songs: Sequence[Song]) -> dict[str, int]:
         _add(bars.setdefault(song.chart, [[] for _ in range(song.bars)]), song)
     starts = np.cumsum([0, *(len(own) for own in bars.values())]) % CYCLE
     found = dict(zip(bars, starts.tolist(), strict=False))
-    seen: Mapping[tuple[int, Pattern], int] = Counter(
-        key for chart, own in bars.items() for key in _keys(own, found[chart])
-    )
-    counts = Counter(seen)
+    counts = Counter(key for chart, own in bars.items() for key in _keys(own, found[chart]))
     for _ in range(_ROUNDS):
         before = dict(found)
         for chart, own in bars.items():
@@ -59,7 +57,8 @@ def find_cycles(songs: Sequence[Song]) -> dict[str, int]:
             counts.update(_keys(own, found[chart]))
         if found == before:
             break
-    return found
+    first = next(iter(found.values()), 0)
+    return {chart: (start - first) % CYCLE for chart, start in found.items()}
 
 
 def _add(bars: list[list[Pattern]], song: Song) -> None:

@@ -98,7 +98,7 @@ def read_songs(data: Path, listener: Listener | None = None) -> Iterator[Song]:
     data
         Folder of the packs.
     listener
-        Who hears the charts of the train part in each of their styles, so that what is learnt from is what will be heard.
+        Who hears the charts of the train part in each style: then what is learnt from is what will be heard.
 
     Raises
     ------

@@ -30,6 +30,7 @@ from segue.plugins.style_seq.ensemble import by_example, by_name
 from segue.plugins.style_seq.likelihood import likelihood
 from segue.plugins.style_seq.likeness import class_f1, note_f1, onset_f1, without_melody
 from segue.plugins.style_seq.retrieval import Retrieval
+from segue.plugins.style_seq.source_cycle import hear_cycle
 
 _STRENGTHS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 _REAL: Final = 8
@@ -56,13 +57,15 @@ def _pairs(bench: Bench, console: Console) -> Report:
         arrangement = bench.arrangement(cases[0])
         ensembles = [by_name(bench.made, case.target) for case in cases]
         pieces = [played.piece() for played in bench.play(arrangement, ensembles)]
-        content = read_content(arrangement, frames_of(arrangement.piece, arrangement.bars))
+        frames = frames_of(arrangement.piece, arrangement.bars)
+        content = read_content(arrangement, frames)
+        cycle = hear_cycle(arrangement, frames, content, bench.made.network)
         for number, (case, ensemble) in enumerate(zip(cases, ensembles, strict=True)):
             if case.target not in banks:
                 own = [song for song in bench.songs if song.style == case.target and song.part == "train"]
                 banks[case.target] = Retrieval(own)
             tracks = [role.track for role in ensemble.roles]
-            whole, rooted = (banks[case.target].play(content, tracks, whole) for whole in (True, False))
+            whole, rooted = (banks[case.target].play(content, tracks, cycle, whole) for whole in (True, False))
             results = {
                 "style-seq": pieces[number],
                 "copy of the input (identity)": arrangement.piece,

@@ -75,7 +75,7 @@ def train(
     with store.new_version(spec) as artifacts:
         run = Run(data=data, artifacts=artifacts, work=work, seed=seed, console=console)
         reports = trainer.train(run, settings)
-        card = _card(chosen, run, settings, reports, time.monotonic() - started)
+        card = _card(chosen, run, settings, reports, time.monotonic() - started + run.earlier_seconds)
         (artifacts / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
     written = max(store.versions(spec))
     _show(reports, as_json=as_json)

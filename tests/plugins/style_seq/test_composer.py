@@ -66,7 +66,9 @@ def test_the_cache_says_what_the_whole_sequence_says(network, monkeypatch):
     asked = plan(network, bars=8, temperature=1e-5)
     elements = write(compose(network, asked)[0], 0, 8)
     table, chroma = asked.content.table(0, 8)
-    stretch = Stretch(elements, table, chroma, phases(0, 8, 8), np.zeros(8, int), 0, np.zeros(PROFILE, np.float32), 0)
+    stretch = Stretch(
+        elements, table, chroma, phases(0, 8, 8, 0), np.zeros(8, int), 0, np.zeros(PROFILE, np.float32), 0
+    )
     batch, style = collate([stretch]), asked.players[0].style[None]
     with torch.inference_mode():
         halves, whole = network.read_bars(batch.bars)

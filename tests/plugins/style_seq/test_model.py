@@ -5,7 +5,11 @@ import pytest
 from segue.music import Meter, Piece, Syllable, Tempo, TrackInfo, piece_to_midi
 from segue.plugin_api.errors import InvalidField, InvalidMusic, Unsupported
 from segue.plugins.style.styles import STYLES
-from segue.plugins.style_seq.rewrite import replaced_cells
+from segue.plugins.style_seq.arrange import frames_of, read_content, silent_frames
+from segue.plugins.style_seq.ensemble import by_name
+from segue.plugins.style_seq.hearing import Listener
+from segue.plugins.style_seq.rewrite import Manner, put_in_place, replaced_cells
+from segue.plugins.style_seq.source_cycle import hear_cycle
 from segue.v1 import music_pb2, transfer_pb2
 
 from .conftest import ask, band, item, read
@@ -174,3 +178,19 @@ def test_the_probe_is_answered(model, networks):
     algorithm.check_probe(answer)
     with pytest.raises(ValueError, match="no MIDI"):
         algorithm.check_probe(transfer_pb2.TransferResponse())
+
+
+@pytest.mark.parametrize("cycle", [0, 2, 3])
+def test_where_a_pattern_begins_is_heard(model, networks, cycle):
+    listener = Listener(networks)
+    made, composer = model._made, model._composer
+    plain = listener.arrangement(band(16))
+    frames = frames_of(plain.piece, plain.bars)
+    content, silent = read_content(plain, frames), silent_frames(plain, frames)
+    ensemble, manner = by_name(made, "jazz_combo"), Manner(1.0, 0.6, 2, 1)
+    *_, rows = composer.compose(manner.plan(content, silent, ensemble.players, cycle))
+    piece = put_in_place(plain, ensemble, manner, frames, content, rows)[0]
+    heard = listener.arrangement(piece)
+    layout = frames_of(heard.piece, heard.bars)
+    assert hear_cycle(heard, layout, read_content(heard, layout), made.network) == cycle
+    assert hear_cycle(plain, frames, content, made.network) == 0  # chords that change with the bar have no cycle

@@ -25,7 +25,7 @@ from segue.plugins.style_seq.hearing import Listener
 from segue.plugins.style_seq.rewrite import Manner, put_in_place
 from segue.plugins.style_seq.source_cycle import hear_cycle
 
-MANNER: Final = Manner(strength=1.0, temperature=0.6, drafts=4, seed=0)
+MANNER: Final = Manner(strength=1.0, temperature=0.4, drafts=4, seed=0)
 MINOR: Final = np.array([name in ("min", "min7", "dim", "hdim7", "dim7") for name in QUALITY_NAMES])
 
 

@@ -27,12 +27,14 @@ from segue.plugins.style_seq.elements import (
     PITCH,
     PITCHES,
     PLACE,
+    PLACE_STEPS,
     PLACES,
     Elements,
     root_pitch,
     write,
 )
 from segue.plugins.style_seq.network import Bars, Layer, Network, attend, half_of
+from segue.plugins.transformer.elements import LENGTHS
 from segue.plugins.transformer.network import rotate, rotation
 from torch import Tensor, nn
 from torch.nn.functional import silu
@@ -43,6 +45,8 @@ _ROWS: Final = 64
 """Rows of a network pass at most, which bounds memory: 1.6 MB a row."""
 _HUMAN: Final = 0.8
 """Least temperature of loudness and nudge: what is likeliest everywhere is a machine's evenness."""
+_HALF: Final = 6
+"""Twelfths of a quarter note in a half beat."""
 _GROWTH: Final = 64
 """Elements by which the caches of keys and values grow."""
 
@@ -212,6 +216,7 @@ class _Pass:
         self._draws = np.stack(
             [np.random.default_rng((plan.seed, row.player, row.draft)).random((4, MOST_IN_BAR + 1, 5)) for row in rows]
         )
+        self._ringing = plan.content.ringing()
         self._silent = np.stack([np.pad(plan.silent[row.first : row.first + most], (0, most))[:most] for row in rows])
         self._written = [list(row.given[:1]) for row in rows]
         self._last = np.stack([row.given[0] for row in rows])
@@ -315,9 +320,21 @@ class _Pass:
             at = np.maximum(chosen[:, PLACE], FIRST_PLACE)
             mask = np.where(same[:, None], self._above(at), self._playable(at))
             mask[chosen[:, PLACE] == BAR] = True
+        elif field == LENGTH:
+            mask[:, 1:] = self._rings(chosen)
         else:
             mask[:, 1:] = True
         return mask
+
+    def _rings(self, chosen: Elements) -> NDArray[np.bool_]:
+        """Say which lengths a note may have: it ends where a chord comes that it does not belong to, or soon after."""
+        rows, at = np.arange(len(self._live)), np.maximum(chosen[:, PLACE], FIRST_PLACE)
+        half = half_of(torch.from_numpy(at)).numpy()
+        pitch = chosen[:, PITCH] - 1 + LOWEST + root_pitch(self._roots[rows, self._bar, half])
+        number = np.minimum((self._first() + self._bar) * HALVES + half, len(self._ringing) - 1)
+        room = _HALF * (self._ringing[number, pitch % 12] + 1) - PLACE_STEPS[at - FIRST_PLACE] % _HALF
+        free = (chosen[:, PITCH] > PITCHES) | (chosen[:, PLACE] == BAR)
+        return np.asarray((room[:, None] >= LENGTHS) | free[:, None])
 
     def _playable(self, place: NDArray[np.int64]) -> NDArray[np.bool_]:
         rows = np.arange(len(self._live))

@@ -84,10 +84,10 @@ def _pairs(bench: Bench, console: Console) -> Report:
         "notes kept. Against the true target, the same chart in that style: chords (root, and major or minor, of "
         "half beats) as heard in it, and as written in the chart; F1 of the pitch classes of each beat, of onsets "
         "(0.05 s), of pitched notes (pitch and onset), of drums. retrieval: each bar is the training bar of the "
-        "style with the nearest chords, at equal chords that at the same place of the cycle, which it is told as it was "
-        "heard in the source, transposed to the first root; root by root: with its notes as high above each "
-        "root as they were, which borrows this model's encoding. random target: the same piece moved to another "
-        "style than the one it is judged by.",
+        "style with the nearest chords, of those alike one at the same place of the cycle, as it was heard in the "
+        "source; transposed to the first root; root by root: with its notes as high above each root as they were, "
+        "which borrows this model's encoding. random target: the same piece moved to another style than the one it is "
+        "judged by.",
         {name: _mean(found) for name, found in rows.items()},
     )
 

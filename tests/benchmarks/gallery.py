@@ -70,17 +70,19 @@ def main(
     data: Annotated[Path, typer.Argument(help="Folder of data packs.", exists=True)],
     folder: Annotated[Path, typer.Argument(help="Where the pictures go.")],
     algorithm: Annotated[str, typer.Option(help="Who transfers.")] = "style-seq",
+    styles: Annotated[str, typer.Option(help="Styles, with commas between them.")] = ",".join(STYLES),
 ) -> None:
-    """Transfer ten pieces to a style of every group, draw them and print the figures."""
+    """Transfer ten pieces to some styles, draw them and print the figures."""
+    wanted = styles.split(",")
     chosen = list(pieces(data))
     rows: list[list[Piece]] = []
     figures: dict[str, list[dict[str, float]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as scratch:
-        server = Server(Path(scratch), SEGUE_PLUGINS='["score","style_seq","style_gan"]').start()
+        server = Server(Path(scratch), SEGUE_PLUGINS='["score","style_seq","style_vae","style_gan"]').start()
         try:
             for _, piece in track(chosen, "pieces", console=console):
                 row = [piece]
-                for style in STYLES:
+                for style in wanted:
                     request = transfer_pb2.TransferRequest(
                         music=music_pb2.Music(midi=piece_to_midi(piece)), style=style, algorithm=algorithm, seed=1
                     )
@@ -90,7 +92,7 @@ def main(
                 rows.append(row)
         finally:
             server.stop()
-    _draw(chosen, rows, folder / f"{algorithm}-gallery.png")
+    _draw(chosen, ["before", *wanted], rows, folder / f"{algorithm}-gallery.png")
     names = sorted(set.intersection(*(set(own) for told in figures.values() for own in told)))
     table = Table("", *names)
     for style, told in figures.items():
@@ -98,8 +100,8 @@ def main(
     console.print(table)
 
 
-def _draw(chosen: list[tuple[str, Piece]], rows: list[list[Piece]], path: Path) -> None:
-    columns = 1 + len(STYLES)
+def _draw(chosen: list[tuple[str, Piece]], titles: list[str], rows: list[list[Piece]], path: Path) -> None:
+    columns = len(titles)
     figure = Figure(figsize=(_SIZE[0] * columns, _SIZE[1] * len(rows)), dpi=100, facecolor="white")
     FigureCanvasAgg(figure)
     for index, ((name, source), row) in enumerate(zip(chosen, rows, strict=True)):
@@ -111,7 +113,7 @@ def _draw(chosen: list[tuple[str, Piece]], rows: list[list[Piece]], path: Path) 
             axes = figure.add_subplot(len(rows), columns, index * columns + column + 1)
             draw(axes, piece, tune, low, high)
             if not index:
-                axes.set_title(STYLES[column - 1] if column else "before", fontsize=9)
+                axes.set_title(titles[column], fontsize=9)
             if not column:
                 axes.set_ylabel(name, fontsize=8)
     figure.subplots_adjust(0.015, 0.01, 0.998, 0.975, 0.03, 0.06)

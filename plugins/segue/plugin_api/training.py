@@ -88,6 +88,8 @@ class Run:
         Where progress is shown.
     sources
         The trainer appends the data sets it read.
+    earlier_seconds
+        What an earlier run took for that which this one takes up again; the trainer adds it.
     """
 
     data: Path
@@ -96,6 +98,7 @@ class Run:
     seed: int
     console: Console
     sources: list[DataSource] = field(default_factory=list)
+    earlier_seconds: float = 0.0
 
 
 class Trainer(ABC):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final, Protocol, TypeVar
 
@@ -112,6 +113,8 @@ class Loop:
         self._name = name
         self._silent = silent
         self._told: dict[str, float] = {}
+        self._earlier = 0.0
+        self._began = time.monotonic()
         self._path = run.work / (f"{name.replace(' ', '-')}-{_CHECKPOINT}" if name else _CHECKPOINT)
         self.first = self._resume()
 
@@ -156,7 +159,9 @@ class Loop:
 
     def _keep(self, step: int) -> None:
         aside = self._path.with_suffix(".new")
-        torch.save(self._made_with | {"step": step, "parts": [part.state_dict() for part in self._parts]}, aside)
+        seconds = self._earlier + time.monotonic() - self._began
+        state = {"step": step, "seconds": seconds, "parts": [part.state_dict() for part in self._parts]}
+        torch.save(self._made_with | state, aside)
         aside.replace(self._path)
 
     def _resume(self) -> int:
@@ -167,6 +172,8 @@ class Loop:
             return 0
         for part, state in zip(self._parts, saved["parts"], strict=True):
             part.load_state_dict(state)
+        self._earlier = float(saved["seconds"])
+        self._run.earlier_seconds += self._earlier
         return int(saved["step"])
 
 

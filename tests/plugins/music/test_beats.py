@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from segue.music import Piece
+from segue.music import Meter, Piece, TrackInfo
 from segue.music.beats import track_beats
 from segue.music.grid import find_grid
 
@@ -52,3 +52,20 @@ def test_nothing_regular_is_no_reason_to_fail(piece):
         grid = find_grid(piece)
         assert (np.diff(grid.beats) > 0).all()
         assert len(grid.beats) >= 2
+
+
+def test_long_notes_off_the_beat_do_not_move_the_beat_of_a_file_with_a_bass_drum():
+    beats = np.arange(64.0)
+    start = np.r_[beats, beats + 0.5, beats + 0.5, beats]
+    pitch = np.repeat([36, 48, 64, 36], 64)
+    duration = np.repeat([0.25, 0.5, 0.5, 0.1], 64)
+    tracks = (TrackInfo("Bass", 38), TrackInfo("Chords"), TrackInfo("Kit", drums=True))
+    disco = Piece.of(start, duration, pitch, 90, np.repeat([0, 0, 1, 2], 64), tracks=tracks, meters=(Meter(0.0, 4, 4),))
+    assert find_grid(disco).stated
+    assert find_grid(disco).beats[:5].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_notes_beside_the_beats_of_the_file_move_them():
+    beats = np.arange(64) + 0.25
+    piece = Piece.of(beats, 1.0, np.resize([40, 64, 67, 72], 64), 90, meters=(Meter(0.0, 4, 4),))
+    assert find_grid(piece).beats[1] % 1 == pytest.approx(0.25)

@@ -2,13 +2,26 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from segue.music.theory import QUALITIES
 from segue.plugins.style_seq import composer as module
 from segue.plugins.style_seq.batches import Stretch, collate, phases
 from segue.plugins.style_seq.composer import MOST_IN_BAR, Composer, Plan, Player, most_usual
 from segue.plugins.style_seq.content import Content
-from segue.plugins.style_seq.elements import FIRST_PLACE, LOWEST, PITCH, PITCHES, root_pitch, write
+from segue.plugins.style_seq.elements import (
+    FIRST_PLACE,
+    LENGTH,
+    LOWEST,
+    NUDGE,
+    PITCH,
+    PITCHES,
+    VELOCITY,
+    half_beat,
+    root_pitch,
+    write,
+)
 from segue.plugins.style_seq.network import half_of
 from segue.plugins.style_seq.profile import PROFILE, describe
+from segue.plugins.transformer.elements import LENGTHS
 
 
 def plan(network, bars=20, seed=1, temperature=1.0, silent=()):
@@ -66,7 +79,9 @@ def test_the_cache_says_what_the_whole_sequence_says(network, monkeypatch):
     asked = plan(network, bars=8, temperature=1e-5)
     elements = write(compose(network, asked)[0], 0, 8)
     table, chroma = asked.content.table(0, 8)
-    stretch = Stretch(elements, table, chroma, phases(0, 8, 8), np.zeros(8, int), 0, np.zeros(PROFILE, np.float32), 0)
+    stretch = Stretch(
+        elements, table, chroma, phases(0, 8, 8, 0), np.zeros(8, int), 0, np.zeros(PROFILE, np.float32), 0
+    )
     batch, style = collate([stretch]), asked.players[0].style[None]
     with torch.inference_mode():
         halves, whole = network.read_bars(batch.bars)
@@ -76,8 +91,23 @@ def test_the_cache_says_what_the_whole_sequence_says(network, monkeypatch):
         logits = network.heads(state, style.expand(len(wanted), -1), half, wanted)
     note = wanted[:, 0] >= FIRST_PLACE
     assert note.sum() > 8
-    for field in (2, 3, 4):
+    for field in (VELOCITY, NUDGE):
         assert torch.equal(logits[field][note, 1:].argmax(1) + 1, wanted[note, field])
+    for scores, length in zip(logits[LENGTH][note], wanted[note, LENGTH].tolist(), strict=True):
+        assert int(scores[1 : length + 1].argmax()) + 1 == length  # longer ones may ring into another chord
+
+
+def test_a_note_ends_where_a_chord_comes_that_it_does_not_belong_to(network):
+    asked = plan(network, temperature=1.5)
+    roots = asked.content.root.reshape(-1)
+    for rows in compose(network, asked)[:2]:
+        half = half_beat(rows)
+        pitch = rows[:, 1 + PITCH] - 1 + LOWEST + root_pitch(roots[half])
+        for first, length, note in zip(half.tolist(), LENGTHS[rows[:, 1 + LENGTH] - 1].tolist(), pitch, strict=True):
+            under = roots[first : first + length // 6 - 1]  # half beats it sounds in; half a beat more it may ring
+            start = np.isin((note - roots[first]) % 12, QUALITIES["maj"])
+            told = np.isin((note - under) % 12, QUALITIES["maj"]) if start else under == roots[first]
+            assert told.all()
 
 
 def test_a_profile_says_what_a_part_is_like():

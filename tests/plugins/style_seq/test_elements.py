@@ -6,9 +6,13 @@ from segue.plugins.style_seq.data import Song
 from segue.plugins.style_seq.elements import (
     FIRST_NUDGE,
     FIRST_PLACE,
+    LOWEST,
     NUDGE_PARTS,
+    PITCH,
     PLACE_STEPS,
     fold,
+    half_beat,
+    rerooted,
     root_pitch,
     to_rows,
     write,
@@ -90,3 +94,15 @@ def test_what_sounds_is_told_by_the_beat():
 def test_bars_that_are_all_alike_tell_no_liveliness():
     assert liveliness(np.repeat(np.arange(4), 3), 4).tolist() == [0, 0, 0, 0]
     assert liveliness(np.array([0, 1, 1, 2, 2, 2, 3, 3, 3, 3]), 4).tolist() == [1, 2, 3, 4]
+
+
+def test_other_roots_leave_what_sounds_as_it_is():
+    old, new = np.array([0] * 8 + [7] * 8), np.array([9] * 8 + [7] * 4 + [2] * 4)
+    pitch = np.array([40, 64, 67, 72, 79])
+    rows = to_rows(np.array([0.0, 1.0, 4.0, 6.5, 7.75]), np.full(5, 0.5), pitch, np.full(5, 80), old, False, False)
+    moved = rerooted(rows, old, new)
+    above = moved[:, 1 + PITCH] - 1 + LOWEST
+    assert (above + root_pitch(new[half_beat(moved)])).tolist() == pitch.tolist()
+    assert half_beat(moved).tolist() == [0, 2, 8, 13, 15]
+    kept = [column for column in range(6) if column != 1 + PITCH]
+    assert np.array_equal(moved[:, kept], rows[:, kept])

@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from segue.plugins.score.data import part_of
 from segue.plugins.style_seq import report
 from segue.plugins.style_seq.batches import Stretches, cut, part_names, relabelled, transposed
 from segue.plugins.style_seq.data import chart_chords, read_songs
-from segue.plugins.style_seq.elements import FIRST_PLACE, LOWEST, PITCHES, root_pitch
+from segue.plugins.style_seq.elements import FIRST_PLACE, LOWEST, PITCH, PITCHES, root_pitch
+from segue.plugins.style_seq.hearing import Listener
 from segue.plugins.style_seq.model import StyleSeqModel
 from segue.plugins.style_seq.retrieval import Retrieval
 from segue.plugins.style_seq.train import StyleSeqSettings, StyleSeqTrainer
@@ -104,6 +106,18 @@ def test_transposing_moves_what_sounds_and_relabelling_the_roots_alone(run):
         other = relabelled(stretch, semitones)
         assert np.array_equal(other.elements, stretch.elements)
         assert ((other.table[..., 0] - stretch.table[..., 0]) % 12 == semitones % 12).all()
+
+
+def test_what_is_heard_in_a_chart_tells_other_roots_of_the_same_music(run, networks):
+    write_pack(run.data, 3)
+    song = next(song for song in read_songs(run.data, Listener(networks)) if song.part == "train" and song.heard)
+    assert song.heard.stretched(song.bars).root.shape == song.content.root.shape
+    wrong = replace(song.content, root=(song.content.root + 3) % 12)
+    true, told = (cut(song, song.voices[1], content, 0, 4, 0, np.zeros(1)) for content in (song.content, wrong))
+    notes = true.elements[:, 0] >= FIRST_PLACE
+    assert np.array_equal(true.elements[:, [0, 2, 3, 4]], told.elements[:, [0, 2, 3, 4]])
+    above = (told.elements - true.elements)[notes, PITCH]
+    assert set(((above + 3) % 12).tolist()) == {0}  # the same notes, counted from roots three semitones higher
 
 
 def test_batches_are_bounded_and_the_same_for_the_same_seed(run):

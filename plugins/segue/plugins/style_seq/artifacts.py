@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from segue.plugins.style_seq.batches import part_name
-from segue.plugins.style_seq.content import HALVES
 from segue.plugins.style_seq.data import Song
-from segue.plugins.style_seq.elements import FIRST_DRUM, LOWEST, PITCH, PITCHES, root_pitch
+from segue.plugins.style_seq.elements import FIRST_DRUM, LOWEST, PITCH, PITCHES, half_beat, root_pitch
 from segue.plugins.style_seq.network import Network, NetworkSettings
 from segue.plugins.transformer.elements import family
 
@@ -88,8 +87,7 @@ def pitches(song: Song, rows: NDArray[np.int64], drums: bool) -> NDArray[np.int6
     field = rows[:, 1 + PITCH] - 1
     if drums:
         return np.asarray(field - PITCHES + FIRST_DRUM)
-    place = rows[:, 1] - 2
-    root = song.content.root.reshape(-1)[rows[:, 0] * HALVES + 2 * (place // 6) + (place % 6 >= 3)]
+    root = song.content.root.reshape(-1)[half_beat(rows)]
     return np.asarray(field + LOWEST + root_pitch(root))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from segue.plugins.style_seq.content import Content
+from segue.plugins.style_seq.cycles import CYCLE
 from segue.plugins.style_seq.data import CHORALE, POP, Song, Voice
 from segue.plugins.style_seq.elements import (
     BAR,
@@ -21,6 +22,7 @@ from segue.plugins.style_seq.elements import (
     PITCHES,
     PLACE,
     fold,
+    rerooted,
     root_pitch,
     write,
 )
@@ -34,6 +36,8 @@ _SHARES: Final = {POP: 0.16, CHORALE: 0.06}
 _EXAMPLE: Final = 0.4
 _SILENT_SOURCE: Final = 0.25
 _UNTOLD: Final = 0.5
+_HEARD: Final = 0.6
+"""Share of the stretches of charts whose content is what was heard in the source, mistakes and all."""
 _RELABELLED: Final = 0.35
 _ROUND: Final = 256
 
@@ -62,10 +66,10 @@ class Stretch(NamedTuple):
     family: int
 
 
-def phases(first: int, bars: int, total: int) -> NDArray[np.int64]:
-    """Return where bars of a piece of ``total`` bars are, as the network reads it."""
+def phases(first: int, bars: int, total: int, cycle: int) -> NDArray[np.int64]:
+    """Return where bars of a piece of ``total`` bars, the first of which is at a place of the cycle, are."""
     number = first + np.arange(bars)
-    return np.asarray(number % 4 + 4 * (number == 0) + 8 * (number == total - 1))
+    return np.asarray((number + cycle) % CYCLE + CYCLE * (number == 0) + 2 * CYCLE * (number == total - 1))
 
 
 def part_names(songs: Sequence[Song]) -> list[str]:
@@ -135,8 +139,10 @@ class Stretches:
         voice = song.voices[int(rng.integers(len(song.voices)))]
         bars = min(int(rng.integers(4, SECTION + 2)), song.bars)
         first = 0 if rng.random() < 0.2 else int(rng.integers(song.bars - bars + 1))
-        source = self._same[song.chart][int(rng.integers(len(self._same[song.chart])))].content
-        content = replace(song.content, chroma=source.chroma)
+        source = self._same[song.chart][int(rng.integers(len(self._same[song.chart])))]
+        content = replace(song.content, chroma=source.content.chroma)
+        if source.heard is not None and rng.random() < _HEARD:
+            content = source.heard.stretched(song.bars)
         heard = rng.random() < _EXAMPLE
         example = self._example(song, voice, rng) if heard else np.zeros(PROFILE, np.float32)
         stretch = cut(song, voice, content, first, bars, self._index[part_name(song.style, voice)], example)
@@ -177,14 +183,17 @@ class Stretches:
 def cut(
     song: Song, voice: Voice, content: Content, first: int, bars: int, name: int, profile: NDArray[np.float32]
 ) -> Stretch:
-    """Cut some bars out of a part."""
+    """Cut some bars out of a part; the content may have other roots than the piece."""
+    rows = voice.rows
+    if not voice.drums and content.root is not song.content.root:
+        rows = rerooted(rows, song.content.root.reshape(-1), content.root.reshape(-1))
     table, chroma = content.table(first, bars)
     lively = content.lively[first : first + bars]
     return Stretch(
-        write(voice.rows, first, bars),
+        write(rows, first, bars),
         table,
         chroma,
-        phases(first, bars, song.bars),
+        phases(first, bars, song.bars, song.cycle),
         lively,
         name,
         profile,

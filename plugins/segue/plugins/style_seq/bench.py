@@ -10,26 +10,23 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music import Piece, midi_to_piece, piece_to_midi
+from segue.music import Piece
 from segue.music.theory import QUALITY_NAMES
-from segue.plugins.score.model import analyze
 from segue.plugins.score.networks import Networks
-from segue.plugins.score.plugin import ScoreAnalyzer
-from segue.plugins.style.arrangement import Arrangement, read_arrangement
+from segue.plugins.style.arrangement import Arrangement
 from segue.plugins.style.measure import StyleJudge
 from segue.plugins.style.pack import Chart, read_charts
-from segue.plugins.style.transferrer import HEARD_BEFORE
 from segue.plugins.style_seq.arrange import frames_of, read_content, silent_frames
 from segue.plugins.style_seq.artifacts import Artifacts
 from segue.plugins.style_seq.composer import Composer
 from segue.plugins.style_seq.data import Song
 from segue.plugins.style_seq.ensemble import Ensemble
+from segue.plugins.style_seq.hearing import Listener
 from segue.plugins.style_seq.rewrite import Manner, put_in_place
-from segue.v1 import analyze_pb2, music_pb2
+from segue.plugins.style_seq.source_cycle import hear_cycle
 
-MANNER: Final = Manner(strength=1.0, temperature=0.6, drafts=4, seed=0)
+MANNER: Final = Manner(strength=1.0, temperature=0.4, drafts=4, seed=0)
 MINOR: Final = np.array([name in ("min", "min7", "dim", "hdim7", "dim7") for name in QUALITY_NAMES])
-_OPTIONS: Final = {"chords": "sevenths", "max_issues": 0}
 
 
 @dataclass(frozen=True)
@@ -55,11 +52,9 @@ class Bench:
         return [chart for chart in read_charts(self.data) if chart.part == "test"]
 
     @cached_property
-    def networks(self) -> Networks:
-        """Those of ``score``."""
-        shipped = ScoreAnalyzer.models[0].shipped
-        assert shipped is not None
-        return Networks.load(shipped / "1")
+    def listener(self) -> Listener:
+        """``score``."""
+        return Listener.shipped()
 
     @cached_property
     def judge(self) -> StyleJudge:
@@ -84,7 +79,11 @@ class Bench:
         """Return the probability of each style of a chart's piece, and its chords by half beats, as heard; kept."""
         if id(piece) not in self._known:
             half = (np.arange(8 * int(np.ceil(piece.beats / 4))) + 0.5) / 2
-            self._known[id(piece)] = (piece, self.judge.probabilities(piece), chords_at(self.networks, piece, half))
+            self._known[id(piece)] = (
+                piece,
+                self.judge.probabilities(piece),
+                chords_at(self.listener.networks, piece, half),
+            )
         return self._known[id(piece)][1:]
 
     def truth(self, chart: Chart, style: str) -> Piece:
@@ -111,21 +110,16 @@ class Bench:
         """Return a chart in its source's style, its melody on top, as it is heard."""
         key = (case.chart.number, case.source)
         if key not in self.heard:
-            self.heard[key] = self.listen(self.truth(case.chart, case.source))
+            self.heard[key] = self.listener.arrangement(self.truth(case.chart, case.source))
         return self.heard[key]
-
-    def listen(self, piece: Piece) -> Arrangement:
-        """Read a piece as a request would bring it."""
-        midi = piece_to_midi(piece)
-        request = analyze_pb2.AnalyzeRequest(music=music_pb2.Music(midi=midi), aspects=HEARD_BEFORE)
-        return read_arrangement(midi_to_piece(midi)[0], analyze(request, _OPTIONS, self.networks))
 
     def play(self, arrangement: Arrangement, ensembles: Sequence[Ensemble]) -> list[Played]:
         """Rewrite a piece for several ensembles, all in one pass."""
         frames = frames_of(arrangement.piece, arrangement.bars)
         content, silent = read_content(arrangement, frames), silent_frames(arrangement, frames)
         players = tuple(player for ensemble in ensembles for player in ensemble.players)
-        *_, rows = self.composer.compose(MANNER.plan(content, silent, players))
+        cycle = hear_cycle(arrangement, frames, content, self.made.network)
+        *_, rows = self.composer.compose(MANNER.plan(content, silent, players, cycle))
         assert not isinstance(rows, float)
         ends = np.cumsum([len(ensemble.players) for ensemble in ensembles]).tolist()
         return [

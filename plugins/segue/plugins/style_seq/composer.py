@@ -27,12 +27,14 @@ from segue.plugins.style_seq.elements import (
     PITCH,
     PITCHES,
     PLACE,
+    PLACE_STEPS,
     PLACES,
     Elements,
     root_pitch,
     write,
 )
 from segue.plugins.style_seq.network import Bars, Layer, Network, attend, half_of
+from segue.plugins.transformer.elements import LENGTHS
 from segue.plugins.transformer.network import rotate, rotation
 from torch import Tensor, nn
 from torch.nn.functional import silu
@@ -43,6 +45,8 @@ _ROWS: Final = 64
 """Rows of a network pass at most, which bounds memory: 1.6 MB a row."""
 _HUMAN: Final = 0.8
 """Least temperature of loudness and nudge: what is likeliest everywhere is a machine's evenness."""
+_HALF: Final = 6
+"""Twelfths of a quarter note in a half beat."""
 _GROWTH: Final = 64
 """Elements by which the caches of keys and values grow."""
 
@@ -94,6 +98,8 @@ class Plan:
         How fields are drawn; loudness and nudge are drawn more freely.
     seed
         Of what is drawn; the same bar content gets the same draws wherever it stands in a group of four bars.
+    cycle
+        Place of the first bar in the cycle of four bars that patterns have, 0-3.
     drafts
         How often each section is composed; the draft most like the others is kept [1]_: the one most usual as a whole,
         where the likeliest element after element may be a mixture that nobody plays.
@@ -109,6 +115,7 @@ class Plan:
     temperature: float
     top_p: float
     seed: int
+    cycle: int = 0
     drafts: int = 1
 
 
@@ -124,10 +131,16 @@ class _Row:
 
 
 class Composer:
-    """Plays accompaniments with a network."""
+    """Plays accompaniments with a network.
+
+    Attributes
+    ----------
+    network
+        The network.
+    """
 
     def __init__(self, network: Network) -> None:
-        self._network = network.eval()
+        self.network = network.eval()
 
     @torch.inference_mode()
     def compose(self, plan: Plan) -> Iterator[float | list[NDArray[np.int64]]]:
@@ -147,7 +160,7 @@ class Composer:
             rows.sort(key=lambda row: -plan.players[row.player].notes)
             for at in range(0, len(rows), _ROWS):
                 chosen = rows[at : at + _ROWS]
-                for part in _Pass(self._network, plan, chosen).run():
+                for part in _Pass(self.network, plan, chosen).run():
                     if isinstance(part, float):
                         yield (finished + part * len(chosen)) / max(total, 1)
                     else:
@@ -191,7 +204,7 @@ class _Pass:
         self._permitted = np.stack([player.permitted() for player in players])
         tables = [plan.content.table(row.first, most) for row in rows]
         lively = np.stack([np.pad(plan.content.lively[row.first : row.first + most], (0, most))[:most] for row in rows])
-        phase = np.stack([phases(row.first, most, len(plan.content)) for row in rows])
+        phase = np.stack([phases(row.first, most, len(plan.content), plan.cycle) for row in rows])
         self._roots = np.stack([table[:, :HALVES, 0] for table, _ in tables])
         bars = Bars(
             torch.from_numpy(np.stack([table for table, _ in tables])),
@@ -203,6 +216,7 @@ class _Pass:
         self._draws = np.stack(
             [np.random.default_rng((plan.seed, row.player, row.draft)).random((4, MOST_IN_BAR + 1, 5)) for row in rows]
         )
+        self._ringing = plan.content.ringing()
         self._silent = np.stack([np.pad(plan.silent[row.first : row.first + most], (0, most))[:most] for row in rows])
         self._written = [list(row.given[:1]) for row in rows]
         self._last = np.stack([row.given[0] for row in rows])
@@ -306,9 +320,21 @@ class _Pass:
             at = np.maximum(chosen[:, PLACE], FIRST_PLACE)
             mask = np.where(same[:, None], self._above(at), self._playable(at))
             mask[chosen[:, PLACE] == BAR] = True
+        elif field == LENGTH:
+            mask[:, 1:] = self._rings(chosen)
         else:
             mask[:, 1:] = True
         return mask
+
+    def _rings(self, chosen: Elements) -> NDArray[np.bool_]:
+        """Say which lengths a note may have: it ends where a chord comes that it does not belong to, or soon after."""
+        rows, at = np.arange(len(self._live)), np.maximum(chosen[:, PLACE], FIRST_PLACE)
+        half = half_of(torch.from_numpy(at)).numpy()
+        pitch = chosen[:, PITCH] - 1 + LOWEST + root_pitch(self._roots[rows, self._bar, half])
+        number = np.minimum((self._first() + self._bar) * HALVES + half, len(self._ringing) - 1)
+        room = _HALF * (self._ringing[number, pitch % 12] + 1) - PLACE_STEPS[at - FIRST_PLACE] % _HALF
+        free = (chosen[:, PITCH] > PITCHES) | (chosen[:, PLACE] == BAR)
+        return np.asarray((room[:, None] >= LENGTHS) | free[:, None])
 
     def _playable(self, place: NDArray[np.int64]) -> NDArray[np.bool_]:
         rows = np.arange(len(self._live))

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music.theory import QUALITY_NAMES
+from segue.music.theory import QUALITIES, QUALITY_NAMES
 from segue.plugins.style_seq.elements import fold, root_pitch
 
 HALVES: Final = 8
@@ -18,6 +18,8 @@ UNTOLD_BASS: Final = 12
 LOWEST, HIGHEST = -24, 36
 """The melody, in semitones above the root that is nearest to middle C."""
 MELODY: Final = HIGHEST - LOWEST + 2
+_BELONGS: Final = np.array([np.isin(np.arange(12), QUALITIES[name]) for name in QUALITY_NAMES] + [np.zeros(12, bool)])
+"""Whether an interval above the root belongs to a chord, by quality; to silence nothing does."""
 LIVELY: Final = 5
 """How much goes on in a bar: 1 to 4 are the quarters of the bars of a piece, from few notes to many; 0 is not told."""
 
@@ -47,6 +49,26 @@ class Content:
 
     def __len__(self) -> int:
         return len(self.root)
+
+    def stretched(self, bars: int) -> Content:
+        """Return the content of so many bars: what is beyond is left out, and the last bar comes again."""
+        index = np.minimum(np.arange(bars), len(self) - 1)
+        return Content(**{name: values[index] for name, values in vars(self).items()})
+
+    def ringing(self) -> NDArray[np.int64]:
+        """Return for how many half beats a pitch class can ring from each, shape (bars * HALVES, 12).
+
+        A tone of the chord rings until a chord comes that it does not belong to, any other until the chord changes.
+        """
+        root, quality = self.root.reshape(-1), self.quality.reshape(-1)
+        belongs = _BELONGS[quality[:, None], (np.arange(12) - root[:, None]) % 12]
+        changes = np.r_[(np.diff(root) != 0) | (np.diff(quality) != 0), True]
+        found = np.zeros((len(root) + 1, 12), np.int64)
+        left = 0
+        for half in range(len(root) - 1, -1, -1):
+            left = 1 if changes[half] else left + 1
+            found[half] = np.where(belongs[half], 1 + found[half + 1] * belongs[min(half + 1, len(root) - 1)], left)
+        return found[:-1]
 
     def table(self, first: int, bars: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return the content of some bars as the network reads it.

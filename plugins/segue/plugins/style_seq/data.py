@@ -11,7 +11,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +24,11 @@ from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource
 from segue.plugins.score.data import Part, key_to_index, part_of, songs
 from segue.plugins.score.examples import CHART_QUALITIES, label_to_chord
+from segue.plugins.style.pack import join
 from segue.plugins.style_seq.content import HALVES, Content, line, liveliness, settle, sounding
+from segue.plugins.style_seq.cycles import find_cycles
 from segue.plugins.style_seq.elements import to_rows
+from segue.plugins.style_seq.hearing import Listener
 from segue.plugins.transformer.data import chorales, on_beats
 from segue.plugins.transformer.elements import METRES, family, to_piece
 
@@ -66,6 +69,10 @@ class Song:
         What its accompaniment follows.
     voices
         The accompaniment.
+    cycle
+        Place of its first bar in the cycle of four bars that its patterns have.
+    heard
+        The content as it is heard in the piece with its melody; None if nobody listened.
     """
 
     title: str
@@ -74,6 +81,8 @@ class Song:
     part: Part
     content: Content
     voices: tuple[Voice, ...]
+    cycle: int = 0
+    heard: Content | None = None
 
     @property
     def bars(self) -> int:
@@ -81,8 +90,15 @@ class Song:
         return len(self.content)
 
 
-def read_songs(data: Path) -> Iterator[Song]:
+def read_songs(data: Path, listener: Listener | None = None) -> Iterator[Song]:
     """Read everything.
+
+    Parameters
+    ----------
+    data
+        Folder of the packs.
+    listener
+        Who hears the charts of the train part in each style: then what is learnt from is what will be heard.
 
     Raises
     ------
@@ -91,7 +107,9 @@ def read_songs(data: Path) -> Iterator[Song]:
     """
     if not (data / _SYNTH).is_file():
         raise InvalidRequest("data", f"{data} holds no {_SYNTH}")
-    yield from _charts(data / _SYNTH.parent)
+    charts = list(_charts(data / _SYNTH.parent, listener))
+    cycles = find_cycles(charts)
+    yield from (replace(song, cycle=cycles[song.chart]) for song in charts)
     if (data / "pop909" / "index.csv").is_file():
         yield from _pop(data)
     yield from _voices_of_chorales(data)
@@ -130,7 +148,7 @@ def read_chart(folder: Path, row: dict[str, str]) -> tuple[Piece, Piece | None]:
     return midi_to_piece((folder / row["midi"]).read_bytes())[0], melody
 
 
-def _charts(folder: Path) -> Iterator[Song]:
+def _charts(folder: Path, listener: Listener | None) -> Iterator[Song]:
     charts = json.loads((folder / "charts.json").read_text())
     with (folder / "index.csv").open(newline="") as file:
         for row in csv.DictReader(file):
@@ -139,7 +157,10 @@ def _charts(folder: Path) -> Iterator[Song]:
             harmony = settle(*chart_chords(charts[row["chart_id"]]), bars)
             chart = f"c{row['chart_id']}"
             title = f"{row['title']} ({row['style']})"
-            yield _song(title, chart, row["style"], part_of(chart), piece, melody, harmony, bars, played=False)
+            song = _song(title, chart, row["style"], part_of(chart), piece, melody, harmony, bars, played=False)
+            if listener is not None and melody is not None and song.part == "train":
+                song = replace(song, heard=listener.content(join(melody, piece)))
+            yield song
 
 
 def _song(

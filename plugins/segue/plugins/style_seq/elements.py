@@ -117,6 +117,29 @@ def to_rows(
     return np.asarray(rows[~same & (rows[:, 0] >= 0)])
 
 
+def half_beat(rows: Elements) -> NDArray[np.int64]:
+    """Return the number, from the beginning of the piece, of the half beat in which each row's note begins."""
+    beat = len(PLACES_OF_BEAT)
+    place = rows[:, 1 + PLACE] - FIRST_PLACE
+    return np.asarray(2 * (BEATS * rows[:, 0] + place // beat) + (place % beat >= beat // 2))
+
+
+def rerooted(rows: Elements, old: NDArray[np.int64], new: NDArray[np.int64]) -> Elements:
+    """Count the pitches of rows above other roots; what sounds stays.
+
+    Parameters
+    ----------
+    rows
+        Of a part that is no drum kit, as ``to_rows`` returns them.
+    old, new : ndarray, shape (half beats,)
+        Pitch classes of the roots that they are counted from, and are to be.
+    """
+    found, half = rows.copy(), half_beat(rows)
+    above = rows[:, 1 + PITCH] - 1 + LOWEST + root_pitch(old[half]) - root_pitch(new[half])
+    found[:, 1 + PITCH] = 1 + fold(above, LOWEST, HIGHEST) - LOWEST
+    return found
+
+
 def _distance(late: NDArray[np.float64]) -> NDArray[np.float64]:
     """Say how far onsets are from a place, in twelfths: a strummed note is late and hardly ever early."""
     return np.where(late < 0, -2 * late, late)

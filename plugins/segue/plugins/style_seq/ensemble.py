@@ -19,7 +19,7 @@ from segue.plugins.style_seq.composer import Player
 from segue.plugins.style_seq.content import HALVES, settle
 from segue.plugins.style_seq.elements import to_rows
 from segue.plugins.style_seq.profile import PROFILE, describe
-from segue.plugins.transformer.elements import DRUMS, family
+from segue.plugins.transformer.elements import DRUMS
 
 MOST_PARTS: Final = 8
 LEADS: Final = {
@@ -93,23 +93,57 @@ def by_example(made: Artifacts, example: Piece) -> Ensemble:
     if len(reading.pitched):
         melody[~example.is_drum] = reading.melody
     frames = frames_of(example, np.r_[example.bar_starts, example.bar_starts[-1] + example.meter_map[-1].bar_beats])
-    roots = _roots(reading, frames)
-    roles, profiles = [], []
-    tracks, count = np.unique(example.track[~melody], return_counts=True)
-    for track in tracks[np.argsort(-count, kind="stable")][:MOST_PARTS].tolist():
-        own = example.select((example.track == track) & ~melody)
-        info = example.tracks[track]
-        start, end = frames.to_straight(own.start), frames.to_straight(own.end)
-        rows = to_rows(start, np.maximum(end - start, 0.05), own.pitch, own.velocity, roots, info.drums, played=True)
-        kind = family(info.program, info.drums)
-        low, high = int(own.pitch.min()), int(own.pitch.max())
-        roles.append(Role(-1, info.name, info.program, info.drums, low, high, len(own) / len(frames)))
-        profiles.append(describe(rows, len(np.unique(rows[:, 0])), kind))
-    if not roles:
+    parts = read_parts(example, melody, frames, _roots(reading, frames))
+    if not parts:
         raise InvalidMusic("example", "is a melody alone, must have an accompaniment whose style can be taken on")
     leads = example.track[melody]
     lead = example.tracks[int(np.bincount(leads).argmax())].program if len(leads) else None
-    return Ensemble(tuple(roles), _players(made, roles, np.stack(profiles)), lead)
+    roles = tuple(part.role for part in parts)
+    return Ensemble(roles, _players(made, roles, np.stack([part.profile for part in parts])), lead)
+
+
+@dataclass(frozen=True)
+class HeardPart:
+    """A part as it is played in a piece.
+
+    Attributes
+    ----------
+    role
+        Its instrument and range; it has no name.
+    rows
+        Its notes (``elements.to_rows``).
+    profile
+        What it is like (``profile.describe``).
+    """
+
+    role: Role
+    rows: NDArray[np.int64]
+    profile: NDArray[np.float32]
+
+
+def read_parts(piece: Piece, melody: NDArray[np.bool_], frames: Frames, roots: NDArray[np.int64]) -> list[HeardPart]:
+    """Read the tracks of a piece without its melody as parts, those of most notes first, at most ``MOST_PARTS``.
+
+    Parameters
+    ----------
+    piece, melody
+        The piece, and which of its notes are the melody.
+    frames
+        Its layout in bars of 4/4.
+    roots : ndarray, shape (frames * HALVES,)
+        Root of the chord in each half beat.
+    """
+    tracks, count = np.unique(piece.track[~melody], return_counts=True)
+    found = []
+    for track in tracks[np.argsort(-count, kind="stable")][:MOST_PARTS].tolist():
+        own = piece.select((piece.track == track) & ~melody)
+        info = piece.tracks[track]
+        start, end = frames.to_straight(own.start), frames.to_straight(own.end)
+        rows = to_rows(start, np.maximum(end - start, 0.05), own.pitch, own.velocity, roots, info.drums, played=True)
+        low, high = int(own.pitch.min()), int(own.pitch.max())
+        role = Role(-1, info.name, info.program, info.drums, low, high, len(own) / len(frames))
+        found.append(HeardPart(role, rows, describe(rows, len(np.unique(rows[:, 0])), role.family)))
+    return found
 
 
 def _roots(reading: Reading, frames: Frames) -> NDArray[np.int64]:

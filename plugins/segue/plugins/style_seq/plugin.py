@@ -18,7 +18,7 @@ class StyleSeqOptions(Options):
     """Options of ``style-seq``."""
 
     temperature: float = Field(
-        default=0.6, ge=0.05, le=1.5, description="Low: the patterns most usual in the style. High: more daring ones."
+        default=0.4, ge=0.05, le=1.5, description="Low: the patterns most usual in the style. High: more daring ones."
     )
     drafts: int = Field(
         default=4,
@@ -32,7 +32,7 @@ class StyleSeq(StyleTransferrer):
     """A piece in another style: melody, chords and form kept, the accompaniment composed anew."""
 
     name = "style-seq"
-    version = "1.0.0"
+    version = "1.1.0"
     summary = "A piece in another of 18 styles, or in that of an example: melody, chords and form stay."
     targets = ("style", "example")
     leads = True

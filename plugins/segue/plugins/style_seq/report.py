@@ -30,6 +30,7 @@ from segue.plugins.style_seq.ensemble import by_example, by_name
 from segue.plugins.style_seq.likelihood import likelihood
 from segue.plugins.style_seq.likeness import class_f1, note_f1, onset_f1, without_melody
 from segue.plugins.style_seq.retrieval import Retrieval
+from segue.plugins.style_seq.source_cycle import hear_cycle
 
 _STRENGTHS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 _REAL: Final = 8
@@ -56,13 +57,15 @@ def _pairs(bench: Bench, console: Console) -> Report:
         arrangement = bench.arrangement(cases[0])
         ensembles = [by_name(bench.made, case.target) for case in cases]
         pieces = [played.piece() for played in bench.play(arrangement, ensembles)]
-        content = read_content(arrangement, frames_of(arrangement.piece, arrangement.bars))
+        frames = frames_of(arrangement.piece, arrangement.bars)
+        content = read_content(arrangement, frames)
+        cycle = hear_cycle(arrangement, frames, content, bench.made.network)
         for number, (case, ensemble) in enumerate(zip(cases, ensembles, strict=True)):
             if case.target not in banks:
                 own = [song for song in bench.songs if song.style == case.target and song.part == "train"]
                 banks[case.target] = Retrieval(own)
             tracks = [role.track for role in ensemble.roles]
-            whole, rooted = (banks[case.target].play(content, tracks, whole) for whole in (True, False))
+            whole, rooted = (banks[case.target].play(content, tracks, cycle, whole) for whole in (True, False))
             results = {
                 "style-seq": pieces[number],
                 "copy of the input (identity)": arrangement.piece,
@@ -81,9 +84,10 @@ def _pairs(bench: Bench, console: Console) -> Report:
         "notes kept. Against the true target, the same chart in that style: chords (root, and major or minor, of "
         "half beats) as heard in it, and as written in the chart; F1 of the pitch classes of each beat, of onsets "
         "(0.05 s), of pitched notes (pitch and onset), of drums. retrieval: each bar is the training bar of the "
-        "style with the nearest chords, transposed to the first; root by root: with its notes as high above each "
-        "root as they were, which borrows this model's encoding. random target: the same piece moved to another "
-        "style than the one it is judged by.",
+        "style with the nearest chords, of those alike one at the same place of the cycle, as it was heard in the "
+        "source; transposed to the first root; root by root: with its notes as high above each root as they were, "
+        "which borrows this model's encoding. random target: the same piece moved to another style than the one it is "
+        "judged by.",
         {name: _mean(found) for name, found in rows.items()},
     )
 
@@ -156,7 +160,7 @@ def _real(bench: Bench, console: Console) -> Report:
     held_out = [song for song in pop_songs(bench.data) if song.part == "test"][:_REAL]
     for number, song in enumerate(track(held_out, "songs of POP909", console=console)):
         piece = song.piece()
-        arrangement = bench.listen(piece.select(piece.start < 4 * _REAL_BARS))
+        arrangement = bench.listener.arrangement(piece.select(piece.start < 4 * _REAL_BARS))
         names = [info.name for info in arrangement.piece.tracks]
         truth = replace(arrangement, melody=arrangement.piece.track == names.index("MELODY"))
         styles = _REAL_STYLES[number % 2 :: 2]

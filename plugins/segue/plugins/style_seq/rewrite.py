@@ -17,18 +17,19 @@ from segue.music import Piece, TrackInfo
 from segue.plugins.style.arrangement import Arrangement
 from segue.plugins.style_seq.arrange import Frames, frames_of, read_content, silent_frames, to_notes
 from segue.plugins.style_seq.composer import Composer, Plan, Player
-from segue.plugins.style_seq.content import HALVES, Content
+from segue.plugins.style_seq.content import Content
 from segue.plugins.style_seq.elements import (
     FIRST_DRUM,
-    FIRST_PLACE,
     LOWEST,
     PITCH,
     PITCHES,
-    PLACES_OF_BEAT,
     fold,
+    half_beat,
     root_pitch,
 )
 from segue.plugins.style_seq.ensemble import SUNG, Ensemble, bass_of, is_bass
+from segue.plugins.style_seq.room import leave_room
+from segue.plugins.style_seq.source_cycle import hear_cycle
 
 BLOCK: Final = 4
 """Bars of a cell."""
@@ -59,10 +60,10 @@ class Manner:
     drafts: int
     seed: int
 
-    def plan(self, content: Content, silent: NDArray[np.bool_], players: tuple[Player, ...]) -> Plan:
+    def plan(self, content: Content, silent: NDArray[np.bool_], players: tuple[Player, ...], cycle: int) -> Plan:
         """Return what is to be composed."""
         drafts = self.drafts if len(content) <= _LONG else 1
-        return Plan(content, silent, players, self.temperature, _TOP_P, self.seed, drafts)
+        return Plan(content, silent, players, self.temperature, _TOP_P, self.seed, cycle, drafts)
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ def rewrite(
         roles=tuple(ensemble.roles[number] for number in chosen),
         players=tuple(ensemble.players[number] for number in chosen),
     )
-    for part in composer.compose(manner.plan(content, silent, ensemble.players)):
+    cycle = hear_cycle(arrangement, frames, content, composer.network)
+    for part in composer.compose(manner.plan(content, silent, ensemble.players, cycle)):
         if isinstance(part, float):
             yield part
         else:
@@ -125,12 +127,17 @@ def put_in_place(
     tracks = [info if (kept.track == index).any() else None for index, info in enumerate(piece.tracks)]
     if ensemble.lead is not None and manner.strength >= _LEAD_FROM:
         tracks = _with_lead(arrangement, kept, tracks, ensemble.lead)
-    columns = [(kept.start, kept.duration, kept.pitch, kept.velocity, kept.track)]
+    tune = piece.select(arrangement.melody)
+    columns: list[tuple[NDArray[Any], ...]] = [(kept.start, kept.duration, kept.pitch, kept.velocity, kept.track)]
     for role, kind, own in zip(roles, kinds, rows, strict=True):
         own = own[taken[kind, own[:, 0] // BLOCK]]
         if len(own):
             start, duration, pitch, velocity = to_notes(own, frames, _pitch(own, content.root, role.drums))
-            columns.append((start, duration, pitch, velocity, np.full(len(start), len(tracks))))
+            stays = np.ones(len(start), bool)
+            if kind == CHORDS:
+                stays, velocity = leave_room(start, pitch, velocity, tune)
+            new = (start, duration, pitch, velocity, np.full(len(start), len(tracks)))
+            columns.append(tuple(column[stays] for column in new))
             tracks.append(TrackInfo(role.track, role.program, role.drums))
     if not any(len(column[0]) for column in columns):
         return piece, taken
@@ -161,9 +168,7 @@ def _pitch(rows: NDArray[np.int64], roots: NDArray[np.int64], drums: bool) -> ND
     field = rows[:, 1 + PITCH] - 1
     if drums:
         return field - PITCHES + FIRST_DRUM
-    place, beat = rows[:, 1] - FIRST_PLACE, len(PLACES_OF_BEAT)
-    half = 2 * (place // beat) + (place % beat >= beat // 2)
-    return fold(field + LOWEST + root_pitch(roots.reshape(-1)[rows[:, 0] * HALVES + half]), 0, 127)
+    return fold(field + LOWEST + root_pitch(roots.reshape(-1)[half_beat(rows)]), 0, 127)
 
 
 def _with_lead(

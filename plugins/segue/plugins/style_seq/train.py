@@ -15,6 +15,7 @@ from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
 from segue.plugins.style_seq.artifacts import ensembles, load, save
 from segue.plugins.style_seq.batches import Batch, Stretches, part_names
 from segue.plugins.style_seq.data import Song, read_songs, sources
+from segue.plugins.style_seq.hearing import Listener
 from segue.plugins.style_seq.network import Network, NetworkSettings, nats
 from segue.plugins.style_seq.report import reports
 from segue.plugins.training import FromJson, Loop
@@ -45,7 +46,7 @@ class StyleSeqTrainer(Trainer):
         """Train; resumes from the checkpoint in ``run.work`` if it was made with the same settings."""
         torch.set_num_threads(settings.threads)
         with run.console.status("reading pieces"):
-            songs = list(read_songs(run.data))
+            songs = list(read_songs(run.data, Listener.shipped()))
         run.sources.extend(sources(run.data))
         train = [song for song in songs if song.part == "train"]
         if not train:

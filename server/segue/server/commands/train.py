@@ -75,7 +75,7 @@ def train(
     with store.new_version(spec) as artifacts:
         run = Run(data=data, artifacts=artifacts, work=work, seed=seed, console=console)
         reports = trainer.train(run, settings)
-        card = _card(chosen, run, settings, reports, time.monotonic() - started)
+        card = _card(chosen, run, settings, reports, time.monotonic() - started + run.earlier_seconds)
         (artifacts / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
     written = max(store.versions(spec))
     _show(reports, as_json=as_json)
@@ -156,7 +156,13 @@ def _show(reports: Sequence[Report], *, as_json: bool) -> None:
         return
     for report in reports:
         metrics = list(dict.fromkeys(metric for row in report.rows.values() for metric in row))
-        table = Table("", *metrics, title=report.protocol, title_justify="left")
+        cells = [["", *metrics]]
         for name, row in report.rows.items():
-            table.add_row(name, *(f"{row[metric]:.4g}" if metric in row else "" for metric in metrics))
+            cells.append([name, *(f"{row[metric]:.4g}" if metric in row else "" for metric in metrics)])
+        if len(metrics) > len(report.rows):  # the longer way down, as terminals are narrow
+            cells = [list(column) for column in zip(*cells, strict=True)]
+        console.print(report.protocol)
+        table = Table(*cells[0])
+        for line in cells[1:]:
+            table.add_row(*line)
         console.print(table)

@@ -1,0 +1,43 @@
+"""A piece as ``score`` hears it: what a request would bring, for training and measuring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from segue.music import Piece, midi_to_piece, piece_to_midi
+from segue.plugins.score.model import analyze
+from segue.plugins.score.networks import Networks
+from segue.plugins.score.plugin import ScoreAnalyzer
+from segue.plugins.style.arrangement import Arrangement, read_arrangement
+from segue.plugins.style.transferrer import HEARD_BEFORE
+from segue.plugins.style_seq.arrange import frames_of, read_content
+from segue.plugins.style_seq.content import Content
+from segue.v1 import analyze_pb2, music_pb2
+
+_OPTIONS: Final = {"chords": "sevenths", "max_issues": 0}
+
+
+@dataclass(frozen=True)
+class Listener:
+    """``score`` by its networks."""
+
+    networks: Networks
+
+    @classmethod
+    def shipped(cls) -> Listener:
+        """Return the shipped version."""
+        folder = ScoreAnalyzer.models[0].shipped
+        assert folder is not None
+        return cls(Networks.load(folder / "1"))
+
+    def arrangement(self, piece: Piece) -> Arrangement:
+        """Hear a piece as a request would bring it."""
+        midi = piece_to_midi(piece)
+        request = analyze_pb2.AnalyzeRequest(music=music_pb2.Music(midi=midi), aspects=HEARD_BEFORE)
+        return read_arrangement(midi_to_piece(midi)[0], analyze(request, _OPTIONS, self.networks))
+
+    def content(self, piece: Piece) -> Content:
+        """Return what an accompaniment of a piece would follow."""
+        arrangement = self.arrangement(piece)
+        return read_content(arrangement, frames_of(arrangement.piece, arrangement.bars))

@@ -18,7 +18,6 @@ from segue.music.theory import key_name
 from segue.plugin_api import InvalidField
 from segue.plugins import wishes
 from segue.plugins.transformer.artifacts import Profile
-from segue.plugins.transformer.composer import Plan
 from segue.plugins.transformer.controls import control_values
 from segue.plugins.transformer.elements import FIELD_SIZES, METRES, SLOTS, family
 from segue.plugins.transformer.ensemble import DRUM_KIT, NAMES, choose_ensemble
@@ -27,6 +26,7 @@ from segue.plugins.transformer.given import MAX_BARS, Given, read_given
 from segue.plugins.transformer.grammar import MOST_IN_BAR
 from segue.plugins.transformer.planning import Frame, plan_rules
 from segue.plugins.transformer.segments import shift_of
+from segue.plugins.transformer.state import Plan
 from segue.plugins.transformer.wishes import choose_figures, choose_profile, read_wishes, steered
 from segue.v1 import generate_pb2, music_pb2
 

@@ -15,8 +15,9 @@ from google.protobuf.message import Message
 from segue.plugin_api.python_model import Item, Step, StreamModel
 from segue.plugins.transformer.artifacts import load_melodies, load_network, load_profiles
 from segue.plugins.transformer.commission import Commission, read_request
-from segue.plugins.transformer.composer import Composer, State
+from segue.plugins.transformer.composer import Composer
 from segue.plugins.transformer.present import Finished, bar_message, complete_message, finish, so_far
+from segue.plugins.transformer.state import State
 from segue.v1 import generate_pb2
 
 MOST_ATTEMPTS: Final = 4

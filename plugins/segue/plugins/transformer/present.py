@@ -13,9 +13,9 @@ from segue.music.originality import Likeness, OriginalityIndex
 from segue.music.reading import Reading
 from segue.music.theory import key_name
 from segue.plugins.transformer.commission import Commission
-from segue.plugins.transformer.composer import State
 from segue.plugins.transformer.elements import BAR, METRES, PLACE, SLOT, decode, to_piece
 from segue.plugins.transformer.finish import into_key, without_overlaps
+from segue.plugins.transformer.state import State
 from segue.v1 import generate_pb2, music_pb2
 
 

@@ -4,7 +4,9 @@ import torch
 from segue.music import midi_to_piece
 from segue.plugins.transformer import composer
 from segue.plugins.transformer.elements import BAR, PLACE
+from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.network import nats
+from segue.plugins.transformer.plugin import Transformer
 from segue.plugins.transformer.segments import Segment, collate
 
 from ..in_process import run_to_the_end
@@ -16,7 +18,7 @@ def requests():
         item(1, bars=2),
         item(2, bars=3, style="chorale"),
         item(3, {"guidance": 1.5}, bars=2, instruments=[0, 32, 128]),
-        *(item(seed, bars=1) for seed in range(4, 11)),
+        *(item(seed, bars=1) for seed in range(4, composer.ROWS + 4)),
     ]
 
 
@@ -24,6 +26,15 @@ def test_a_piece_is_the_same_alone_and_in_a_batch(model):
     together = run_to_the_end(model, requests())
     alone = [run_to_the_end(model, [one])[0] for one in requests()]
     assert together == alone
+
+
+def test_the_shipped_network_rounds_the_same_in_a_full_batch():
+    shipped = TransformerModel()
+    shipped.load(Transformer.models[0].shipped / "1", "cpu")
+    asked = [item(seed, bars=1, style="chorale") for seed in range(composer.ROWS + 2)]
+    together = run_to_the_end(shipped, asked)
+    for row in (0, 7, composer.ROWS - 1, composer.ROWS + 1):
+        assert together[row] == run_to_the_end(shipped, [asked[row]])[0]
 
 
 def test_requests_join_and_leave_without_a_trace(model):

@@ -49,6 +49,7 @@ class Composer:
 
     def __init__(self, network: Network, device: str = "cpu") -> None:
         self._network, self._device = network.to(device).eval(), torch.device(device)
+        self._layers = [cast(Layer, layer) for layer in network.layers]
         for module in network.modules():
             if isinstance(module, nn.Linear) and module.out_features % _WIDE == 0:
                 module.weight.data = module.weight.data.t().contiguous().t()
@@ -68,8 +69,7 @@ class Composer:
                 elements[count] = element
                 count += 1
             at = Place(at.bar + 1)
-        caches = tuple(Cache(self._network, self._device) for _ in range(1 + (plan.guidance != 1)))
-        state = State(plan, elements, count, at, caches, 0)
+        state = State(plan, elements, count, at, self._caches(plan), 0)
         return replace(state, cached=self._fill(state))
 
     @torch.inference_mode()
@@ -84,6 +84,11 @@ class Composer:
                 found[row] = state
         return found
 
+    def _caches(self, plan: Plan) -> tuple[Cache, ...]:
+        """Return empty caches: one that is told the controls and, with guidance, one that is told none."""
+        told = [plan.controls, np.zeros_like(plan.controls)][: 1 + (plan.guidance != 1)]
+        return tuple(Cache(self._network, controls, self._device) for controls in told)
+
     def _fill(self, state: State) -> int:
         """Fill the caches with all but the last element, or the last bars of them; return how many are in them."""
         first = 0
@@ -92,14 +97,13 @@ class Composer:
             first = int(lines[min(int(np.searchsorted(lines, state.count - _KEPT)), len(lines) - 1)])
         rows = np.concatenate([prefix(state.plan.families), state.elements[first : state.count - 1]])
         bar = np.cumsum(state.written[:, PLACE] == BAR)[first : state.count - 1] - 1
-        told = np.concatenate([np.zeros(len(rows) - len(bar), np.int64), bar])
+        bars = np.concatenate([np.zeros(len(rows) - len(bar), np.int64), bar])
         places = torch.arange(len(rows), device=self._device)
         turn = self._cosine[places], self._sine[places]
-        for cache, controls in zip(state.caches, _told(state.plan)[: len(state.caches)], strict=True):
-            inputs = self._inputs(rows[None], told[None], [state.plan], controls[None])
-            x = self._network.embed(inputs)
-            for index, module in enumerate(self._network.layers):
-                layer = cast(Layer, module)
+        inputs = self._inputs(rows[None], bars[None], [state.plan])
+        for cache in state.caches:
+            x = self._network.embed(inputs, cache.told)
+            for index, layer in enumerate(self._layers):
                 query, key, value = layer.parts(layer.project(layer.attention_norm(x)))
                 query, key = rotate(query, turn), rotate(key, turn)
                 query, key, value = (part.transpose(1, 2) for part in (query, key, value))
@@ -110,9 +114,7 @@ class Composer:
                 x = x + layer.down(silu(gate) * value)
         return len(rows)
 
-    def _inputs(
-        self, fields: Elements, bars: NDArray[np.int64], plans: Sequence[Plan], controls: NDArray[np.int64]
-    ) -> Inputs:
+    def _inputs(self, fields: Elements, bars: NDArray[np.int64], plans: Sequence[Plan]) -> Inputs:
         """Describe elements, shape (B, T, 5), and the bar of each, shape (B, T), to the network."""
         families = np.zeros((len(plans), FIELD_SIZES[SLOT]), np.int64)
         for row, plan in enumerate(plans):
@@ -124,7 +126,7 @@ class Composer:
             families[np.arange(len(plans))[:, None], fields[..., SLOT]],
             np.where(line & (after >= 0) & (after < REMAINING - 1), after + 1, 0),
             np.where(line, bars % HYPERMETRE, 0),
-            controls,
+            np.stack([plan.controls for plan in plans]),
         )
         return Inputs(*(torch.from_numpy(array).to(self._device) for array in arrays))
 
@@ -149,7 +151,6 @@ class Composer:
             if field < len(heads.chosen):
                 table = cast(nn.Embedding, heads.chosen[field])
                 picked = torch.from_numpy(chosen[[index for index, _ in rows]]).to(self._device)
-                x = x.clone()
                 x[: len(rows)] += table(picked)
                 if field == SLOT:
                     family = [
@@ -163,8 +164,7 @@ class Composer:
         """Fill the caches anew from the last bars if the next bar might not fit."""
         if state.cached < _FULL or state.elements[state.count - 1, PLACE] != BAR:
             return state
-        caches = tuple(Cache(self._network, self._device) for _ in state.caches)
-        state = replace(state, caches=caches)
+        state = replace(state, caches=self._caches(state.plan))
         return replace(state, cached=self._fill(state))
 
     def _state_of_last(self, states: Sequence[State], rows: Sequence[tuple[int, int]], plans: Sequence[Plan]) -> Tensor:
@@ -172,16 +172,16 @@ class Composer:
         owners = [states[index] for index, _ in rows]
         fields = np.stack([state.elements[state.count - 1 : state.count] for state in owners])
         bars = np.array([[state.at.bar] for state in owners])
-        controls = np.stack([_told(state.plan)[cache] for state, (_, cache) in zip(owners, rows, strict=True)])
-        embedded = self._network.embed(self._inputs(fields, bars, plans, controls))[:, 0]
+        caches = [state.caches[cache] for state, (_, cache) in zip(owners, rows, strict=True)]
+        told = torch.cat([cache.told for cache in caches])
+        embedded = self._network.embed(self._inputs(fields, bars, plans), told)[:, 0]
         x = torch.zeros(-(-len(rows) // ROWS) * ROWS, embedded.shape[-1], device=self._device)
         x[: len(rows)] = embedded
         lengths = [state.cached for state in owners]
         places = torch.tensor(lengths + [0] * (len(x) - len(rows)), device=self._device)
         turn = self._cosine[places], self._sine[places]
-        views = [state.caches[cache].after(state.cached) for state, (_, cache) in zip(owners, rows, strict=True)]
-        for index, module in enumerate(self._network.layers):
-            layer = cast(Layer, module)
+        views = [cache.after(length) for cache, length in zip(caches, lengths, strict=True)]
+        for index, layer in enumerate(self._layers):
             query, key, value = layer.parts(_product(layer.project, layer.attention_norm(x)))
             queries = rotate(query, turn).view(len(x), 1, layer.groups, -1, layer.size).unbind()
             news = torch.cat([rotate(key, turn), value], 1).unbind()
@@ -197,11 +197,6 @@ class Composer:
             x = x + _product(layer.down, silu(gate) * value)
         found: Tensor = self._network.norm(x)
         return found
-
-
-def _told(plan: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the controls, and none."""
-    return plan.controls, np.zeros_like(plan.controls)
 
 
 def _product(layer: nn.Module, x: Tensor) -> Tensor:

@@ -54,12 +54,15 @@ class Cache:
     ----------
     both
         Keys, then values, of each layer, shape (layers, 2 groups, LONGEST, size).
+    told
+        Embedding of the controls of the sequence, shape (1, width).
     """
 
-    def __init__(self, network: Network, device: torch.device) -> None:
+    def __init__(self, network: Network, controls: NDArray[np.int64], device: torch.device) -> None:
         settings = network.settings
         shape = (settings.layers, 2 * settings.groups, LONGEST, settings.width // settings.heads)
         self.both = torch.zeros(shape, device=device)
+        self.told = network.told(torch.from_numpy(controls)[None].to(device))
 
     def after(self, length: int) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Return for each layer views of where the next element comes, and of keys and values up to it.

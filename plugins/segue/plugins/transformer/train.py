@@ -24,7 +24,8 @@ from segue.plugins.transformer.exported import exportable
 from segue.plugins.transformer.likelihood import mean_nats, measure_likelihood
 from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.network import Network, NetworkSettings, nats
-from segue.plugins.transformer.obedience import measure_pieces
+from segue.plugins.transformer.obedience import PIECES, measure_pieces
+from segue.plugins.transformer.obedience_chords import measure_chords, measure_form
 from segue.plugins.transformer.segments import Sampler
 from torch import nn
 
@@ -76,7 +77,11 @@ class TransformerTrainer(Trainer):
         model = TransformerModel()
         model.load(artifacts, "cpu")
         with console.status("composing and analysing"):
-            return [*measure_likelihood(load_network(artifacts), songs), *measure_pieces(model, songs["test"], data)]
+            reports = [*measure_likelihood(load_network(artifacts), songs), *measure_pieces(model, songs["test"], data)]
+            reports.append(measure_form(model, PIECES))
+            if (data / "pop909").is_dir():
+                reports.append(measure_chords(model, PIECES, data))
+        return reports
 
     def export(self, data: Path, artifacts: Path, out: Path, console: Console) -> Sequence[Report]:
         """Write the network as ONNX and as int8, and measure both on the test part."""

@@ -75,7 +75,6 @@ class ChoraleTrainer(Trainer):
         with Processes() as processes:
             if settings.keep is not None:
                 network = _kept(settings.keep)
-                run.sources.append(DataSource("the network that was kept", "Apache-2.0", settings.keep))
             else:
                 network = fit(
                     data["train"], run, settings, processes, nats, how,

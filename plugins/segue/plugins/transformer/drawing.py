@@ -12,7 +12,7 @@ from segue.plugins.transformer import grammar
 from segue.plugins.transformer.elements import BAR, FIELD_SIZES, FIRST_PLACE, LENGTH, PITCH, PLACE, SLOT, VELOCITY
 from segue.plugins.transformer.form import bring_back
 from segue.plugins.transformer.state import State
-from segue.plugins.transformer.steering import corrected, tilted
+from segue.plugins.transformer.steering import CALL, corrected, tilted
 
 
 class Draw:
@@ -31,7 +31,9 @@ class Draw:
         """Draw a field of every piece from its logits; ``told`` are those that the likelihood is of."""
         permitted = self._permitted(field)
         for row, state in enumerate(self._before):
-            if field != SLOT and self._chosen[row, PLACE] != BAR:
+            if field == SLOT:
+                guided[row, 1 + state.silent] += CALL * state.at.bar
+            elif self._chosen[row, PLACE] != BAR:
                 step = int(self._chosen[row, PLACE]) - FIRST_PLACE
                 guided[row] = tilted(guided[row], field, state.tilt, state.at, step, state.plan.rules)
         picked = draw_tokens(guided, permitted, self._temperature, self._top_p, self._draws[:, field])
@@ -76,8 +78,9 @@ class Draw:
             element = self._chosen[row]
             state.elements[state.count] = element
             note = bool(element[PLACE] != BAR) and not self._given[row]
-            plan, tilt, missed = state.plan, state.tilt, state.missed
+            plan, tilt, missed, silent = state.plan, state.tilt, state.missed, state.silent
             if element[PLACE] == BAR:
+                silent = np.setdiff1d(np.arange(len(plan.families)), state.written[:, SLOT] - 1)
                 tilt, missed = corrected(missed, plan.asked, state.written, plan.rules)
                 plan = replace(plan, rules=bring_back(plan.rules, state.elements[: state.count + 1], state.at.bar + 1))
             found.append(
@@ -89,6 +92,7 @@ class Draw:
                     at=state.at.after(element, bool(self._given[row])),
                     tilt=tilt,
                     missed=missed,
+                    silent=silent,
                     log_likelihood=state.log_likelihood + (float(self._log_p[row]) if note else 0.0),
                     composed=state.composed + note,
                 )

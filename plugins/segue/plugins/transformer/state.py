@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -89,6 +89,8 @@ class State:
         One for the controls and, with guidance, one without; how many elements are in them, the prefix among them.
     tilt, missed
         How far scores are tilted, and the sum of what the bars so far missed.
+    silent
+        Slots that have played nothing before this bar, in a piece that has gone on for a bar; empty before.
     log_likelihood, composed
         Sum over the notes that were composed, and their number.
     """
@@ -101,6 +103,7 @@ class State:
     cached: int
     tilt: Tilt = UPRIGHT
     missed: Tilt = UPRIGHT
+    silent: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     log_likelihood: float = 0.0
     composed: int = 0
 

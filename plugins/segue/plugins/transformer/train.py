@@ -37,7 +37,7 @@ class TransformerSettings(TrainingSettings):
     "heads": 12, "groups": 4, "inner": 2048, "head": 768}'``, under ``torchrun`` with several.
     """
 
-    steps: int = Field(3000, ge=1, description="Optimiser steps.")
+    steps: int = Field(1325, ge=1, description="Optimiser steps.")
     batch: int = Field(3072, ge=512, description="Elements in a step, of each process.")
     learning_rate: float = Field(
         3e-3, gt=0, description="Peak rate of the inner matrices; it rises for 100 steps and falls by a cosine."

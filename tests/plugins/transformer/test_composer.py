@@ -101,3 +101,15 @@ def test_bars_metre_and_tempo_are_exact(model, bars, meter):
     assert piece.tempos[0].quarters_per_minute == pytest.approx(93.0, abs=0.01)
     assert (piece.meters[0].numerator, piece.meters[0].denominator) == meter
     assert piece.beats <= bars * piece.meters[0].bar_beats + 1e-6
+
+
+def test_no_bar_is_silent_however_likely_a_bar_line(model, monkeypatch):
+    bias = model._composer._network.heads.logits[PLACE].bias
+    eager = torch.zeros_like(bias)
+    eager[BAR] = 9.0
+    monkeypatch.setattr(bias, "data", bias.data + eager)
+    answer = run_to_the_end(model, [item(2, bars=8, instruments=[73, 0])])[0][-1].complete.pieces[0]
+    piece = midi_to_piece(answer.music.midi)[0]
+    sounding = [bool(((piece.start < 4 * bar + 4) & (piece.end > 4 * bar)).any()) for bar in range(8)]
+    assert all(sounding)
+    assert len(piece) < 40

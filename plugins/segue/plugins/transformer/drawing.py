@@ -89,7 +89,7 @@ class Draw:
                     plan=plan,
                     count=state.count + 1,
                     cached=state.cached + 1,
-                    at=state.at.after(element, bool(self._given[row])),
+                    at=state.at.after(element, bool(self._given[row]), plan.rules.steps),
                     tilt=tilt,
                     missed=missed,
                     silent=silent,

@@ -64,7 +64,7 @@ class Family(NamedTuple):
     model: type[Model]
     bars: int
     compared: Callable[[Piece], Piece]
-    index: str
+    known: str
 
 
 FAMILIES: Final[Mapping[str, Family]] = {
@@ -165,7 +165,7 @@ def main(
                 model: Any = FAMILIES[name].model()
                 model.load(version, "cpu")
                 found[name] = measure_music(
-                    FAMILIES[name], OriginalityIndex.load(version / FAMILIES[name].index), model, pieces
+                    FAMILIES[name], OriginalityIndex.load(version / FAMILIES[name].known), model, pieces
                 )
     Console(soft_wrap=True, highlight=False, markup=False).print(report(found).to_markdown())
 

@@ -30,12 +30,13 @@ def draw_tokens(
     """
     scaled = np.where(permitted, scores, -np.inf) / temperature
     p = np.exp(scaled - scaled.max(1, keepdims=True))
-    order = np.argsort(-p, 1, kind="stable")
-    p = np.take_along_axis(p, order, 1)
+    rows, order = np.arange(len(p)), np.argsort(-p, 1, kind="stable")
+    p = p[rows[:, None], order]
     total = np.cumsum(p, 1)
     before = (total - p) / total[:, -1:]
     p = np.where(before < top_p, p, 0.0)
     total = np.cumsum(p, 1)
     index = (total <= draws[:, None] * total[:, -1:]).sum(1)
     index = np.minimum(index, (p > 0).sum(1) - 1)
-    return np.take_along_axis(order, index[:, None], 1)[:, 0]
+    found: NDArray[np.int64] = order[rows, index]
+    return found

@@ -9,6 +9,8 @@ from segue.v1 import generate_pb2, music_pb2
 
 _MOST: Final = 6
 """How often a piece is composed."""
+_MOST_STREAMED: Final = 4
+"""The same where bars wait to be sent until it is settled."""
 
 
 class Limited(Protocol):
@@ -65,6 +67,22 @@ def copying_notices(commission: Limited, pieces: Sequence[generate_pb2.Piece]) -
         for number, piece in enumerate(pieces)
         if _copies(commission, piece)
     ]
+
+
+def is_tried_again(finish: generate_pb2.Finish, copied: float, attempts: int) -> bool:
+    """Say whether a streamed piece is composed once more; ``copied`` is the least copied share of the attempts."""
+    return _copies_too_much(finish, copied) and attempts < _MOST_STREAMED
+
+
+def least_copied_notices(finish: generate_pb2.Finish, copied: float, attempts: int) -> list[music_pb2.Notice]:
+    """Return a notice if the least copied of a streamed piece's attempts still copies more than it may."""
+    text = f"the least copied of {attempts} pieces still copies {copied:.2f} of its notes"
+    notice = music_pb2.Notice(subject="finish.copied_fraction_limit", text=text)
+    return [notice] if _copies_too_much(finish, copied) else []
+
+
+def _copies_too_much(finish: generate_pb2.Finish, copied: float) -> bool:
+    return finish.HasField("copied_fraction_limit") and copied > finish.copied_fraction_limit
 
 
 def _copies(commission: Limited, piece: generate_pb2.Piece) -> bool:

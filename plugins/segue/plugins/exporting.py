@@ -30,6 +30,27 @@ Run = Callable[..., Tensor]
 """The network, whatever runs it: the module's inputs → its output."""
 
 
+class Graph(nn.Module):
+    """A network with what makes its output of tensors, as one module.
+
+    Parameters
+    ----------
+    network
+        The network.
+    call
+        The network and tensors → the output.
+    """
+
+    def __init__(self, network: nn.Module, call: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.network = network
+        self._call = call
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Return the output."""
+        return self._call(self.network, *inputs)
+
+
 @dataclass(frozen=True)
 class Exportable:
     """A network that can be written.
@@ -37,7 +58,7 @@ class Exportable:
     Attributes
     ----------
     module
-        Takes tensors, returns one.
+        Takes tensors, one by one, returns one.
     example
         Inputs of the usual size; what is timed.
     names
@@ -50,7 +71,7 @@ class Exportable:
         Measures a network.
     """
 
-    module: nn.Module
+    module: Graph
     example: tuple[Tensor, ...]
     names: Sequence[str]
     dynamic: Sequence[dict[int, str]]
@@ -79,7 +100,7 @@ def export(network: Exportable, out: Path, protocol: str) -> list[Report]:
     with _quietly():
         torch.onnx.export(
             module, network.example, out / ONNX, input_names=list(network.names), output_names=["logits"],
-            dynamic_shapes=shapes, opset_version=_OPSET, dynamo=True, external_data=False, verbose=False,
+            dynamic_shapes=(shapes,), opset_version=_OPSET, dynamo=True, external_data=False, verbose=False,
         )  # fmt: skip
         quantize_dynamic(out / ONNX, out / INT8, weight_type=QuantType.QInt8, per_channel=True)
     weights = sum(parameter.numel() for parameter in module.parameters()) * 4

@@ -25,10 +25,9 @@ from segue.music.originality import OriginalityIndex, lines
 from segue.plugin_api import Algorithm
 from segue.plugin_api.python_model import Item, MessageModel, Model, StreamModel
 from segue.plugin_api.training import Report
-from segue.plugins.chorale.data import read_chorales
+from segue.plugins.chorale.artifacts import INDEX as CHORALE_INDEX
 from segue.plugins.chorale.model import ChoraleModel
 from segue.plugins.chorale.plugin import Chorale
-from segue.plugins.chorale.voices import frames_to_piece
 from segue.plugins.gan.artifacts import INDEX as GAN_INDEX
 from segue.plugins.gan.model import GanModel
 from segue.plugins.gan.plugin import Gan
@@ -59,29 +58,20 @@ class Copied(NamedTuple):
 
 
 class Family(NamedTuple):
-    """How a family is measured: bars of a piece, what of it is compared, and what with."""
+    """How a family is measured: bars of a piece, what of it is compared, and the file of a version to compare with."""
 
     algorithm: Algorithm
     model: type[Model]
     bars: int
     compared: Callable[[Piece], Piece]
-    known: Callable[[Path, Path], OriginalityIndex]
-
-
-def chorale_index(version: Path, data: Path) -> OriginalityIndex:
-    """Index the chorales of the data: the version carries no index."""
-    parts = read_chorales(data / "jsb_chorales")
-    pieces = {f"{part} {n}": frames_to_piece(own.frames) for part, all_ in parts.items() for n, own in enumerate(all_)}
-    return OriginalityIndex.build(list(pieces.values()), list(pieces))
+    known: str
 
 
 FAMILIES: Final[Mapping[str, Family]] = {
-    "chorale": Family(Chorale(), ChoraleModel, 8, lambda piece: piece, chorale_index),
-    "transformer": Family(
-        Transformer(), TransformerModel, 4, lambda piece: piece, lambda at, _: OriginalityIndex.load(at / MELODIES)
-    ),
-    "vae": Family(Vae(), VaeModel, 8, lambda piece: piece, lambda at, _: OriginalityIndex.load(at / VAE_INDEX)),
-    "gan": Family(Gan(), GanModel, 8, melody_of, lambda at, _: OriginalityIndex.load(at / GAN_INDEX)),
+    "chorale": Family(Chorale(), ChoraleModel, 8, lambda piece: piece, CHORALE_INDEX),
+    "transformer": Family(Transformer(), TransformerModel, 4, lambda piece: piece, MELODIES),
+    "vae": Family(Vae(), VaeModel, 8, lambda piece: piece, VAE_INDEX),
+    "gan": Family(Gan(), GanModel, 8, melody_of, GAN_INDEX),
 }
 
 
@@ -174,7 +164,9 @@ def main(
             else:
                 model: Any = FAMILIES[name].model()
                 model.load(version, "cpu")
-                found[name] = measure_music(FAMILIES[name], FAMILIES[name].known(version, data), model, pieces)
+                found[name] = measure_music(
+                    FAMILIES[name], OriginalityIndex.load(version / FAMILIES[name].known), model, pieces
+                )
     Console(soft_wrap=True, highlight=False, markup=False).print(report(found).to_markdown())
 
 

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 from segue.music import Meter, Piece, Tempo, TrackInfo, midi_to_piece, piece_to_midi
+from segue.music.originality import OriginalityIndex
 from segue.plugin_api import InvalidField, InvalidMusic
+from segue.plugins.chorale.commission import Commission
 from segue.plugins.chorale.frames import RANGES, VOICES
 from segue.plugins.chorale.voices import to_voices
 from segue.v1 import generate_pb2, music_pb2
@@ -131,6 +133,41 @@ def test_a_stretch_of_one_voice_is_composed_anew(model):
     assert different
 
 
+@pytest.fixture
+def knows_seed_1(model, monkeypatch) -> Piece:
+    """The model has learnt the piece that seed 1 gives."""
+    piece = read(compose_piece(model, item(1, bars=4)))
+    monkeypatch.setattr(model, "_known", OriginalityIndex.build([piece], ["the piece of seed 1"]))
+    return piece
+
+
+def test_originality_is_reported_against_the_chorales_it_knows(model, knows_seed_1):
+    copied = compose_piece(model, item(1, bars=4)).originality
+    assert copied.copied_fraction > 0.9
+    assert copied.sources[0].title == "the piece of seed 1"
+    other = compose_piece(model, item(2, bars=4)).originality
+    assert other.copied_fraction < 0.3
+
+
+def test_shipped_chorales_know_those_of_bach(model):
+    assert len(model._known.titles) == 382
+    assert 0 <= compose_piece(model, item(3, bars=4)).originality.copied_fraction < 0.5
+
+
+def test_what_copies_more_than_allowed_is_composed_again(model, knows_seed_1, monkeypatch):
+    wish = item(1, bars=4, finish=generate_pb2.Finish(copied_fraction_limit=0.5))
+    messages = run_to_the_end(model, [wish])[0]
+    assert [message.HasField("bar") for message in messages] == [True] * 4 + [False]
+    answer = messages[-1].complete
+    assert answer.pieces[0].originality.copied_fraction <= 0.5
+    assert read(answer.pieces[0]).pitch.tolist() != knows_seed_1.pitch.tolist()
+    assert not answer.notices
+    monkeypatch.setattr(Commission, "again", lambda self, attempt: self)
+    answer = run_to_the_end(model, [wish])[0][-1].complete
+    assert "least copied of 4" in answer.notices[0].text
+    assert answer.notices[0].subject == "finish.copied_fraction_limit"
+
+
 FOUR = Piece.of([0, 0, 0, 0], 4, [72, 67, 64, 48], 80, [0, 1, 2, 3], tracks=tuple(TrackInfo(v) for v in VOICES))
 OPENING, MELODY, INFILL = (
     generate_pb2.GIVEN_ROLE_OPENING,
@@ -145,7 +182,7 @@ REFUSED = {
     "form": {"form": ["A", "B"]},
     "image": {"image": b"x"},
     "attributes": {"attributes": music_pb2.Attributes(polyphony=1)},
-    "finish": {"finish": generate_pb2.Finish(fit_range=True)},
+    "finish.fit_range": {"finish": generate_pb2.Finish(fit_range=True)},
     "instruments": {"instruments": [1, 2]},
     "time_signature": {"time_signature": music_pb2.TimeSignature(numerator=6, denominator=8)},
     "bars": {"bars": 65},

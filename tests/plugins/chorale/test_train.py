@@ -7,6 +7,7 @@ from segue.music import Meter, Piece, TrackInfo, piece_to_midi
 from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Run
 from segue.plugins.chorale import likeness
+from segue.plugins.chorale.artifacts import CONFIG, INDEX, WEIGHTS
 from segue.plugins.chorale.data import JSB, Draw, collate, read_chorales
 from segue.plugins.chorale.frames import VOICES
 from segue.plugins.chorale.model import ChoraleModel
@@ -90,6 +91,18 @@ def test_training_goes_on_where_it_was_interrupted(run, monkeypatch):
     resumed = ChoraleTrainer().train(run, SETTINGS)[0]
     assert resumed.rows["chorale"] == pytest.approx(whole.rows["chorale"])
     assert run.earlier_seconds > 0  # so that the card counts all of it
+
+
+def test_a_network_can_be_kept_and_the_rest_made_anew(run, tmp_path):
+    write_json(run.data)
+    ChoraleTrainer().train(run, SETTINGS)
+    (tmp_path / "again").mkdir()
+    again = Run(run.data, tmp_path / "again", run.work, 1, run.console)
+    ChoraleTrainer().train(again, SETTINGS.model_copy(update={"keep": run.artifacts}))
+    for name in (WEIGHTS, CONFIG, INDEX):
+        assert (again.artifacts / name).read_bytes() == (run.artifacts / name).read_bytes()
+    with pytest.raises(InvalidRequest, match="nowhere"):
+        ChoraleTrainer().train(again, SETTINGS.model_copy(update={"keep": tmp_path / "nowhere"}))
 
 
 def test_midi_files_of_four_voices_are_read_and_others_left_out(run):

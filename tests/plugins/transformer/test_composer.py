@@ -4,7 +4,9 @@ import torch
 from segue.music import midi_to_piece
 from segue.plugins.transformer import composer
 from segue.plugins.transformer.elements import BAR, PLACE
+from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.network import nats
+from segue.plugins.transformer.plugin import Transformer
 from segue.plugins.transformer.segments import Segment, collate
 
 from ..in_process import run_to_the_end
@@ -16,7 +18,7 @@ def requests():
         item(1, bars=2),
         item(2, bars=3, style="chorale"),
         item(3, {"guidance": 1.5}, bars=2, instruments=[0, 32, 128]),
-        *(item(seed, bars=1) for seed in range(4, 11)),
+        *(item(seed, bars=1) for seed in range(4, composer.ROWS + 4)),
     ]
 
 
@@ -24,6 +26,15 @@ def test_a_piece_is_the_same_alone_and_in_a_batch(model):
     together = run_to_the_end(model, requests())
     alone = [run_to_the_end(model, [one])[0] for one in requests()]
     assert together == alone
+
+
+def test_the_shipped_network_rounds_the_same_in_a_full_batch():
+    shipped = TransformerModel()
+    shipped.load(Transformer.models[0].shipped / "1", "cpu")
+    asked = [item(seed, bars=1, style="chorale") for seed in range(composer.ROWS + 2)]
+    together = run_to_the_end(shipped, asked)
+    for row in (0, 7, composer.ROWS - 1, composer.ROWS + 1):
+        assert together[row] == run_to_the_end(shipped, [asked[row]])[0]
 
 
 def test_requests_join_and_leave_without_a_trace(model):
@@ -90,3 +101,15 @@ def test_bars_metre_and_tempo_are_exact(model, bars, meter):
     assert piece.tempos[0].quarters_per_minute == pytest.approx(93.0, abs=0.01)
     assert (piece.meters[0].numerator, piece.meters[0].denominator) == meter
     assert piece.beats <= bars * piece.meters[0].bar_beats + 1e-6
+
+
+def test_no_bar_is_silent_however_likely_a_bar_line(model, monkeypatch):
+    bias = model._composer._network.heads.logits[PLACE].bias
+    eager = torch.zeros_like(bias)
+    eager[BAR] = 9.0
+    monkeypatch.setattr(bias, "data", bias.data + eager)
+    answer = run_to_the_end(model, [item(2, bars=8, instruments=[73, 0])])[0][-1].complete.pieces[0]
+    piece = midi_to_piece(answer.music.midi)[0]
+    sounding = [bool(((piece.start < 4 * bar + 4) & (piece.end > 4 * bar)).any()) for bar in range(8)]
+    assert all(sounding)
+    assert len(piece) < 40

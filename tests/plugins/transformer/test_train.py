@@ -1,3 +1,6 @@
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +8,7 @@ from rich.console import Console
 from segue.music import piece_to_midi
 from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Run
+from segue.plugins.training import Loop
 from segue.plugins.transformer import train
 from segue.plugins.transformer.artifacts import load_network
 from segue.plugins.transformer.network import Inputs
@@ -13,7 +17,7 @@ from segue.plugins.transformer.train import TransformerSettings, TransformerTrai
 
 from .conftest import TINY, made_piece, made_song
 
-SETTINGS = TransformerSettings(minutes=0.02, save_every=0.005, batch=512, network=TINY)
+SETTINGS = TransformerSettings(steps=4, batch=512, network=TINY)
 
 
 @pytest.fixture
@@ -38,22 +42,29 @@ def test_training_writes_a_version_and_measures_it(run):
     assert any(path.name.startswith("events") for path in run.work.iterdir())
 
 
-def test_training_goes_on_from_its_checkpoint(run, monkeypatch):
+def test_an_interrupted_training_ends_as_if_it_had_not_been(run, tmp_path, monkeypatch):
     TransformerTrainer().train(run, SETTINGS)
-    first = load_network(run.artifacts)
+    (tmp_path / "cut").mkdir()
+    cut = replace(run, work=tmp_path / "cut")
 
-    def fail(*_):
-        raise AssertionError
+    class Interrupted(Loop):
+        def steps(self, last, describe=None):
+            for step in super().steps(last, describe):
+                if self.first == 0 and step == 3:
+                    raise KeyboardInterrupt
+                yield step
 
-    monkeypatch.setattr(train, "nats", fail)  # nothing is left to train
-    TransformerTrainer().train(run, SETTINGS)
-    again = load_network(run.artifacts)
-    for name, tensor in first.state_dict().items():
-        assert torch.equal(tensor, again.state_dict()[name])
+    monkeypatch.setattr(train, "Loop", partial(Interrupted, every=2))
+    with pytest.raises(KeyboardInterrupt):
+        TransformerTrainer().train(cut, SETTINGS)
+    first = load_network(run.artifacts).state_dict()
+    TransformerTrainer().train(cut, SETTINGS)
+    again = load_network(run.artifacts).state_dict()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in first.items())
 
 
 def test_training_goes_on_from_a_version_and_says_so(run, folder):
-    slow = {"learning_rate": 1e-9, "embedding_rate": 1e-9, "minutes": 1e-9}
+    slow = {"learning_rate": 1e-9, "embedding_rate": 1e-9, "steps": 1}
     start = SETTINGS.model_copy(update={"start": folder, **slow})
     TransformerTrainer().train(run, start)
     begun, kept = load_network(folder).state_dict(), load_network(run.artifacts).state_dict()

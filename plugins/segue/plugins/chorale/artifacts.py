@@ -1,17 +1,19 @@
-"""What a trained version holds: weights and configuration."""
+"""What a trained version holds: weights, configuration, and the chorales that it must not copy."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from safetensors.torch import load_file, save_file
+from segue.music.originality import OriginalityIndex
 from segue.plugins.chorale.data import Chorale
 from segue.plugins.chorale.network import Network, NetworkSettings
+from segue.plugins.chorale.voices import frames_to_piece
 
-WEIGHTS, CONFIG = "weights.safetensors", "config.json"
+WEIGHTS, CONFIG, INDEX = "weights.safetensors", "config.json", "originality.safetensors"
 
 
 def reference_counts(pieces: Sequence[Chorale]) -> list[list[int]]:
@@ -23,16 +25,23 @@ def reference_counts(pieces: Sequence[Chorale]) -> list[list[int]]:
     return found
 
 
-def save(network: Network, counts: list[list[int]], folder: Path) -> None:
-    """Write weights, as float16, and configuration."""
+def index_of(parts: Mapping[str, Sequence[Chorale]]) -> OriginalityIndex:
+    """Index all voices of the pieces of all parts."""
+    pieces = {f"{part} {n}": piece for part, own in parts.items() for n, piece in enumerate(own)}
+    return OriginalityIndex.build([frames_to_piece(piece.frames) for piece in pieces.values()], list(pieces))
+
+
+def save(network: Network, counts: list[list[int]], index: OriginalityIndex, folder: Path) -> None:
+    """Write weights, as float16, configuration and index."""
     half = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
     save_file(half, folder / WEIGHTS)
     config = {"network": network.settings.model_dump(), "reference_counts": counts}
     (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
+    index.save(folder / INDEX)
 
 
 def load(folder: Path) -> tuple[Network, list[list[int]]]:
-    """Read what ``save`` wrote."""
+    """Read network and reference counts."""
     config = json.loads((folder / CONFIG).read_text())
     network = Network(NetworkSettings(**config["network"])).eval()
     network.load_state_dict({name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()})

@@ -45,8 +45,12 @@ _WHOLE_BAR_CLOSE: Final = 0.3
 _PICARDY: Final = 0.87
 """Shares of the training pieces in 4/4 that end on a chord of a whole bar, and of those in minor on a major chord."""
 _FOLLOWS: Final = frozenset({"style", "emotion", "tempo", "key", "instruments"})
-_REFUSED: Final = wishes.reasons("emotion", "attributes", "chords", "form", "image", "lyrics") | {
-    "finish": "this algorithm changes nothing afterwards",
+_REFUSED: Final = wishes.reasons("emotion", "attributes", "chords", "form", "image", "lyrics")
+_NOT_DONE: Final[Mapping[str, str]] = {
+    "correct_pitch": "notes outside the key belong to the style",
+    "correct_rhythm": "every note is on the grid",
+    "fit_range": "every voice keeps to its range",
+    "shape_dynamics": "dynamics are flat",
 }
 
 
@@ -66,6 +70,10 @@ class Commission:
         Sixteenths in a bar.
     tonic, minor, tempo, programs
         As asked, or as found.
+    finish
+        What is wished of the finished piece.
+    seed
+        Seed of the chances of composing.
     given
         Notes that were given and are kept as they are.
     understood, notices
@@ -80,6 +88,8 @@ class Commission:
     minor: bool
     tempo: float
     programs: tuple[int, int, int, int]
+    finish: generate_pb2.Finish
+    seed: int
     given: Given = field(default_factory=Given)
     understood: Sequence[str] = ()
     notices: Sequence[music_pb2.Notice] = ()
@@ -97,6 +107,11 @@ class Commission:
             "meters": (Meter(0.0, self.bar_frames // PER_BEAT, 4),),
             "keys": (KeySignature(0.0, self.tonic, self.minor),),
         }
+
+    def again(self, attempt: int) -> Commission:
+        """Return the same commission with other chances."""
+        rng = np.random.default_rng((self.seed, attempt))
+        return replace(self, plan=replace(self.plan, draws=rng.random(self.plan.draws.shape)))
 
 
 def read_request(
@@ -140,6 +155,8 @@ def read_request(
         minor=minor,
         tempo=request.tempo if request.HasField("tempo") else given.tempo or theme.likely_tempo(DEFAULT_TEMPO),
         programs=_programs(request),
+        finish=request.finish,
+        seed=seed,
         given=given,
         understood=understood,
         notices=notices,
@@ -170,7 +187,7 @@ def _can_sing(programs: Sequence[int]) -> bool:
 
 def _refuse(request: generate_pb2.GenerateRequest) -> None:
     """Refuse what this algorithm can't follow, all at once."""
-    wrong = wishes.not_followed(request, _REFUSED)
+    wrong = [*wishes.not_followed(request, _REFUSED), *wishes.not_followed(request.finish, _NOT_DONE, "finish")]
     if request.style not in ("", "chorale"):
         wrong.append(("style", f"is {request.style!r}, this algorithm knows 'chorale' alone"))
     if not _can_sing(request.instruments):

@@ -13,39 +13,27 @@ import torch
 from segue.plugins.chorale.data import Chorale, Draw, collate
 from segue.plugins.chorale.measure import nats
 from segue.plugins.chorale.network import Network
-from segue.plugins.exporting import Exportable, Run
-from torch import Tensor, nn
+from segue.plugins.exporting import Exportable, Graph, Run
+from torch import Tensor
 
 NAMES = ("frame", "soprano", "bass", "alto", "tenor", "anchors", "candidates")
 
 
-class Graph(nn.Module):
-    """Features of each frame and voice → logits, shape (B, T, 4, CLASSES)."""
+def logits(network: Network, frame: Tensor, *others: Tensor) -> Tensor:
+    """Return the logits, shape (B, T, 4, CLASSES), of features of each frame and voice, in the order of ``NAMES``.
 
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(
-        self,
-        frame: Tensor,
-        soprano: Tensor,
-        bass: Tensor,
-        alto: Tensor,
-        tenor: Tensor,
-        anchors: Tensor,
-        candidates: Tensor,
-    ) -> Tensor:
-        """Return the logits; anchors and candidates have the voices' axis last but one, in the order of choosing."""
-        batch: dict[str, Any] = {
-            "frame": frame,
-            "voice": [soprano, bass, alto, tenor],
-            "anchors": anchors.unbind(2),
-            "candidates": candidates.unbind(2),
-            "given": None,
-        }
-        found: Tensor = self.network(batch)
-        return found
+    Anchors and candidates have the voices' axis last but one, in the order of choosing.
+    """
+    *voices, anchors, candidates = others
+    batch: dict[str, Any] = {
+        "frame": frame,
+        "voice": voices,
+        "anchors": anchors.unbind(2),
+        "candidates": candidates.unbind(2),
+        "given": None,
+    }
+    found: Tensor = network(batch)
+    return found
 
 
 def exportable(network: Network, pieces: Sequence[Chorale]) -> Exportable:
@@ -58,7 +46,7 @@ def exportable(network: Network, pieces: Sequence[Chorale]) -> Exportable:
         total, count = np.sum(sums, 0)
         return float(total / count)
 
-    return Exportable(Graph(network), _inputs(batches[0]), NAMES, ({},) * len(NAMES), "nats per note", measure)
+    return Exportable(Graph(network, logits), _inputs(batches[0]), NAMES, ({},) * len(NAMES), "nats per note", measure)
 
 
 def _first(batch: dict[str, Any]) -> dict[str, Any]:

@@ -6,28 +6,33 @@ Runs in Triton's Python backend.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 import torch
 from google.protobuf.message import Message
+from segue.music import Piece
 from segue.music.bar_lines import PER_BEAT
+from segue.music.originality import OriginalityIndex
 from segue.plugin_api.python_model import Item, Step, StreamModel
-from segue.plugins.chorale.artifacts import load
+from segue.plugins.attempts import is_tried_again
+from segue.plugins.chorale.artifacts import INDEX, load
 from segue.plugins.chorale.commission import Commission, read_request
 from segue.plugins.chorale.composer import Composer, State
-from segue.plugins.chorale.present import bar_message, complete_message, to_piece
+from segue.plugins.chorale.present import Finished, bar_message, complete_message, to_piece
 from segue.v1 import generate_pb2
 
 
 @dataclass
 class Session:
-    """A composition under way: what was commissioned, how far it is, and how many bars were sent."""
+    """A composition under way: what was commissioned, how far it is, how many bars were sent, and earlier attempts."""
 
     commission: Commission
     state: State
     sent: int = 0
+    attempts: int = 1
+    best: Finished | None = None
 
 
 class ChoraleModel(StreamModel[generate_pb2.GenerateRequest, Session]):
@@ -41,6 +46,7 @@ class ChoraleModel(StreamModel[generate_pb2.GenerateRequest, Session]):
         torch.set_num_threads(1)
         network, self._reference_counts = load(artifacts)
         self._composer = Composer(network, device)
+        self._known = OriginalityIndex.load(artifacts / INDEX)
 
     def start(self, item: Item[generate_pb2.GenerateRequest]) -> Session:
         """Check the request and plan the piece."""
@@ -50,27 +56,44 @@ class ChoraleModel(StreamModel[generate_pb2.GenerateRequest, Session]):
     def step(self, sessions: Sequence[Session]) -> Sequence[Step]:
         """Compose a beat of every piece; send the bars that are now complete."""
         states = self._composer.advance([session.state for session in sessions])
-        events = [_events(session, state) for session, state in zip(sessions, states, strict=True)]
-        for session, state, (_, bars) in zip(sessions, states, events, strict=True):
-            session.state, session.sent = state, bars
-        return [Step(messages, state.done) for state, (messages, _) in zip(states, events, strict=True)]
+        later = [
+            self._at_end(session, state) if state.done else _under_way(session, state)
+            for session, state in zip(sessions, states, strict=True)
+        ]
+        for session, (_, after) in zip(sessions, later, strict=True):
+            session.__dict__.update(after.__dict__)
+        return [step for step, _ in later]
+
+    def _at_end(self, session: Session, state: State) -> tuple[Step, Session]:
+        """Send what is left of a piece, or begin it again if it copies more than it may."""
+        commission, best, attempts = session.commission, session.best, session.attempts
+        piece = to_piece(commission, state)
+        likeness = self._known.compare(piece)
+        if best is None or likeness.copied_fraction < best.likeness.copied_fraction:
+            best = Finished(piece, state, likeness)
+        if is_tried_again(commission.finish, best.likeness.copied_fraction, attempts):
+            begun = self._composer.begin(commission.again(attempts).plan)
+            return Step(), replace(session, state=begun, attempts=attempts + 1, best=best)
+        messages = _bars(commission, best.piece, session.sent, commission.bars, ends=True)
+        messages.append(complete_message(commission, best, self._known, attempts))
+        return Step(messages, done=True), replace(session, state=state, sent=commission.bars)
 
 
-def _events(session: Session, state: State) -> tuple[list[generate_pb2.GenerateStreamResponse], int]:
-    """Return what can be sent, and the number of bars sent with it.
+def _under_way(session: Session, state: State) -> tuple[Step, Session]:
+    """Send the bars that are complete, unless the piece may have to be composed again.
 
     A bar is complete once the beat after it is composed: only then is it known which of its notes end with it.
     """
     commission = session.commission
-    written = commission.frames if state.done else state.now - PER_BEAT
-    complete = commission.bars if state.done else (written + commission.offset) // commission.bar_frames
-    if complete <= session.sent:
-        return [], session.sent
-    piece = to_piece(commission, state)
-    messages = [
-        bar_message(commission, piece, number, last=state.done and number == complete)
-        for number in range(session.sent + 1, complete + 1)
-    ]
-    if state.done:
-        messages.append(complete_message(commission, piece, state))
-    return messages, complete
+    complete = (state.now - PER_BEAT + commission.offset) // commission.bar_frames
+    if complete <= session.sent or commission.finish.HasField("copied_fraction_limit"):
+        return Step(), replace(session, state=state)
+    messages = _bars(commission, to_piece(commission, state), session.sent, complete, ends=False)
+    return Step(messages), replace(session, state=state, sent=complete)
+
+
+def _bars(
+    commission: Commission, piece: Piece, sent: int, complete: int, *, ends: bool
+) -> list[generate_pb2.GenerateStreamResponse]:
+    numbers = range(sent + 1, complete + 1)
+    return [bar_message(commission, piece, number, last=ends and number == complete) for number in numbers]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from segue.music import Piece, piece_to_midi, piece_to_notes, to_key
-from segue.music.answers import to_chords
+from segue.music.answers import to_chords, to_originality
 from segue.music.bar_lines import PER_BEAT
 from segue.music.cells import cut
 from segue.music.chords import find_chords
 from segue.music.grid import find_grid
+from segue.music.originality import Likeness, OriginalityIndex
 from segue.music.theory import key_name
+from segue.plugins.attempts import least_copied_notices
 from segue.plugins.chorale.commission import Commission
 from segue.plugins.chorale.composer import State
 from segue.plugins.chorale.frames import REST, to_frames
@@ -52,8 +56,20 @@ def bar_message(commission: Commission, piece: Piece, number: int, last: bool) -
     return generate_pb2.GenerateStreamResponse(bar=bar)
 
 
-def complete_message(commission: Commission, piece: Piece, state: State) -> generate_pb2.GenerateStreamResponse:
+@dataclass(frozen=True)
+class Finished:
+    """A complete piece, how it was composed, and how original it is."""
+
+    piece: Piece
+    state: State
+    likeness: Likeness
+
+
+def complete_message(
+    commission: Commission, finished: Finished, known: OriginalityIndex, attempts: int
+) -> generate_pb2.GenerateStreamResponse:
     """Return the whole piece."""
+    piece, state, likeness = finished.piece, finished.state, finished.likeness
     beats = commission.bar_frames // PER_BEAT
     key = commission.tonic + 12 * commission.minor
     cells = cut(piece, find_grid(piece))
@@ -64,6 +80,7 @@ def complete_message(commission: Commission, piece: Piece, state: State) -> gene
         time_signature=music_pb2.TimeSignature(numerator=beats, denominator=4),
         bars=commission.bars,
         chords=to_chords(find_chords(cells), cells.edges, key),
+        originality=to_originality(likeness, known.titles),
         log_likelihood=state.log_likelihood / max(state.composed, 1),
     )
     understood = (
@@ -72,6 +89,10 @@ def complete_message(commission: Commission, piece: Piece, state: State) -> gene
     response = generate_pb2.GenerateResponse(
         pieces=[answer],
         understood=[*commission.understood, understood],
-        notices=[*commission.notices, *commission.given.notices],
+        notices=[
+            *commission.notices,
+            *commission.given.notices,
+            *least_copied_notices(commission.finish, likeness.copied_fraction, attempts),
+        ],
     )
     return generate_pb2.GenerateStreamResponse(complete=response)

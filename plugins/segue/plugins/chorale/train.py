@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from pydantic import Field
 from rich.console import Console
+from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
-from segue.plugins.chorale.artifacts import load, reference_counts, save
+from segue.plugins.chorale.artifacts import WEIGHTS, index_of, load, reference_counts, save
 from segue.plugins.chorale.data import Chorale, Draw, collate, draw, read_chorales
 from segue.plugins.chorale.exported import exportable
 from segue.plugins.chorale.likeness import compare, keys
@@ -48,6 +49,9 @@ class ChoraleSettings(TrainingSettings):
     free: float = Field(0.5, ge=0, le=1, description="Share of pieces for which nothing is given and nothing told.")
     astray: float = Field(0.0, ge=0, le=1, description="Share of pieces seen from a reference that means nothing.")
     evaluate_every: int = Field(125, ge=1, description="Steps between looks at the validation part, and checkpoints.")
+    keep: Path | None = Field(
+        None, description="Folder of an earlier version whose network is kept as it is; the rest is made anew."
+    )
     threads: int = Field(1, ge=1, description="CPU threads.")
     network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes and dropouts, as JSON.")
 
@@ -69,11 +73,15 @@ class ChoraleTrainer(Trainer):
             return draw(piece, rng, settings.free, settings.astray)
 
         with Processes() as processes:
-            network = fit(
-                data["train"], run, settings, processes, nats, how, lambda n: nats_per_note(n, data["valid"], counts)
-            )
+            if settings.keep is not None:
+                network = _kept(settings.keep)
+            else:
+                network = fit(
+                    data["train"], run, settings, processes, nats, how,
+                    lambda n: nats_per_note(n, data["valid"], counts),
+                )  # fmt: skip
         if processes.rank == 0:
-            save(network, counts, run.artifacts)
+            save(network, counts, index_of(data), run.artifacts)
         return _reports(network, data, counts)
 
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
@@ -87,6 +95,12 @@ class ChoraleTrainer(Trainer):
         with console.status("exporting"):
             network = exportable(load(artifacts)[0], read_chorales(data)["test"])
             return export(network, out, "Test part, nats per note as in the table above, the key of a piece known.")
+
+
+def _kept(folder: Path) -> Network:
+    if not (folder / WEIGHTS).is_file():
+        raise InvalidRequest("keep", f"is {str(folder)!r}, must be the folder of a trained version")
+    return load(folder)[0]
 
 
 def _reports(network: Network, data: dict[str, list[Chorale]], counts: list[list[int]]) -> list[Report]:

@@ -19,16 +19,16 @@ from segue.plugin_api import InvalidField
 from segue.plugins import wishes
 from segue.plugins.moods import THEME_STYLES
 from segue.plugins.transformer.artifacts import Profile
-from segue.plugins.transformer.composer import Plan
 from segue.plugins.transformer.controls import control_values
 from segue.plugins.transformer.elements import FIELD_SIZES, METRES, SLOTS, family
 from segue.plugins.transformer.ensemble import DRUM_KIT, NAMES, choose_ensemble
+from segue.plugins.transformer.figures import choose_figures, choose_profile, read_wishes, steered
 from segue.plugins.transformer.form import Section, lay_out
 from segue.plugins.transformer.given import MAX_BARS, Given, read_given
 from segue.plugins.transformer.grammar import MOST_IN_BAR
 from segue.plugins.transformer.planning import Frame, plan_rules
 from segue.plugins.transformer.segments import shift_of
-from segue.plugins.transformer.wishes import choose_figures, choose_profile, read_wishes, steered
+from segue.plugins.transformer.state import Plan
 from segue.v1 import generate_pb2, music_pb2
 
 DEFAULT_BARS: Final = 8
@@ -135,14 +135,14 @@ def read_request(
     chords = read_chords(request.chords)
     key = None if request.HasField("key") else key_of_chords(chords)
     rng = np.random.default_rng(seed)
-    wishes = read_wishes(request, given, minor_wished if key is None else key >= 12)
-    chosen, style = choose_profile(wishes, profiles, rng)
+    asked = read_wishes(request, given, minor_wished if key is None else key >= 12)
+    chosen, style = choose_profile(asked, profiles, rng)
     ensemble = choose_ensemble(request, given, chosen)
-    metre = wishes.metre if wishes.metre is not None else chosen.metre
-    minor = wishes.minor if wishes.minor is not None else chosen.minor
+    metre = asked.metre if asked.metre is not None else chosen.metre
+    minor = asked.minor if asked.minor is not None else chosen.minor
     tonic = _tonic(request, given, chosen) if key is None else key % 12
     shift = shift_of(tonic)
-    figures = choose_figures(wishes, chosen, profiles[style], minor)
+    figures = choose_figures(asked, chosen, profiles[style], minor)
     filled = _bars_of(chords, METRES[metre].bar_beats)
     sections = _sections(request, given, filled)
     bars = sections[-1].first + sections[-1].bars if sections else _bars(request, given, filled)
@@ -156,9 +156,9 @@ def read_request(
         temperature=float(options["temperature"]),
         top_p=float(options["top_p"]),
         guidance=float(options["guidance"]),
-        asked=steered(wishes, figures, shift, alone=given is None and ensemble.drums.count(False) == 1),
+        asked=steered(asked, figures, shift, alone=given is None and ensemble.drums.count(False) == 1),
     )
-    tempo = wishes.tempo if wishes.tempo is not None else float(np.rint(np.exp(figures.tempo)))
+    tempo = asked.tempo if asked.tempo is not None else float(np.rint(np.exp(figures.tempo)))
     if key is not None:
         understood.append(f"chords: {len(chords)} of them, in {key_name(key)}")
     if sections:

@@ -6,39 +6,27 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from segue.plugins.exporting import Exportable, Run
+from segue.plugins.exporting import Exportable, Graph, Run
 from segue.plugins.transformer.data import Song
 from segue.plugins.transformer.elements import BAR, FIELD_SIZES, INSTRUMENT
 from segue.plugins.transformer.likelihood import held_out_segments
 from segue.plugins.transformer.network import Inputs, Network
 from segue.plugins.transformer.segments import collate
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 NAMES = ("fields", "family", "remaining", "bar", "controls", "next_fields", "next_family")
 
 
-class Graph(nn.Module):
-    """Elements and the ones after each → logits of their fields, side by side, shape (B, T, sum(FIELD_SIZES))."""
+def side_by_side(network: Network, *inputs: Tensor) -> Tensor:
+    """Return the logits of the fields of the element after each, side by side, shape (B, T, sum(FIELD_SIZES)).
 
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(
-        self,
-        fields: Tensor,
-        family: Tensor,
-        remaining: Tensor,
-        bar: Tensor,
-        controls: Tensor,
-        next_fields: Tensor,
-        next_family: Tensor,
-    ) -> Tensor:
-        """Return the logits, each field's given the fields before it in ``next_fields``."""
-        state = self.network(Inputs(fields, family, remaining, bar, controls))
-        found = self.network.heads(state.flatten(0, 1), next_fields.flatten(0, 1), next_family.flatten(0, 1))
-        return torch.cat(found, -1).view(fields.shape[0], fields.shape[1], -1)
+    Inputs are in the order of ``NAMES``; each field's logits are given the fields before it in ``next_fields``.
+    """
+    *read, next_fields, next_family = inputs
+    state = network(Inputs(*read))
+    found = network.heads(state.flatten(0, 1), next_fields.flatten(0, 1), next_family.flatten(0, 1))
+    return torch.cat(found, -1).view(state.shape[0], state.shape[1], -1)
 
 
 def exportable(network: Network, songs: Sequence[Song]) -> Exportable:
@@ -52,7 +40,12 @@ def exportable(network: Network, songs: Sequence[Song]) -> Exportable:
         return float(np.mean([_nats(run, own) for own in batches]))
 
     return Exportable(
-        Graph(network), example, NAMES, (sequence,) * 4 + ({},) + (sequence,) * 2, "nats per element", measure
+        Graph(network, side_by_side),
+        example,
+        NAMES,
+        (sequence,) * 4 + ({},) + (sequence,) * 2,
+        "nats per element",
+        measure,
     )
 
 

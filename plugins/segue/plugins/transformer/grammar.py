@@ -1,8 +1,8 @@
 """What may come next: masks that make every piece valid and of exactly the bars that were asked for.
 
-Notes ascend in place, slot and pitch; every instrument keeps to its range; the last bar sounds the tonic chord over its
-root. Notes that are given are written where they belong, and nothing else where they play. Where a chord that is asked
-for begins, the lowest free instrument strikes its bass.
+Notes ascend in place, slot and pitch; every instrument keeps to its range; no bar is silent; the last bar sounds the
+tonic chord over its root. Notes that are given are written where they belong, and nothing else where they play. Where a
+chord that is asked for begins, the lowest free instrument strikes its bass.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from segue.plugins.transformer.elements import (
     DRUM_LENGTH,
     FIELD_SIZES,
     FIRST_PLACE,
+    LENGTH,
     LENGTHS,
     PITCH,
     PLACE,
@@ -89,7 +90,17 @@ class Rules:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the next element comes: its bar, how many notes that has, how many given ones, and the last of them."""
+    """Where the next element comes.
+
+    Attributes
+    ----------
+    bar, notes, given
+        Its bar, how many notes that has, and how many given ones.
+    place, slot, pitch
+        Of the last of them.
+    sounds
+        Steps from the beginning of the bar to the end of the last note that sounds.
+    """
 
     bar: int = 0
     notes: int = 0
@@ -97,13 +108,15 @@ class Place:
     place: int = -1
     slot: int = 0
     pitch: int = 0
+    sounds: int = 0
 
-    def after(self, element: NDArray[np.int64], given: bool) -> Place:
-        """Return the place after one more element."""
+    def after(self, element: NDArray[np.int64], given: bool, steps: int) -> Place:
+        """Return the place after one more element; ``steps`` are those of a bar."""
         if element[PLACE] == BAR:
-            return Place(self.bar + 1)
+            return Place(self.bar + 1, sounds=max(self.sounds - steps, 0))
         at, slot, pitch = int(element[PLACE]) - FIRST_PLACE, int(element[SLOT]) - 1, int(element[PITCH])
-        return Place(self.bar, self.notes + 1, self.given + given, at, slot, pitch)
+        sounds = max(self.sounds, at + int(LENGTHS[element[LENGTH] - 1]))
+        return Place(self.bar, self.notes + 1, self.given + given, at, slot, pitch, sounds)
 
 
 def next_given(rules: Rules, at: Place) -> NDArray[np.int64] | None:
@@ -133,7 +146,8 @@ def places(rules: Rules, at: Place) -> NDArray[np.bool_]:
         mask[given[PLACE] + 1 :] = False
         mask[given[PLACE]] = True
     else:
-        mask[BAR] = at.notes > 0 or at.bar not in (0, rules.bars - 1) or not mask.any()
+        rests = at.sounds > 0 and at.bar not in (0, rules.bars - 1)
+        mask[BAR] = at.notes > 0 or rests or not mask.any()
     due = bass_due(rules, at)
     if due is not None:
         mask[BAR] = False

@@ -8,19 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import torch
 from google.protobuf.message import Message
 from segue.plugin_api.python_model import Item, Step, StreamModel
+from segue.plugins.attempts import is_tried_again
 from segue.plugins.transformer.artifacts import load_melodies, load_network, load_profiles
 from segue.plugins.transformer.commission import Commission, read_request
-from segue.plugins.transformer.composer import Composer, State
+from segue.plugins.transformer.composer import Composer
 from segue.plugins.transformer.present import Finished, bar_message, complete_message, finish, so_far
+from segue.plugins.transformer.state import State
 from segue.v1 import generate_pb2
-
-MOST_ATTEMPTS: Final = 4
-"""Times that a piece is composed at most, where it copies more than the caller allows."""
 
 
 @dataclass
@@ -74,8 +73,7 @@ class TransformerModel(StreamModel[generate_pb2.GenerateRequest, Session]):
         finished = finish(commission, state, self.melodies)
         if best is None or finished.likeness.copied_fraction < best[1].likeness.copied_fraction:
             best = (state, finished)
-        limit = commission.finish.copied_fraction_limit
-        if waits and best[1].likeness.copied_fraction > limit and attempts < MOST_ATTEMPTS:
+        if is_tried_again(commission.finish, best[1].likeness.copied_fraction, attempts):
             begun = self._composer.begin(commission.again(attempts).plan)
             return Step(), Session(commission, begun, 0, attempts + 1, best)
         bars = range(session.sent + 1, commission.bars + 1)

@@ -90,8 +90,13 @@ class Network(nn.Module):
             for part in (layer.out, layer.down):
                 nn.init.normal_(part.weight, std=(part.in_features * 2 * settings.layers) ** -0.5)
 
-    def embed(self, inputs: Inputs) -> Tensor:
-        """Return the embedding of each element, shape (B, T, width)."""
+    def told(self, controls: Tensor) -> Tensor:
+        """Return the embedding of controls, shape (B, len(CONTROLS)) → (B, width)."""
+        found: Tensor = sum(table(controls[:, index]) for index, table in enumerate(self.controls))
+        return found
+
+    def embed(self, inputs: Inputs, told: Tensor) -> Tensor:
+        """Return the embedding of each element, shape (B, T, width); ``told`` is the embedding of the controls."""
         fields = inputs.fields
         pitch = fields[..., PITCH]
         x: Tensor = self.family(inputs.family)
@@ -100,14 +105,13 @@ class Network(nn.Module):
         x = x + self.pitch_class(torch.where((pitch > 0) & (pitch < 129), (pitch - 1) % 12 + 1, 0))
         kind = fields[..., 0]
         line = ((kind == BAR) | (kind == PREFIX))[..., None]
-        told = sum(table(inputs.controls[:, index]) for index, table in enumerate(self.controls))
         at_line: Tensor = told[:, None] + self.remaining(inputs.remaining) + self.hypermetre(inputs.bar)
         found: Tensor = x + line * at_line
         return found
 
     def forward(self, inputs: Inputs) -> Tensor:
         """Return the state after each element, shape (B, T, width)."""
-        x = self.drop(self.embed(inputs))
+        x = self.drop(self.embed(inputs, self.told(inputs.controls)))
         turn = rotation(torch.arange(x.shape[1], device=x.device), self.settings.width // self.settings.heads)
         for layer in self.layers:
             x = layer(x, turn, self.drop)

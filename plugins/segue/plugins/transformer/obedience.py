@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 from scipy.stats import spearmanr
-from segue.music import Piece, Tempo, midi_to_piece
+from segue.music import Piece, Tempo, TrackInfo, midi_to_piece
 from segue.music.features import FEATURES, features
 from segue.music.meter import find_meter
 from segue.music.reading import Reading
@@ -27,7 +27,8 @@ from segue.plugins.transformer.plugin import TransformerOptions
 from segue.v1 import generate_pb2, music_pb2
 
 STYLES_FILE: Final = Path(__file__).parents[1] / "score" / "weights" / "score" / "1" / "styles.safetensors"
-_PIECES: Final = 200
+PIECES: Final = 200
+"""Composed for each table, but a quarter of it for each pack in the one of what they are like."""
 _AT_ONCE: Final = 32
 _QUADRANTS: Final = (1, 2, 3, 4)
 
@@ -43,11 +44,11 @@ class Composed:
 
 def measure_pieces(model: TransformerModel, songs: Sequence[Song], data: Path) -> list[Report]:
     """Measure composed pieces beside held-out ones."""
-    wishes = measure_wishes(model, _PIECES, songs)
-    sliders = measure_sliders(model, _PIECES, ("pop_piano",))
-    reports = [wishes, sliders, measure_styles(model, _PIECES, songs), measure_likeness(model, _PIECES // 4, songs)]
+    wishes = measure_wishes(model, PIECES, songs)
+    sliders = measure_sliders(model, PIECES, ("pop_piano",))
+    reports = [wishes, sliders, measure_styles(model, PIECES, songs), measure_likeness(model, PIECES // 4, songs)]
     if (data / "emopia").is_dir():
-        reports.append(measure_emotion(model, _PIECES, data))
+        reports.append(measure_emotion(model, PIECES, data))
     return [*reports, measure_speed(model)]
 
 
@@ -118,9 +119,8 @@ def measure_wishes(model: TransformerModel, pieces: int, songs: Sequence[Song]) 
         },
     }
     protocol = (
-        f"{pieces} pieces of 4-16 bars in all styles by turns, with random key, tempo and metre (4/4, "
-        f"3/4, 6/8). Key by "
-        "segue.music.keys; bars counted in the MIDI file; 'metre heard': 4/4 or 3/4 told from the accents alone "
+        f"{pieces} pieces of 4-16 bars in all styles by turns, with random key, tempo and metre (4/4, 3/4, 6/8). "
+        "Key by segue.music.keys; bars counted in the MIDI file; 'metre heard': 4/4 or 3/4 told from the accents alone "
         f"(segue.music.meter), on {len(right)} pieces of more than 24 notes, and on {len(real)} real ones."
     )
     return Report(protocol, rows)
@@ -144,8 +144,6 @@ def _heard_metre(piece: Piece) -> int:
 
 
 def _song_piece(song: Song) -> Piece:
-    from segue.music import TrackInfo
-
     tracks = tuple(TrackInfo("", p, d) for p, d in zip(song.programs, song.drums, strict=True))
     notes = song.notes.select(song.notes.bar < 16)
     return to_piece(notes, METRES[song.metre], tracks=tracks, tempos=(Tempo(0.0, song.tempo or 120.0),))
@@ -178,9 +176,8 @@ def measure_sliders(model: TransformerModel, pieces: int, styles: Sequence[str])
             for column, (slider, feature) in enumerate(_SLIDERS.items())
         }
     protocol = (
-        f"{pieces} pieces of 8 bars a style, all four sliders drawn at random at once; Spearman's rank "
-        f"correlation with "
-        "log_onsets_per_beat, polyphony, pitch_mean and velocity_mean of segue.music.features."
+        f"{pieces} pieces of 8 bars a style, all four sliders drawn at random at once; Spearman's rank correlation "
+        "with log_onsets_per_beat, polyphony, pitch_mean and velocity_mean of segue.music.features."
     )
     return Report(protocol, rows)
 
@@ -198,9 +195,9 @@ def measure_styles(model: TransformerModel, pieces: int, songs: Sequence[Song]) 
     real = [real[index] for index in np.unique(np.linspace(0, len(real) - 1, 180).astype(int))]
     heard = [_style(classifier, _song_piece(song)) == song.style for song in real]
     protocol = (
-        f"{pieces} pieces of 12 bars, {len(labels)} styles by turns; share whose style the classifier of "
-        f"'score' names, which "
-        f"hears neither instruments, drums, tempo nor loudness; real: {len(real)} held-out pieces of at most 16 bars."
+        f"{pieces} pieces of 12 bars, {len(labels)} styles by turns; share whose style the classifier of 'score' "
+        "names, which hears neither instruments, drums, tempo nor loudness; "
+        f"real: {len(real)} held-out pieces of at most 16 bars."
     )
     rows = {"composed": {"all": float(np.mean(right)), **by_style}, "real (held out)": {"all": float(np.mean(heard))}}
     return Report(protocol, rows)
@@ -226,11 +223,9 @@ def measure_emotion(model: TransformerModel, pieces: int, data: Path) -> Report:
     truth = [one.request.emotion.quadrant - 1 for one in composed]
     real = [int(classifier.probabilities(features(Reading(clip.piece))).argmax()) for clip in test]
     protocol = (
-        f"{pieces} pieces of 8 bars in the style pop_piano, quadrants by turns, heard by logistic "
-        f"regression on the documented "
-        f"features, fitted here on {len(train)} clips of EMOPIA (human labels, non-commercial, never "
-        f"used in training); real: "
-        f"EMOPIA's own {len(test)} test clips."
+        f"{pieces} pieces of 8 bars in the style pop_piano, quadrants by turns, heard by logistic regression on the "
+        f"documented features, fitted here on {len(train)} clips of EMOPIA (human labels, non-commercial, never used "
+        f"in training); real: EMOPIA's own {len(test)} test clips."
     )
     rows = {"composed": _agreement(heard, truth), "real (held out)": _agreement(real, [clip.quadrant for clip in test])}
     return Report(protocol, rows)
@@ -267,9 +262,8 @@ def measure_likeness(model: TransformerModel, pieces: int, songs: Sequence[Song]
         rows[f"real, {pack}"] = _figures(real, model, human)
     protocol = (
         f"{pieces} pieces of 16 bars a pack with the default options, and held-out pieces cut to 16 bars; medians of "
-        "documented features. 'copied': mean share of notes in runs shared with a training melody; "
-        "'below bound': share of "
-        f"pieces that copy no more than {human:.3f}, what 95 % of the training melodies copy from one another."
+        "documented features. 'copied': mean share of notes in runs shared with a training melody; 'below bound': "
+        f"share of pieces that copy no more than {human:.3f}, what 95 % of the training melodies copy from one another."
     )
     return Report(protocol, rows)
 

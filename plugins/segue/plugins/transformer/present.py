@@ -12,10 +12,11 @@ from segue.music.dynamics import shape_dynamics
 from segue.music.originality import Likeness, OriginalityIndex
 from segue.music.reading import Reading
 from segue.music.theory import key_name
+from segue.plugins.attempts import least_copied_notices
 from segue.plugins.transformer.commission import Commission
-from segue.plugins.transformer.composer import State
 from segue.plugins.transformer.elements import BAR, METRES, PLACE, SLOT, decode, to_piece
 from segue.plugins.transformer.finish import into_key, without_overlaps
+from segue.plugins.transformer.state import State
 from segue.v1 import generate_pb2, music_pb2
 
 
@@ -113,10 +114,7 @@ def complete_message(
         notices.append(
             music_pb2.Notice(subject="instruments", text=f"the part of the {piece.tracks[index].name} is silent")
         )
-    limit = commission.finish
-    if limit.HasField("copied_fraction_limit") and likeness.copied_fraction > limit.copied_fraction_limit:
-        text = f"the least copied of {attempts} pieces still copies {likeness.copied_fraction:.2f} of its notes"
-        notices.append(music_pb2.Notice(subject="finish.copied_fraction_limit", text=text))
+    notices += least_copied_notices(commission.finish, likeness.copied_fraction, attempts)
     names = ", ".join(track.name for track in piece.tracks)
     understood = (
         f"{commission.bars} bars of {metre.numerator}/{metre.denominator} in {key_name(asked)} at {commission.tempo:g} "

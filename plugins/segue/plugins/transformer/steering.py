@@ -4,7 +4,7 @@ The network is told every slider as a control, but it follows the music that it 
 every bar line what is asked is compared with what is there, and the difference, now and added up (a PI controller),
 tilts the scores of the fields that bear on it: towards nearer places for more onsets, longer notes and notes struck
 together for more polyphony, higher pitches, louder notes. No slider is touched that was not asked for; pitches lean
-towards the key.
+towards the key. An instrument that has played nothing yet is called the louder the longer it waits.
 """
 
 from __future__ import annotations
@@ -78,6 +78,8 @@ def corrected(missed: Tilt, asked: Tilt, written: Elements, rules: Rules) -> tup
     return Tilt(**tilt), Tilt(**sums)
 
 
+CALL: Final = 1.5
+"""Added to the score of an instrument that has played nothing yet, for each bar that is over, in nats."""
 _THIN: Final = 1.5
 """How much less dense a thin bar is made: nats for each quarter note from one place to the next."""
 

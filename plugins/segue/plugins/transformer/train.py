@@ -6,54 +6,47 @@ line given all before it, the ensemble, and the controls where they are told.
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Sequence
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
 from segue.plugins.exporting import export
-from segue.plugins.training import FromJson, Processes
+from segue.plugins.training import FromJson, Loop, Processes, warm_cosine
 from segue.plugins.transformer.artifacts import WEIGHTS, load_network, save
 from segue.plugins.transformer.data import Song, read_songs, sources
 from segue.plugins.transformer.exported import exportable
 from segue.plugins.transformer.likelihood import mean_nats, measure_likelihood
 from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.network import Network, NetworkSettings, nats
-from segue.plugins.transformer.obedience import measure_pieces
+from segue.plugins.transformer.obedience import PIECES, measure_pieces
+from segue.plugins.transformer.obedience_chords import measure_chords, measure_form
 from segue.plugins.transformer.segments import Sampler
 from torch import nn
 
-_CHECKPOINT = "checkpoint.pt"
-_WARM_UP = 20
-
 
 class TransformerSettings(TrainingSettings):
-    """Settings of the trainer; the defaults remake the shipped weights on a CPU.
+    """Settings of the trainer; the defaults are for a CPU.
 
-    On a GPU, not tried on one: ``--set minutes=240 --set batch=65536 --set network='{"width": 768, "layers": 12,
+    On a GPU, not tried on one: ``--set steps=20000 --set batch=65536 --set network='{"width": 768, "layers": 12,
     "heads": 12, "groups": 4, "inner": 2048, "head": 768}'``, under ``torchrun`` with several.
     """
 
-    minutes: float = Field(
-        50, gt=0, description="Minutes of training; the learning rate falls to its end in that time."
-    )
+    steps: int = Field(1325, ge=1, description="Optimiser steps.")
     batch: int = Field(3072, ge=512, description="Elements in a step, of each process.")
     learning_rate: float = Field(
-        3e-3, gt=0, description="Peak learning rate of the inner matrices; it falls by a cosine."
+        3e-3, gt=0, description="Peak rate of the inner matrices; it rises for 100 steps and falls by a cosine."
     )
     embedding_rate: float = Field(3e-3, gt=0, description="The same for embeddings, logits and norms.")
     weight_decay: float = Field(0.05, ge=0, description="Weight decay of the matrices.")
     start: Path | None = Field(
         None, description="Folder of a trained version to go on from; by default the weights begin at random."
     )
-    save_every: float = Field(5, gt=0, description="Minutes between looks at the validation part, and checkpoints.")
     threads: int = Field(1, ge=1, description="CPU threads.")
     network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes and dropout, as JSON.")
 
@@ -84,7 +77,11 @@ class TransformerTrainer(Trainer):
         model = TransformerModel()
         model.load(artifacts, "cpu")
         with console.status("composing and analysing"):
-            return [*measure_likelihood(load_network(artifacts), songs), *measure_pieces(model, songs["test"], data)]
+            reports = [*measure_likelihood(load_network(artifacts), songs), *measure_pieces(model, songs["test"], data)]
+            reports.append(measure_form(model, PIECES))
+            if (data / "pop909").is_dir():
+                reports.append(measure_chords(model, PIECES, data))
+        return reports
 
     def export(self, data: Path, artifacts: Path, out: Path, console: Console) -> Sequence[Report]:
         """Write the network as ONNX and as int8, and measure both on the test part."""
@@ -125,44 +122,28 @@ def _fit(songs: dict[str, list[Song]], run: Run, settings: TransformerSettings, 
     network = _begin(settings).to(device)
     loss_of = processes.share(_Loss(network))
     optimisers = _optimisers(network, settings)
-    rates = [group["lr"] for optimiser in optimisers for group in optimiser.param_groups]
-    spent, step, turn = _resume(run.work, settings, network, *optimisers)
+    peaks = [group["lr"] for optimiser in optimisers for group in optimiser.param_groups]
+    loop = Loop(run, settings, network, *optimisers, silent=processes.rank > 0)
+    groups = [group for optimiser in optimisers for group in optimiser.param_groups]  # a checkpoint's replaces them
     sampler = Sampler(songs["train"], settings.batch, run.seed * 1009 + processes.rank)
-    log = _writer(run.work) if processes.rank == 0 else None
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    budget, saved, before = 60 * settings.minutes, spent, time.monotonic()
-    with Progress(*columns, console=run.console, disable=processes.rank > 0) as progress:
-        task = progress.add_task("training", total=budget)
-        progress.update(task, completed=spent)
-        while spent < budget:
-            for inputs, targets, family in sampler.round(turn):
-                torch.manual_seed((run.seed * 1_000_003 + step) * 1_009 + processes.rank)
-                groups = [group for optimiser in optimisers for group in optimiser.param_groups]
-                for group, rate in zip(groups, rates, strict=True):
-                    group["lr"] = rate * _pace(step, spent / budget)
-                inputs = type(inputs)(*(part.to(device) for part in inputs))
-                with torch.autocast(device.type, torch.bfloat16):
-                    loss = loss_of(inputs, targets.to(device), family.to(device))
-                loss.backward()
-                nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-                for optimiser in optimisers:
-                    optimiser.step()
-                    optimiser.zero_grad()
-                step, now = step + 1, time.monotonic()
-                spent, before = spent + now - before, now
-                progress.update(task, completed=spent)
-                if log is not None and step % 20 == 0:
-                    log.add_scalar("nats/train", loss.item(), step)
-            turn += 1
-            if log is not None and (spent - saved >= 60 * settings.save_every or spent >= budget):
-                saved = spent
-                valid = mean_nats(network.eval(), songs["valid"], most=12)["all"]
-                network.train()
-                log.add_scalar("nats/valid", valid, step)
-                progress.update(task, description=f"step {step}, valid {valid:.3f} nats")
-                run.console.print(f"step {step}, {spent / 60:.1f} minutes: valid {valid:.4f} nats per element")
-                _save_checkpoint(run.work, settings, (spent, step, turn), network, *optimisers)
-                before = time.monotonic()
+    batches = islice(chain.from_iterable(map(sampler.round, count())), loop.first, None)
+    pace = warm_cosine(1.0, settings.steps)
+    for step in loop.steps(settings.steps):
+        torch.manual_seed((run.seed * 1_000_003 + step) * 1_009 + processes.rank)
+        for group, peak in zip(groups, peaks, strict=True):
+            group["lr"] = peak * pace(step)
+        inputs, targets, family = next(batches)
+        inputs = type(inputs)(*(part.to(device) for part in inputs))
+        with torch.autocast(device.type, torch.bfloat16):
+            loss = loss_of(inputs, targets.to(device), family.to(device))
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        for optimiser in optimisers:
+            optimiser.step()
+            optimiser.zero_grad()
+        if loop.is_time(step, settings.steps):
+            loop.tell(train=loss.item(), valid=mean_nats(network.eval(), songs["valid"], most=12)["all"])
+            network.train()
     return network.eval()
 
 
@@ -191,35 +172,3 @@ def _optimisers(network: Network, settings: TransformerSettings) -> list[torch.o
     decay, rate = settings.weight_decay, settings.learning_rate
     muon = torch.optim.Muon(matrices, rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
     return [muon, torch.optim.AdamW(others, settings.embedding_rate, (0.9, 0.98), weight_decay=0.0, fused=True)]
-
-
-def _pace(step: int, done: float) -> float:
-    """Return the learning rate at a step, as a share of the peak; ``done`` is the share of the time that is over."""
-    return min(1.0, (step + 1) / _WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0))))
-
-
-def _writer(folder: Path) -> Any:
-    from torch.utils.tensorboard import SummaryWriter  # needs the train extra, which the model half does without
-
-    return SummaryWriter(folder)
-
-
-def _save_checkpoint(work: Path, settings: TransformerSettings, at: tuple[float, int, int], *parts: Any) -> None:
-    aside = work / f"{_CHECKPOINT}.new"
-    torch.save(
-        {"settings": settings.model_dump(mode="json"), "at": at, "parts": [part.state_dict() for part in parts]}, aside
-    )
-    aside.replace(work / _CHECKPOINT)
-
-
-def _resume(work: Path, settings: TransformerSettings, *parts: Any) -> tuple[float, int, int]:
-    path = work / _CHECKPOINT
-    if not path.is_file():
-        return 0.0, 0, 0
-    saved = torch.load(path, weights_only=True)
-    if saved["settings"] != settings.model_dump(mode="json"):
-        return 0.0, 0, 0
-    for part, state in zip(parts, saved["parts"], strict=True):
-        part.load_state_dict(state)
-    spent, step, turn = saved["at"]
-    return float(spent), int(step), int(turn)

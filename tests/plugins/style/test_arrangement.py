@@ -59,6 +59,27 @@ def test_one_voice_alone_is_its_own_melody(networks):
         np.testing.assert_array_equal(read(tune, networks).melody, tune.track == 0)
 
 
+def test_a_chord_that_is_held_throughout_is_not_of_the_melody(networks):
+    tune = band().select(band().track == 0)
+    chord = Piece.of([0, 0, 0], tune.beats, [48, 52, 55], 80)
+    columns = {
+        name: np.concatenate([getattr(tune, name), getattr(chord, name)])
+        for name in ("start", "duration", "pitch", "velocity")
+    }
+    tracks = (TrackInfo("Tune"), TrackInfo("Chord"))
+    piece = Piece.of(*columns.values(), np.repeat([0, 1], [len(tune), 3]), tracks=tracks, meters=(Meter(0, 4, 4),))
+    found = read(piece, networks)
+    assert found.melody[found.piece.track == 0].mean() > 0.9
+    assert not found.melody[found.piece.track == 1].any()
+
+
+def test_of_what_is_heard_as_melody_at_once_the_highest_is_taken():
+    piece = Piece.of([0, 0, 1, 2, 2.9], [8, 1, 1, 1, 1], [48, 72, 71, 74, 72], 80)
+    heard = np.ones(5, bool)
+    assert arrangement._highest(piece, heard).tolist() == [False, True, True, True, True]
+    assert arrangement._highest(piece, piece.pitch < 70).tolist() == [True, False, False, False, False]
+
+
 def test_a_pickup_is_a_bar_of_its_own(networks):
     piece = band(4, shift=2.0)
     meters = (Meter(0, 2, 4), Meter(2, 4, 4))

@@ -25,6 +25,8 @@ _NEAR: Final = 1e-3
 _OVERLAP: Final = 0.2
 """Beats that a legato note may sound into the next."""
 _FEW: Final = 0.05
+_AT_ONCE: Final = 1.5
+"""Notes that sound at once in the mean, from which a line is not one voice."""
 _LOW: Final = 53
 _LEAST_VARIED: Final = 0.15
 """Different rhythms of a melody's bars, as a share of them; a pattern of accompaniment has fewer."""
@@ -163,7 +165,24 @@ def _melody(piece: Piece, found: analyze_pb2.MelodyAnalysis) -> NDArray[np.bool_
     if votes.max(initial=0) > heard.sum() / 2 and _is_one_voice(piece.select(leading)):
         return np.asarray(leading)
     track = _leading_track(piece)
-    return heard if track is None else np.asarray(piece.track == track)
+    return _highest(piece, heard) if track is None else np.asarray(piece.track == track)
+
+
+def _highest(piece: Piece, heard: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keep of the notes that were heard as melody those with none of them sounding above: a tune is one voice."""
+    index = np.flatnonzero(heard)
+    tune = piece.select(heard)
+    latest = np.maximum.accumulate(tune.end) if len(tune) else tune.end
+    kept = np.ones(len(tune), bool)
+    for note in range(len(tune)):
+        first = int(np.searchsorted(latest, tune.start[note] + _OVERLAP, side="right"))
+        last = int(np.searchsorted(tune.start, tune.start[note] + _NEAR, side="right"))
+        sounding = slice(first, last)
+        lasts = tune.end[sounding] > tune.start[note] + _OVERLAP
+        kept[note] = not (lasts & (tune.pitch[sounding] > tune.pitch[note])).any()
+    found = np.zeros(len(piece), bool)
+    found[index[kept]] = True
+    return found
 
 
 def _leading_track(piece: Piece) -> int | None:
@@ -185,6 +204,9 @@ def _leading_track(piece: Piece) -> int | None:
 
 
 def _is_one_voice(line: Piece) -> bool:
-    """Say whether nearly every note of a track ends before the next one begins."""
+    """Say whether nearly every note ends before the next one begins, and none is held on under the others."""
+    if not len(line):
+        return True
     begun_early = line.end[:-1] - line.start[1:] > _OVERLAP
-    return bool(begun_early.sum() <= _FEW * len(line))
+    at_once = line.duration.sum() / (line.end.max() - line.start.min())
+    return bool(begun_early.sum() <= _FEW * len(line) and at_once < _AT_ONCE)

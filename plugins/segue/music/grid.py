@@ -18,7 +18,7 @@ UNRELATED: Final = 0.12
 _ENOUGH_NOTES: Final = 24
 _MOST_ADDED: Final = 5000
 _LOW: Final = 52
-_FILE_BONUS: Final = 1.6
+_FILE_BONUS: Final = 1.4
 """How much more speaks for another place than for the file's own beat before that is given up."""
 _KICKS: Final = (35, 36)
 _KICK: Final = 2.0

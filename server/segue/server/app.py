@@ -96,11 +96,7 @@ class App:
         if alone:
             self._listen()
         self._plugins = load_plugins(settings.plugins)
-        if settings.triton:
-            triton = Triton(settings.triton, settings.max_message_bytes)
-        else:
-            embedded = await self._start_triton()
-            triton = Triton(embedded.address, settings.max_message_bytes, embedded.kill)
+        triton = Triton(settings.triton or await self._start_triton(), settings.max_message_bytes)
         self._cleanup.push_async_callback(triton.close)
         store = ModelStore(settings.store)
         desired = DesiredFile(settings.store)
@@ -181,7 +177,7 @@ class App:
         self.envelope.draining = True
         await self._cleanup.aclose()
 
-    async def _start_triton(self) -> TritonServer:
+    async def _start_triton(self) -> str:
         scratch = Path(tempfile.mkdtemp(prefix="segue-"))
         self._cleanup.push_async_callback(asyncio.to_thread, shutil.rmtree, scratch, ignore_errors=True)
         self._repository = scratch / "models"
@@ -189,7 +185,7 @@ class App:
         server = TritonServer(self._repository, scratch)
         self._cleanup.push_async_callback(server.stop)
         await server.start()
-        return server
+        return server.address
 
     def _options(self) -> list[tuple[str, Any]]:
         settings = self.settings

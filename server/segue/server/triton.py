@@ -5,10 +5,9 @@ Requests are built as protobuf directly: tritonclient's InferInput copies more t
 
 from __future__ import annotations
 
-import asyncio
 import math
 import struct
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,11 +56,9 @@ class Triton:
         HOST:PORT of its gRPC endpoint.
     max_message_bytes
         Largest message either way.
-    on_hang
-        Called if the first load of all takes half of its time: then the server hangs, and no load will ever end.
     """
 
-    def __init__(self, address: str, max_message_bytes: int, on_hang: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, address: str, max_message_bytes: int) -> None:
         self._channel = grpc.aio.insecure_channel(
             address,
             options=[
@@ -75,9 +72,6 @@ class Triton:
             ],
         )
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
-        self._loading = asyncio.Lock()
-        self._has_loaded = False
-        self._on_hang = on_hang
 
     async def close(self) -> None:
         """Close the connection."""
@@ -104,23 +98,16 @@ class Triton:
     async def load(self, model: str, seconds: float) -> None:
         """Load or reload a model from the repository; versions that served go on until the new one does.
 
-        Triton loads one model at a time; so do we, and what waits for its turn does not use up its time.
-
         Raises
         ------
         SegueError
             With Triton's reason if it can't be loaded.
         """
-        request = service_pb2.RepositoryModelLoadRequest(model_name=model)
         try:
-            async with self._loading:
-                timeout = seconds if self._has_loaded else seconds / 2
-                await self._stub.RepositoryModelLoad(request, timeout=timeout)
-                self._has_loaded = True
+            await self._stub.RepositoryModelLoad(
+                service_pb2.RepositoryModelLoadRequest(model_name=model), timeout=seconds
+            )
         except grpc.aio.AioRpcError as error:
-            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and not self._has_loaded:
-                self._on_hang()
-                raise ModelServerUnavailable(f"the model server hangs: no model loaded in {seconds / 2:g} s") from None
             if error.code() is grpc.StatusCode.UNAVAILABLE:
                 raise ModelServerUnavailable("the model server can't be reached") from None
             raise AlgorithmUnavailable(f"model {model} failed to load: {_last_line(error.details())}") from None

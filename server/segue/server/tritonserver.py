@@ -153,12 +153,6 @@ class TritonServer:
                 await asyncio.wait_for(self._process.wait(), seconds)
         self._sweep()
 
-    def kill(self) -> None:
-        """Kill it; it is started anew."""
-        if self.pid is not None:
-            log.error("tritonserver hangs", extra={"pid": self.pid})
-            os.killpg(self.pid, signal.SIGKILL)
-
     async def _spawn(self) -> None:
         arguments = [
             f"--model-repository={self._repository}",

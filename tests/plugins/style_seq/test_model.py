@@ -5,6 +5,7 @@ import pytest
 from segue.music import Meter, Piece, Syllable, Tempo, TrackInfo, piece_to_midi
 from segue.plugin_api.errors import InvalidField, InvalidMusic, Unsupported
 from segue.plugins.style.styles import STYLES
+from segue.plugins.style_seq import source_cycle
 from segue.plugins.style_seq.arrange import frames_of, read_content, silent_frames
 from segue.plugins.style_seq.ensemble import by_name
 from segue.plugins.style_seq.hearing import Listener
@@ -200,3 +201,12 @@ def test_where_a_pattern_begins_is_heard(model, networks, cycle):
     layout = frames_of(heard.piece, heard.bars)
     assert hear_cycle(heard, layout, read_content(heard, layout), made.network) == cycle
     assert hear_cycle(plain, frames, content, made.network) == 0  # chords that change with the bar have no cycle
+
+
+def test_a_bar_of_more_notes_than_anybody_plays_is_not_listened_to(model, networks, monkeypatch):
+    monkeypatch.setattr(source_cycle, "collate", lambda stretches: pytest.fail("read what is far too long"))
+    start, pitch = (grid.ravel() for grid in np.meshgrid(np.arange(0, 32, 0.25), np.arange(24, 100)))
+    crowd = Piece.of(start, 0.25, pitch, 80, tracks=(TrackInfo("Crowd"),), meters=(Meter(0.0, 4, 4),))
+    heard = Listener(networks).arrangement(crowd)
+    frames = frames_of(heard.piece, heard.bars)
+    assert hear_cycle(heard, frames, read_content(heard, frames), model._made.network) == 0

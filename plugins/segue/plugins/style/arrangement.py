@@ -170,18 +170,15 @@ def _melody(piece: Piece, found: analyze_pb2.MelodyAnalysis) -> NDArray[np.bool_
 
 def _highest(piece: Piece, heard: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Keep of the notes that were heard as melody those with none of them sounding above: a tune is one voice."""
-    index = np.flatnonzero(heard)
     tune = piece.select(heard)
-    latest = np.maximum.accumulate(tune.end) if len(tune) else tune.end
-    kept = np.ones(len(tune), bool)
-    for note in range(len(tune)):
-        first = int(np.searchsorted(latest, tune.start[note] + _OVERLAP, side="right"))
-        last = int(np.searchsorted(tune.start, tune.start[note] + _NEAR, side="right"))
-        sounding = slice(first, last)
-        lasts = tune.end[sounding] > tune.start[note] + _OVERLAP
-        kept[note] = not (lasts & (tune.pitch[sounding] > tune.pitch[note])).any()
-    found = np.zeros(len(piece), bool)
-    found[index[kept]] = True
+    covered = np.zeros(len(tune), bool)
+    for pitch in np.unique(tune.pitch).tolist():
+        own = tune.pitch == pitch
+        latest = np.maximum.accumulate(tune.end[own])
+        begun = np.searchsorted(tune.start[own], tune.start + _NEAR, side="right") - 1
+        covered |= (begun >= 0) & (latest[begun] > tune.start + _OVERLAP) & (tune.pitch < pitch)
+    found = heard.copy()
+    found[heard] = ~covered
     return found
 
 

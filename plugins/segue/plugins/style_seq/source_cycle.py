@@ -14,6 +14,7 @@ import torch
 from segue.plugins.style.arrangement import Arrangement
 from segue.plugins.style_seq.arrange import Frames
 from segue.plugins.style_seq.batches import SECTION, Stretch, collate, phases
+from segue.plugins.style_seq.composer import MOST_IN_BAR
 from segue.plugins.style_seq.content import Content
 from segue.plugins.style_seq.cycles import CYCLE
 from segue.plugins.style_seq.elements import BEATS, write
@@ -26,6 +27,8 @@ _SURE: Final = 12.0
 """Nats by which another place must be likelier than that of the first bar of a cycle."""
 _STRAIGHT: Final = 0.9
 """Share of the bars that must have four beats."""
+_LONGEST: Final = SECTION * (MOST_IN_BAR + 1)
+"""Elements of a section of a part beyond which it is no pattern that the network could play, and is passed over."""
 _ELEMENTS: Final = 2048
 
 
@@ -51,6 +54,8 @@ def hear_cycle(arrangement: Arrangement, frames: Frames, content: Content, netwo
             count = min(SECTION, bars - first)
             table, chroma = content.table(first, count)
             elements, lively = write(part.rows, first, count), content.lively[first : first + count]
+            if len(elements) > _LONGEST:
+                continue
             for cycle in range(CYCLE):
                 phase = phases(first, count, len(frames), cycle)
                 stretches.append(Stretch(elements, table, chroma, phase, lively, -1, part.profile, part.role.family))

@@ -261,7 +261,9 @@ def fill(
             notices.append(music_pb2.Notice(subject="theme", text=f"Its {shown} gave way to the request's own {name}."))
             dropped.add(shown)
         elif name not in follows or (name == "style" and value not in set(styles)):
-            what = f"the style {value}" if name == "style" and name in follows else _IN_A_SENTENCE.get(shown, f"a {shown}")
+            what = (
+                f"the style {value}" if name == "style" and name in follows else _IN_A_SENTENCE.get(shown, f"a {shown}")
+            )
             notices.append(
                 music_pb2.Notice(subject="theme", text=f"This algorithm can't follow {what}; that was left out.")
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from segue.v1.transfer_pb2 import TransferProgress, TransferRequest, TransferRes
 
 _AT_ONCE: Final = 5
 """Iterations in one step: a fifth of a second's work for ten seconds of sound."""
+_RESERVE: Final = 0.1
+"""Share of the time that is kept for what comes after the searches: figures, the file, the way back."""
 
 
 @dataclass
@@ -64,6 +67,7 @@ class StyleAudioModel(StreamModel[TransferRequest, Session]):
         InvalidMusic
             If the music or the example can't be read, or is too short, long or silent.
         """
+        begun = time.monotonic()
         request, options = item.request, item.options
         recording = read_recording(request.music, "music")
         style = self._style(request)
@@ -74,7 +78,8 @@ class StyleAudioModel(StreamModel[TransferRequest, Session]):
         if strength:
             rhythm = style.rhythm if options["rhythm"] else None
             wanted = Wanted(style.texture, rhythm, strength, options["keep"], options["iterations"])
-            transfer = Transfer(self._listener, recording, wanted, meter, item.seed)
+            seconds = (1 - _RESERVE) * (options["seconds"] - item.waited) - (time.monotonic() - begun)
+            transfer = Transfer(self._listener, recording, wanted, meter, item.seed, seconds)
         return Session(recording, transfer, request.music.audio.data, options["format"], notices)
 
     def step(self, sessions: Sequence[Session]) -> Sequence[Step | SegueError]:
@@ -114,7 +119,7 @@ class StyleAudioModel(StreamModel[TransferRequest, Session]):
 
     def _complete(self, session: Session, transfer: Transfer) -> TransferResponse:
         before, after = session.recording.samples, transfer.result()
-        notices = session.notices
+        notices = [*session.notices, *_time_notices(transfer)]
         peak = float(after.abs().max())
         if peak > 1:
             after = after / peak
@@ -155,6 +160,20 @@ def _meter(heard: AnalyzeResponse) -> Meter | None:
     """Return where beats and bars were heard to begin, if they were."""
     beats, downbeats = (np.array(list(found)) for found in (heard.meter.beat_seconds, heard.meter.downbeat_seconds))
     return Meter(beats, downbeats) if len(beats) > 1 else None
+
+
+def _time_notices(transfer: Transfer) -> list[music_pb2.Notice]:
+    """Say how many iterations there was time for, if not for all."""
+    fewest, most = min(transfer.made), max(transfer.made)
+    if fewest == transfer.asked:
+        return []
+    made = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    text = (
+        f"There was time for {made} of the {transfer.asked} iterations that ten seconds of sound get: the texture is "
+        "less near than it would be with all of them, and the same request may give another sound. A later deadline "
+        "allows more."
+    )
+    return [music_pb2.Notice(subject="options.iterations", text=text)]
 
 
 def _rhythm_notices(

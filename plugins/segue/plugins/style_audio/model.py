@@ -20,6 +20,7 @@ from segue.plugins.style_audio.artifacts import Style, load
 from segue.plugins.style_audio.measure import chroma_similarity, onset_correlation
 from segue.plugins.style_audio.recording import Recording, read_recording
 from segue.plugins.style_audio.rhythm import Meter
+from segue.plugins.style_audio.search import Search
 from segue.plugins.style_audio.spectrum import RATE
 from segue.plugins.style_audio.transfer import Transfer, Wanted, far, texture_of
 from segue.v1 import music_pb2
@@ -28,7 +29,7 @@ from segue.v1.transfer_pb2 import TransferProgress, TransferRequest, TransferRes
 
 _AT_ONCE: Final = 5
 """Iterations in one step: a fifth of a second's work for ten seconds of sound."""
-_RESERVE: Final = 0.1
+_RESERVE: Final = 0.15
 """Share of the time that is kept for what comes after the searches: figures, the file, the way back."""
 
 
@@ -54,6 +55,8 @@ class StyleAudioModel(StreamModel[TransferRequest, Session]):
         torch.set_num_threads(1)
         made = load(artifacts)
         self._listener, self._styles = made.listener, made.styles
+        # A process's first optimiser imports PyTorch's compiler, five seconds of work: here, not in the first call.
+        Search(torch.zeros(1), torch.sum)
 
     def start(self, item: Item[TransferRequest]) -> Session:
         """Read the recording and the texture that is wanted.

@@ -84,7 +84,7 @@ class _Bands(torch.autograd.Function):
         return torch.log1p(power).T.contiguous()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         spectrum, power = ctx.saved_tensors
         weight = (gradient.T / ((1 + power) * (FLOOR * _SCALE / SIZE))) @ triangles()
         weight[:, [0, -1]] *= 2  # these bins come once in a transform, the others twice

@@ -30,7 +30,7 @@ from segue.v1.transfer_pb2 import TransferProgress, TransferRequest, TransferRes
 _AT_ONCE: Final = 5
 """Iterations in one step: a fifth of a second's work for ten seconds of sound."""
 _RESERVE: Final = 0.15
-"""Share of the time that is kept for what comes after the searches: figures, the file, the way back."""
+"""Share of the time that is kept for the way back, and for a machine that gets slower."""
 
 
 @dataclass

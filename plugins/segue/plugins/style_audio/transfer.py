@@ -27,6 +27,9 @@ _AMONG_BANDS: Final = 0.15
 Half as many of them bring the sound nearer than all: what they find beyond that is no sound's.
 """
 
+_AFTER: Final = 0.6
+"""What comes after the searches, figures and the file, takes that much of a step's time for each stretch."""
+
 Clock = Callable[[], float]
 """Seconds that only ever grow."""
 
@@ -140,7 +143,7 @@ class Transfer:
     listener, recording, wanted, meter, seed
         As for ``Stretch``.
     seconds, clock
-        How long all of it may take, and what measures it.
+        How long all of it may take, what comes after the searches included, and what measures it.
 
     Attributes
     ----------
@@ -161,7 +164,8 @@ class Transfer:
         self.recording, self.wanted = recording, wanted
         self.asked, self.made = sum(_asked(wanted)), list[int]()
         self._listener, self._meter, self._seed = listener, meter, seed
-        self._clock, self._until = clock, clock() + seconds
+        self._clock, self._begun = clock, clock()
+        self._until, self._steps = self._begun + seconds, 0
         self._places = stretches(recording.samples.shape[1])
         self._samples = torch.zeros_like(recording.samples)
         self._number = 0
@@ -178,6 +182,7 @@ class Transfer:
         if self._stretch is None:
             self._stretch = self._next(place)
         part = self._stretch.go_on(iterations)
+        self._steps += 1
         if part is None:
             return False
         self._add(part, place)
@@ -187,7 +192,9 @@ class Transfer:
 
     def _next(self, place: slice) -> Stretch:
         samples, seed = self.recording.samples[:, place], self._seed + self._number
-        seconds = max(self._until - self._clock(), 0.0) / (len(self._places) - self._number)
+        now = self._clock()
+        after = _AFTER * len(self._places) * (now - self._begun) / max(self._steps, 1)
+        seconds = max(self._until - after - now, 0.0) / (len(self._places) - self._number)
         at = place.start / RATE
         return Stretch(self._listener, samples, at, self.wanted, self._meter, seed, seconds, self._clock)
 

@@ -172,9 +172,9 @@ def _time_notices(transfer: Transfer) -> list[music_pb2.Notice]:
         return []
     made = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     text = (
-        f"There was time for {made} of the {transfer.asked} iterations that ten seconds of sound get: the sound may take "
-        "on less of the style than with all of them, and the same request may give another one. A later deadline allows "
-        "more."
+        f"There was time for {made} of the {transfer.asked} iterations that ten seconds of sound get: the sound may "
+        "take on less of the style than with all of them, and the same request may give another one. A later deadline "
+        "allows more."
     )
     return [music_pb2.Notice(subject="options.iterations", text=text)]
 

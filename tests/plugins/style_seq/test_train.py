@@ -159,12 +159,13 @@ def test_training_writes_a_version_that_plays_and_is_measured(run, monkeypatch, 
     assert identity["chroma"] == pytest.approx(1)
     assert truth["onset F1"] == truth["pitch F1"] == truth["drum F1"] == 1
     assert reports[0].rows["retrieval"]["pitch F1"] > identity["pitch F1"]
-    written = (run.artifacts / "weights.safetensors").read_bytes()
+    names = ("weights.safetensors", "ear.safetensors")
+    written = [(run.artifacts / name).read_bytes() for name in names]
     model = StyleSeqModel()
     model.load(run.artifacts, "cpu")
     assert len(ask(model, item(networks, band(4), style="rock"))[0].music.midi) > 100
     StyleSeqTrainer().train(run, SETTINGS)
-    assert (run.artifacts / "weights.safetensors").read_bytes() == written
+    assert [(run.artifacts / name).read_bytes() for name in names] == written
 
 
 def test_a_folder_without_the_charts_is_refused(run):

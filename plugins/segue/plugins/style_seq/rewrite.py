@@ -29,7 +29,7 @@ from segue.plugins.style_seq.elements import (
 )
 from segue.plugins.style_seq.ensemble import SUNG, Ensemble, bass_of, is_bass
 from segue.plugins.style_seq.room import leave_room
-from segue.plugins.style_seq.source_cycle import hear_cycle
+from segue.plugins.style_seq.source_cycle import listen_for_cycle
 
 BLOCK: Final = 4
 """Bars of a cell."""
@@ -99,7 +99,7 @@ def rewrite(
         roles=tuple(ensemble.roles[number] for number in chosen),
         players=tuple(ensemble.players[number] for number in chosen),
     )
-    cycle = hear_cycle(arrangement, frames, content, composer.network)
+    cycle = yield from listen_for_cycle(arrangement, frames, content, composer.network)
     for part in composer.compose(manner.plan(content, silent, ensemble.players, cycle)):
         if isinstance(part, float):
             yield part

@@ -43,7 +43,8 @@ def track_beats(piece: Piece) -> NDArray[np.float64]:
     moments = len(np.unique(np.round(start, 2)))
     if moments * period / len(strength) < _FEW_ONSETS:
         period *= 2
-    return first + _best_path(strength, period) / FRAMES_PER_SECOND
+    steps = np.arange(int(0.7 * period), int(1.4 * period) + 1)
+    return first + best_path(strength, period, steps) / FRAMES_PER_SECOND
 
 
 def _onset_strength(piece: Piece, start: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -75,10 +76,24 @@ def _period(strength: NDArray[np.float64]) -> float:
     return float(near[np.interp(near[:, None] * multiples, np.arange(len(alike)), alike).sum(axis=1).argmax()])
 
 
-def _best_path(strength: NDArray[np.float64], period: float) -> NDArray[np.float64]:
-    """Return the frames that are strong and a period apart, by dynamic programming."""
+def best_path(strength: NDArray[np.float64], period: float, steps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the frames that are strong and about a period apart, by dynamic programming.
+
+    Parameters
+    ----------
+    strength : ndarray, shape (frames,)
+        How likely a beat begins in each frame.
+    period
+        The beat's length in frames.
+    steps : ndarray, shape (n,)
+        Frames that may lie between two beats, ascending, at least 1.
+
+    Returns
+    -------
+    ndarray, shape (beats,)
+        Ascending; the last lies within a period of the end.
+    """
     score, source = strength.copy(), np.full(len(strength), -1)
-    steps = np.arange(int(0.7 * period), int(1.4 * period) + 1)
     cost = -_TIGHTNESS * strength.std() * np.log(steps / period) ** 2
     for frame in range(int(steps[0]), len(strength)):
         count = min(len(steps), frame - int(steps[0]) + 1)
@@ -87,10 +102,10 @@ def _best_path(strength: NDArray[np.float64], period: float) -> NDArray[np.float
         if candidates[best] > 0:
             score[frame] += candidates[best]
             source[frame] = frame - steps[best]
-    tail = int(period) + 1
+    tail = min(int(period) + 1, len(score))
     frame = len(score) - tail + int(score[-tail:].argmax())
     path = []
     while frame >= 0:
         path.append(frame)
         frame = int(source[frame])
-    return np.array(path[::-1], np.float64)
+    return np.array(path[::-1], np.int64)

@@ -24,6 +24,8 @@ _NUMBERS: Final = {
     "sad": music_pb2.EMOTION_QUADRANT_SAD,
     "calm": music_pb2.EMOTION_QUADRANT_CALM,
 }
+_IN_A_SENTENCE: Final = {"emotion": "an emotion", "instruments": "instruments"}
+"""What goes otherwise than with "a"."""
 _FLIPPED: Final = -0.6
 """What is not sad is happy, but less so."""
 _MOST_UNKNOWN: Final = 12
@@ -259,9 +261,11 @@ def fill(
             notices.append(music_pb2.Notice(subject="theme", text=f"Its {shown} gave way to the request's own {name}."))
             dropped.add(shown)
         elif name not in follows or (name == "style" and value not in set(styles)):
-            what = f"the style {value}" if name == "style" and name in follows else f"a {shown}"
+            what = (
+                f"the style {value}" if name == "style" and name in follows else _IN_A_SENTENCE.get(shown, f"a {shown}")
+            )
             notices.append(
-                music_pb2.Notice(subject="theme", text=f"This algorithm can't follow {what}; it was left out.")
+                music_pb2.Notice(subject="theme", text=f"This algorithm can't follow {what}; that was left out.")
             )
             dropped.add(shown)
         elif name == "key" and theme.tonic is not None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -89,12 +91,20 @@ class Call:
         What to infer with.
     plays
         What listeners played.
+    deadline
+        ``time.monotonic()`` at which the caller gives up.
     """
 
     options: Any
     seed: int
     models: Models
     plays: Plays
+    deadline: float = math.inf
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the deadline, at least 0."""
+        return max(self.deadline - time.monotonic(), 0.0)
 
     async def message(
         self, model: str, request: Message, response: type[MessageT], context: Message | None = None

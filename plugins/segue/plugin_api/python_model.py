@@ -90,12 +90,15 @@ class Item(Generic[RequestT]):
         does not depend on its batch-mates.
     context
         What another model said beforehand, as the gateway half passed it on: bytes of a message; empty if nothing.
+    waited
+        Seconds that a ``StreamModel``'s request waited for its turn.
     """
 
     request: RequestT
     options: Mapping[str, Any]
     seed: int
     context: bytes = b""
+    waited: float = 0.0
 
 
 class MessageModel(Model, Generic[RequestT]):

@@ -15,6 +15,8 @@ import logging
 import queue
 import sys
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +152,7 @@ class _Stream:
         self._request = request
         self._sender = request.get_response_sender()
         self.session: Any = None
+        self.came = time.monotonic()
 
     @property
     def cancelled(self) -> bool:
@@ -212,7 +215,7 @@ class _Streams:
         try:
             if not isinstance(item, Item):
                 raise item
-            stream.session = self._model.start(item)
+            stream.session = self._model.start(replace(item, waited=time.monotonic() - stream.came))
         except Exception as error:
             stream.close(to_segue_error(error))
             return False

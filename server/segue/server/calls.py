@@ -150,8 +150,9 @@ class Calls:
     def _call(self, served: ServedAlgorithm, request: Any) -> tuple[Call, CallModels]:
         options = parse_options(served.algorithm.Options, request.options)
         seed = request.seed if request.HasField("seed") else random.getrandbits(32)
-        models = CallModels(served, current_call.get().deadline)
-        return Call(options=options, seed=seed, models=models, plays=self._plays), models
+        deadline = current_call.get().deadline
+        models = CallModels(served, deadline)
+        return Call(options=options, seed=seed, models=models, plays=self._plays, deadline=deadline), models
 
     def _judge(self, served: ServedAlgorithm, error: BaseException) -> Exception:
         """Turn what an algorithm raised into what the caller is told; suspect the algorithm if it looks ill."""

@@ -280,10 +280,11 @@ class Fleet:
     async def _probe(self, served: ServedAlgorithm) -> None:
         algorithm = served.algorithm
         seconds = self._settings.probe_timeout_seconds
-        models = CallModels(served, time.monotonic() + seconds)
+        deadline = time.monotonic() + seconds
+        models = CallModels(served, deadline)
         request = algorithm.probe()
         options = parse_options(algorithm.Options, request.options)
-        call = Call(options=options, seed=0, models=models, plays=_NoPlays())
+        call = Call(options=options, seed=0, models=models, plays=_NoPlays(), deadline=deadline)
         async with asyncio.timeout(seconds):
             response = await getattr(algorithm, VERBS[algorithm.capability])(request, call)
         algorithm.check_probe(response)

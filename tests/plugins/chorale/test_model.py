@@ -4,6 +4,7 @@ from segue.music import Meter, Piece, Tempo, TrackInfo, midi_to_piece, piece_to_
 from segue.music.originality import OriginalityIndex
 from segue.plugin_api import InvalidField, InvalidMusic
 from segue.plugins.chorale.commission import Commission
+from segue.plugins.chorale.composer import Composer
 from segue.plugins.chorale.frames import RANGES, VOICES
 from segue.plugins.chorale.voices import to_voices
 from segue.v1 import generate_pb2, music_pb2
@@ -87,6 +88,21 @@ def test_same_seed_same_bytes_alone_and_in_a_full_batch(model):
     for index in (0, 5, 17):
         assert run_to_the_end(model, [requests[index]])[0][-1].SerializeToString(deterministic=True) == together[index]
     assert len({*together}) == len(together)
+
+
+def test_a_step_that_fails_leaves_the_compositions_as_they_were(model, monkeypatch):
+    sessions = [model.start(item(seed, bars=2)) for seed in (1, 2)]
+    model.step(sessions)
+    before = [session.now for session in sessions]
+    with monkeypatch.context() as patch:
+        patch.setattr(Composer, "_write_frame", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            model.step(sessions)
+    assert all(session.now is was for session, was in zip(sessions, before, strict=True))
+    found = []
+    while not found:
+        found = [message for message in model.step(sessions[:1])[0].responses if message.HasField("complete")]
+    assert found == run_to_the_end(model, [item(1, bars=2)])[0][-1:]
 
 
 def test_a_given_melody_is_kept_to_the_note(model):

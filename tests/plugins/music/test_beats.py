@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from segue.music import Meter, Piece, TrackInfo
-from segue.music.beats import track_beats
+from segue.music.beats import best_path, track_beats
 from segue.music.grid import find_grid
 
 
@@ -24,6 +24,15 @@ def test_beats_are_found_in_a_performance(tempo, drift):
     near = np.abs(found[:, None] - beats).min(axis=0) < 0.07
     assert near.mean() > 0.9
     assert abs(len(found) - len(beats)) <= 3
+
+
+@pytest.mark.parametrize("length", [25, 400])
+def test_the_best_path_takes_strong_frames_a_period_apart(length):
+    strength = np.random.default_rng(0).uniform(0, 0.2, length)
+    wanted = np.arange(3, length, 20)
+    strength[wanted] = 1.0
+    strength[wanted[1::3]] = 0.3  # a beat that is hardly struck
+    assert best_path(strength, 20.0, np.arange(12, 33)).tolist() == wanted.tolist()
 
 
 def test_the_grid_follows_a_performance():

@@ -133,6 +133,16 @@ def test_the_fields_of_a_request_win_over_its_theme():
     assert request.theme
 
 
+def test_what_is_not_followed_is_said_in_english():
+    request = generate_pb2.GenerateRequest(theme="a slow, sad and busy jazz piece in D minor for flute")
+    said = [
+        notice.text.removeprefix("This algorithm can't follow ") for notice in fill(request, {"style"}, ["rock"])[3]
+    ]
+    things = ("the style jazz", "an emotion", "a tempo", "a key", "instruments", "a density")
+    assert said == [f"{thing}; that was left out." for thing in things]
+    assert "follow a style;" in fill(request, set())[3][0].text
+
+
 def test_a_style_is_filled_in_only_where_it_is_known():
     request = generate_pb2.GenerateRequest(theme="busy jazz, calm")
     filled = fill(request, {"style", "emotion", "attributes"}, ["jazz"])[0]

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from segue.plugins.polish import accept, plan
+from segue.plugins.polish import accept
 from segue.plugins.polish.changes import Change, apply
 from segue.plugins.polish.corrupt import corrupt_some
-from segue.plugins.polish.plugin import PolishOptions
+from segue.plugins.polish.measure import polish
 from segue.v1 import analyze_pb2
 from segue.v1 import music_pb2 as pb
 
@@ -56,7 +56,7 @@ def test_the_melody_is_held(song):
 @pytest.mark.parametrize("seed", range(3))
 def test_polished_pieces_are_likelier_and_break_nothing_anew(song, trained, seed):
     spoiled = corrupt_some(song, np.random.default_rng(seed)).piece
-    changes = plan.make(spoiled, trained, PolishOptions().model_dump(), 1.0).changes
+    changes = polish(spoiled, trained)
     polished = apply(spoiled, changes)
     assert trained.likelihood.surprise(polished).mean < trained.likelihood.surprise(spoiled).mean - 0.1
     assert not accept.compared(spoiled, changes).new

@@ -1,22 +1,27 @@
 """What the chorale network says about pieces of four voices, and which pieces it is asked about."""
 
+import shutil
 from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 from segue.music import midi_to_piece
-from segue.plugins.polish import infill, plan
+from segue.plugins.chorale.plugin import Chorale
+from segue.plugins.polish import infill, models
 from segue.plugins.polish.context import Queries, queries_of
 from segue.plugins.polish.infill import Infiller
-from segue.plugins.polish.plugin import PolishOptions
+from segue.plugins.polish.measure import polish
 from segue.plugins.polish.voicing import _not_meant
 from segue.v1 import music_pb2 as pb
+
+from .conftest import WEIGHTS
 
 
 @pytest.fixture(scope="module")
 def infiller():
-    return Infiller.shipped()
+    return Infiller.load(WEIGHTS)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +36,29 @@ def one(piece, note, pitch):
 def higher(piece, track, by):
     pitch = np.where(piece.track == track, piece.pitch + by, piece.pitch)
     return piece.with_notes(pitch=pitch)
+
+
+def test_a_version_fills_in_with_the_network_it_holds(tmp_path, chorale, infiller):
+    """Whichever version of chorale serves, or ships: another network is one of another version of the polish."""
+    shutil.copytree(WEIGHTS, tmp_path / "same")
+    shutil.copytree(WEIGHTS, tmp_path / "other")
+    weights = tmp_path / "other" / infill.FOLDER / infill.WEIGHTS
+    save_file({name: -tensor for name, tensor in load_file(weights).items()}, weights)
+    question = one(chorale, 20, int(chorale.pitch[20]) + 1)
+    said, same, other = (
+        asked.gains(chorale, question)
+        for asked in (infiller, *(models.load(tmp_path / name).infiller for name in ("same", "other")))
+    )
+    assert same == said
+    assert other != said
+    shutil.rmtree(tmp_path / "same" / infill.FOLDER)
+    assert models.load(tmp_path / "same").infiller is None
+
+
+def test_the_shipped_version_holds_the_network_of_the_shipped_chorale():
+    version = Chorale.models[0].shipped / "1"
+    for name in infill.FILES:
+        assert (WEIGHTS / infill.FOLDER / name).read_bytes() == (version / name).read_bytes()
 
 
 def test_only_four_voices_are_read(infiller, chorale, song):
@@ -63,11 +91,6 @@ def test_a_note_behind_the_end_is_not_asked(infiller, chorale):
     assert infiller.gains(chorale, Queries(*columns)).tolist() == [0.0]
 
 
-def plans(piece, trained, infiller):
-    options = PolishOptions().model_dump()
-    return plan.make(piece, replace(trained, infiller=infiller), options, 1.0).changes
-
-
 def test_slips_and_gaps_of_a_chorale_are_mended_better(chorale, trained, infiller):
     """Every inner note, one at a time by sixes: slipped by a semitone or left out."""
     inner = np.flatnonzero(np.isin(chorale.track, np.unique(chorale.track)[1:3]))[4:-4]
@@ -81,7 +104,7 @@ def test_slips_and_gaps_of_a_chorale_are_mended_better(chorale, trained, infille
         spoiled = chorale.with_notes(pitch=pitch).select(kept)
         missing = {(float(chorale.start[n]), int(chorale.pitch[n])) for n in gone}
         for name, asked in (("with", infiller), ("without", None)):
-            for change in plans(spoiled, trained, asked):
+            for change in polish(spoiled, replace(trained, infiller=asked)):
                 if change.kind == pb.EDIT_KIND_PITCH:
                     mended[name] += 1 if change.pitch == chorale.pitch[kept[change.note]] else -1
                 elif change.kind == pb.EDIT_KIND_INSERT:

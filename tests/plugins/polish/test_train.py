@@ -1,13 +1,17 @@
 import json
+import shutil
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
+from safetensors.torch import load_file, save_file
 from segue.plugin_api.errors import InvalidField
+from segue.plugin_api.store import CARD
 from segue.plugin_api.training import Run
-from segue.plugins.polish import data, dynamics, likelihood, network, quality
+from segue.plugins.chorale.plugin import Chorale
+from segue.plugins.polish import data, dynamics, infill, likelihood, network, quality
 from segue.plugins.polish.corrupt import corrupt_some
 from segue.plugins.polish.measure import measure
 from segue.plugins.polish.plugin import Polish
@@ -48,7 +52,7 @@ def test_training_writes_weights_and_reports_and_resumes(packs, tmp_path):
         {"flat", "metre alone", "polish"},
     ]
     assert all(np.isfinite(value) for report in reports for row in report.rows.values() for value in row.values())
-    assert [source.name for source in first.sources] == ["jsb_chorales"]
+    assert [source.name for source in first.sources] == ["jsb_chorales", "JSB chorales, by chorale"]
     again = run(packs, tmp_path, "b")
     PolishTrainer().train(again, settings)  # nothing is left to do
     assert (again.artifacts / network.FILE).read_bytes() == (first.artifacts / network.FILE).read_bytes()
@@ -64,6 +68,26 @@ def test_networks_can_be_kept_and_the_rest_fitted_anew(packs, tmp_path):
     assert (first.artifacts / likelihood.FILE).read_bytes() != (WEIGHTS / likelihood.FILE).read_bytes()
     with pytest.raises(InvalidField, match="nowhere"):
         PolishTrainer().train(run(packs, tmp_path, "b"), PolishSettings(networks="nowhere"))
+
+
+def test_the_network_that_fills_in_is_one_of_chorale(packs, tmp_path):
+    another = tmp_path / "chorale" / "2"
+    shutil.copytree(Chorale.models[0].shipped / "1", another)
+    card = json.loads((another / CARD).read_text())
+    card["data"][0] |= {"name": "own hymns", "non_commercial": True}
+    (another / CARD).write_text(json.dumps(card))
+    weights = another / infill.WEIGHTS
+    save_file({name: tensor * 0.5 for name, tensor in load_file(weights).items()}, weights)
+    first = run(packs, tmp_path)
+    PolishTrainer().train(first, PolishSettings(networks=str(WEIGHTS), infiller=str(another)))
+    assert (first.artifacts / infill.FOLDER / infill.WEIGHTS).read_bytes() == weights.read_bytes()
+    assert [(source.name, source.non_commercial) for source in first.sources] == [
+        ("jsb_chorales", False),
+        ("own hymns, by chorale", True),
+    ]
+    weights.unlink()
+    with pytest.raises(InvalidField, match=r"infiller: is .*, a folder without weights\.safetensors"):
+        PolishTrainer().train(run(packs, tmp_path, "b"), PolishSettings(infiller=str(another)))
 
 
 def test_the_shipped_weights_beat_the_baselines(song, trained):

@@ -42,9 +42,9 @@ def read(response):
     return soundfile.read(io.BytesIO(response.music.audio.data), always_2d=True)
 
 
-def item(music, options=None, seed=1, context=b"", **target):
-    asked = StyleAudioOptions().model_dump() | {"iterations": 5} | (options or {})
-    return Item(TransferRequest(music=music, **(target or {"style": "rock"})), asked, seed, context)
+def item(music, options=None, seed=1, context=b"", waited=0.0, **target):
+    asked = StyleAudioOptions().model_dump() | {"iterations": 5, "seconds": 600.0} | (options or {})
+    return Item(TransferRequest(music=music, **(target or {"style": "rock"})), asked, seed, context, waited)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -64,9 +64,20 @@ def test_progress_never_falls(run):
     fractions = [message.progress.fraction for message in progress]
     assert fractions == sorted(fractions)
     assert 0 < fractions[0] < 0.3
-    assert 0.7 < fractions[-1] <= 1
+    assert 0.5 < fractions[-1] <= 1
     assert progress[-1].progress.stage.endswith("of 12")
     assert len(read(last.complete)[0]) == 12 * RATE
+
+
+@pytest.mark.parametrize("time", [{"options": {"seconds": 0.0}}, {"options": {"seconds": 30.0}, "waited": 30.0}])
+def test_what_there_is_no_time_for_is_left_and_said(run, time):
+    short = item(MUSIC, waited=time.get("waited", 0.0), options={"iterations": 40, "rhythm": False, **time["options"]})
+    first, last = run(short)[0]
+    assert 0 < first.progress.fraction < 1
+    assert last.complete.notices[0].subject == "options.iterations"
+    assert last.complete.notices[0].text.startswith("There was time for 10 of the 60 iterations")
+    before, after = figures(last.complete)["distance of the texture"]
+    assert after < before
 
 
 def test_strength_is_how_much_of_the_new_sound_there_is(ask):

@@ -7,9 +7,9 @@ import pytest
 import torch
 from segue.plugins.style_audio.measure import chroma, chroma_similarity, onset_correlation
 from segue.plugins.style_audio.network import Listener, NetworkSettings, Texture, distance
-from segue.plugins.style_audio.recording import stretches
+from segue.plugins.style_audio.recording import Recording, stretches
 from segue.plugins.style_audio.rhythm import PLACES, Meter, fold, with_rhythm
-from segue.plugins.style_audio.search import Aim
+from segue.plugins.style_audio.search import Aim, Search
 from segue.plugins.style_audio.spectrum import (
     BANDS,
     FLOOR,
@@ -22,6 +22,7 @@ from segue.plugins.style_audio.spectrum import (
     triangles,
 )
 from segue.plugins.style_audio.synthesis import resound
+from segue.plugins.style_audio.transfer import Transfer, Wanted
 
 from .conftest import RATE, struck
 
@@ -46,6 +47,23 @@ def test_a_louder_band_is_a_higher_one():
     assert to_bands(torch.zeros(1, RATE)).abs().max() == 0
     ten_decibels = to_bands(10**0.5 * sound((60,))) - to_bands(sound((60,)))
     assert float(ten_decibels.max()) == pytest.approx(np.log(10), abs=0.01)
+
+
+@pytest.mark.parametrize("length", [2 * RATE, 2 * RATE + 17, 1_000])
+def test_a_gradient_goes_back_as_through_pytorchs_own_transform(length):
+    def by_pytorch(samples):
+        power = triangles() @ to_spectrum(samples.mean(0, keepdim=True))[0].abs().square()
+        return torch.log1p(power / (FLOOR * 3 / 128 * SIZE**2))
+
+    samples = torch.randn(2, length, generator=torch.Generator().manual_seed(0)) * torch.linspace(0, 1, length)
+    gradients = []
+    for way in (by_pytorch, to_bands):
+        samples = samples.detach().requires_grad_(True)
+        bands = way(samples)
+        (bands * torch.arange(bands.numel()).reshape(bands.shape).sin()).sum().backward()
+        gradients.append(samples.grad)
+    assert torch.allclose(bands, by_pytorch(samples), atol=1e-4)
+    assert (gradients[1] - gradients[0]).norm() < 1e-5 * gradients[0].norm()
 
 
 def test_noise_fills_every_band_to_the_floor():
@@ -157,3 +175,50 @@ def test_measures_tell_music_apart():
     assert chroma_similarity(torch.zeros(1, RATE), torch.zeros(1, RATE)) == 0
     assert onset_correlation(chord, 0.5 * chord) > 0.9
     assert onset_correlation(chord, sound((60, 64, 67), every=0.31)) < 0.5
+
+
+@pytest.fixture
+def transferred(listener, monkeypatch):
+    """Transfer 25 seconds, three stretches, by a clock; every iteration takes a second, and finds nothing."""
+    gone = [0.0]
+
+    def go_on(search, iterations):
+        gone[0] += iterations
+
+    def transfer(seconds):
+        gone[0] = 0.0
+        samples = sound((60, 64, 67), 25.0)
+        wanted = Wanted(listener.texture(to_bands(sound((40, 90)))), None, 1.0, 0.3, 20)
+        under_way = Transfer(
+            listener, Recording(samples, 1.0, 25.0, 0.0), wanted, None, 0, seconds, clock=lambda: gone[0]
+        )
+        progress = [under_way.progress]
+        while not under_way.go_on(2):
+            progress.append(under_way.progress)
+        assert progress == sorted(progress)
+        return under_way, progress, gone[0]
+
+    monkeypatch.setattr(Search, "go_on", go_on)
+    monkeypatch.setattr("segue.plugins.style_audio.transfer.resound", lambda samples, *_: samples)
+    return transfer
+
+
+def test_with_time_enough_every_iteration_is_made(transferred):
+    done, progress, took = transferred(1000.0)
+    assert done.made == [done.asked] * 3 == [30] * 3
+    assert took == 90
+    assert progress[-1] > 0.95
+
+
+def test_time_is_shared_out_among_the_stretches(transferred):
+    done, progress, took = transferred(63.0)
+    assert done.made == [20, 18, 20]  # what one leaves is shared out among the rest
+    assert took == 58  # and so is what the figures will take, as soon as a step has been measured
+    assert progress[-1] > 0.9
+
+
+def test_where_no_time_is_left_every_search_makes_one_step(transferred):
+    done, _, took = transferred(-1.0)
+    assert done.made == [4] * 3
+    assert took == 12
+    assert done.result().shape == done.recording.samples.shape

@@ -1,5 +1,8 @@
 """The gateway half, with a model half in this process."""
 
+import json
+import math
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -62,6 +65,16 @@ async def test_nobody_listens_for_beats_that_are_not_needed(options, target):
     answer, asked = await transfer(options, **target)
     assert asked == ["style-audio"]
     assert answer.kept == ["[]"]
+
+
+@pytest.mark.parametrize(("deadline", "seconds"), [(90.0, 90.0), (math.inf, 3600.0), (-5.0, 0.0)])
+async def test_the_model_half_is_told_how_long_it_may_take(deadline, seconds):
+    models = Models()
+    call = Call(StyleAudioOptions(iterations=7), 3, models, SimpleNamespace(), time.monotonic() + deadline)
+    await StyleAudio().transfer(TransferRequest(music=MUSIC, style="rock"), call)
+    told = json.loads(models.asked[-1][1]["options"])
+    assert told.pop("seconds") == pytest.approx(seconds, abs=1)
+    assert told == call.options.model_dump()
 
 
 async def test_a_name_that_nothing_has_is_refused_at_once():

@@ -51,9 +51,9 @@ def test_requests_join_and_leave_without_a_trace(model):
 
 def test_the_likelihood_is_that_of_the_network_run_over_the_whole_piece(model):
     session = model.start(item(3, {"temperature": 1.0, "top_p": 1.0}, bars=3))
-    while not session.state.done:
+    while not session.now.state.done:
         model.step([session])
-    state, plan = session.state, session.commission.plan
+    state, plan = session.now.state, session.now.commission.plan
     segment = Segment(state.written, plan.families, plan.controls, True, 3, 0, 100.0, ())
     with torch.no_grad():
         found = nats(model._composer._network, *collate([segment], plan.controls[None]))
@@ -67,10 +67,10 @@ def test_a_long_piece_goes_on_when_the_cache_is_full(model, monkeypatch):
     monkeypatch.setattr(composer, "_KEPT", 30)
     session = model.start(item(4, bars=40))
     lengths = []
-    while not session.state.done:
+    while not session.now.state.done:
         model.step([session])
-        lengths.append(session.state.cached)
-    assert session.state.count > max(lengths)
+        lengths.append(session.now.state.cached)
+    assert session.now.state.count > max(lengths)
     assert (np.diff(lengths) < 0).any()
 
 

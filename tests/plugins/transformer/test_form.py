@@ -42,7 +42,7 @@ def test_the_tune_rests_in_an_intro_and_places_are_further_apart(model):
     flute = [track.program for track in piece.tracks].index(73)
     assert piece.start[piece.track == flute].min() >= 8
     session = model.start(item(1, bars=6, form=["intro", "A"], instruments=[0]))
-    rules, scores = session.commission.plan.rules, np.zeros(FIELD_SIZES[PLACE])
+    rules, scores = session.now.commission.plan.rules, np.zeros(FIELD_SIZES[PLACE])
     thin, usual = (tilted(scores, PLACE, UPRIGHT, Place(bar, 1, 0, 0), 0, rules) for bar in (0, 2))
     assert (np.diff(thin[FIRST_PLACE + 1 :]) > 0).all()
     assert (usual == 0).all()

@@ -40,7 +40,7 @@ def test_an_instrument_that_waits_is_called(model, monkeypatch, called):
     bias = model._composer._network.heads.logits[SLOT].bias
     monkeypatch.setattr(bias, "data", bias.data + shy)
     session = model.start(item(3, bars=8, instruments=[73, 40, 0]))
-    while not session.state.done:
+    while not session.now.state.done:
         model.step([session])
-    played = session.state.written[:, SLOT] == 1 + SHY
+    played = session.now.state.written[:, SLOT] == 1 + SHY
     assert played.any() == called

@@ -14,7 +14,7 @@ from segue.client._music import read_music, save_music
 from segue.client._parse import enum_names, enum_to_text
 from segue.client.cli._analysis_facts import facts
 from segue.client.cli._saving import readable_notes
-from segue.client.cli._session import UNSET, Session, command, parse_options
+from segue.client.cli._session import UNSET, AlgorithmName, OptionValues, Session, command, parse_options
 from segue.client.cli._text import lineage_line, notice_lines, place_text
 from segue.v1.analyze_pb2 import AnalyzeResponse, Aspect, IssueKind, Severity
 from segue.v1.music_pb2 import Music
@@ -36,8 +36,8 @@ def analyze(
         list[str],
         typer.Option("--aspect", help=f"What to find out: {', '.join(enum_names(Aspect))}. May be repeated."),
     ] = UNSET,
-    algorithm: Annotated[str, typer.Option(help="Algorithm by name; see 'segue algorithms'.")] = "",
-    options: Annotated[list[str], typer.Option("--option", metavar="NAME=VALUE", help="Its options.")] = UNSET,
+    algorithm: AlgorithmName = "",
+    options: OptionValues = UNSET,
     seed: Annotated[int | None, typer.Option(help="Seed of whatever is drawn at random.")] = None,
     all_issues: Annotated[bool, typer.Option("--all", help="List every issue.")] = False,
     out: Annotated[

@@ -12,14 +12,13 @@ from rich.table import Table
 from segue.client._errors import InvalidField, SegueError
 from segue.client._music import read_music
 from segue.client._parse import enum_number, key_to_text
-from segue.client.cli._saving import Target
-from segue.client.cli._session import SLIDERS, UNSET, Session, command, parse_options
+from segue.client.cli._saving import SAVING, Notation, Out, Target, Wav
+from segue.client.cli._session import SLIDERS, UNSET, AlgorithmName, OptionValues, Session, command, parse_options
 from segue.client.cli._text import emotion_text, labels_text, lineage_line, notice_lines, originality_text
 from segue.v1.generate_pb2 import GenerateResponse, GivenMusic, GivenRole, LyricsWish, Piece
 from segue.v1.music_pb2 import Span
 
 _GIVEN = "Music to start from"
-_SAVING = "Results"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -63,17 +62,13 @@ def generate(
     ] = "",
     image: Annotated[Path | None, typer.Option(help="A PNG or JPEG for the mood.", rich_help_panel=_GIVEN)] = None,
     count: Annotated[int, typer.Option(help="How many pieces, 1-64.")] = 1,
-    algorithm: Annotated[str, typer.Option(help="Algorithm by name; see 'segue algorithms'.")] = "",
-    options: Annotated[list[str], typer.Option("--option", metavar="NAME=VALUE", help="Its options.")] = UNSET,
+    algorithm: AlgorithmName = "",
+    options: OptionValues = UNSET,
     seed: Annotated[int | None, typer.Option(help="The same seed composes the same piece.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR|FILE", help="Where to save; by default here.", rich_help_panel=_SAVING)
-    ] = None,
-    png: Annotated[bool, typer.Option("--png", help="Draw a piano roll beside it.", rich_help_panel=_SAVING)] = False,
-    wav: Annotated[bool, typer.Option("--wav", help="Render sound beside it.", rich_help_panel=_SAVING)] = False,
-    notation: Annotated[
-        bool, typer.Option("--notation", help="Engrave it as SVG beside it.", rich_help_panel=_SAVING)
-    ] = False,
+    out: Out = None,
+    png: Annotated[bool, typer.Option("--png", help="Draw a piano roll beside it.", rich_help_panel=SAVING)] = False,
+    wav: Wav = False,
+    notation: Notation = False,
 ) -> None:
     """Compose music: from a theme, wishes, music to start from, or nothing at all."""
     target = Target(out, png, wav, notation)

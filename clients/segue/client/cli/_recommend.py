@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 from rich.table import Table
-from segue.client.cli._session import UNSET, Session, command, parse_options
+from segue.client.cli._session import UNSET, AlgorithmName, OptionValues, Session, command, parse_options
 from segue.client.cli._text import lineage_line, notice_lines, percent
 from segue.v1.recommend_pb2 import Recommendation, RecommendResponse
 
@@ -38,8 +38,8 @@ def recommend(
     diversity: Annotated[float, typer.Option(help="0 (most relevant) to 1 (most varied).")] = 0.0,
     novelty: Annotated[float, typer.Option(help="0 (most relevant) to 1 (least played).")] = 0.0,
     language: Annotated[str, typer.Option(help="Language of the reasons: en or zh.")] = "en",
-    algorithm: Annotated[str, typer.Option(help="Algorithm by name; see 'segue algorithms'.")] = "",
-    options: Annotated[list[str], typer.Option("--option", metavar="NAME=VALUE", help="Its options.")] = UNSET,
+    algorithm: AlgorithmName = "",
+    options: OptionValues = UNSET,
     seed: Annotated[int | None, typer.Option(help="Seed of whatever is drawn at random.")] = None,
     page_token: Annotated[str, typer.Option("--page", help="Token of the next page, as printed.")] = "",
 ) -> None:

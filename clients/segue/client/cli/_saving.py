@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.markup import escape
 from segue.client import media
 from segue.client._music import MusicLike, music_extension, save_music, to_music
 from segue.client.cli._session import Session
 from segue.v1.music_pb2 import Chord, Key, Music
+
+SAVING = "Results"
+Out = Annotated[
+    Path | None, typer.Option(metavar="DIR|FILE", help="Where to save; by default here.", rich_help_panel=SAVING)
+]
+Wav = Annotated[bool, typer.Option("--wav", help="Render sound beside it.", rich_help_panel=SAVING)]
+Notation = Annotated[bool, typer.Option("--notation", help="Engrave it as SVG beside it.", rich_help_panel=SAVING)]
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ UNSET: list[str] = []
 """Default of an option that may be repeated; typer makes each call a list of its own."""
 SLIDERS = "Slider: rhythmic_intensity, polyphony, register, loudness."
 """Help of ``--attribute``."""
+AlgorithmName = Annotated[str, typer.Option(help="Algorithm by name; see 'segue algorithms'.")]
+OptionValues = Annotated[list[str], typer.Option("--option", metavar="NAME=VALUE", help="Its options.")]
 
 
 class Session:

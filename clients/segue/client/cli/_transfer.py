@@ -14,13 +14,12 @@ from rich.table import Table
 from segue.client._errors import InvalidField, SegueError
 from segue.client._music import read_music
 from segue.client._parse import enum_number, enum_to_text, pitch_to_name
-from segue.client.cli._saving import Target, drawable
-from segue.client.cli._session import SLIDERS, UNSET, Session, command, parse_options
+from segue.client.cli._saving import SAVING, Notation, Out, Target, Wav, drawable
+from segue.client.cli._session import SLIDERS, UNSET, AlgorithmName, OptionValues, Session, command, parse_options
 from segue.client.cli._text import lineage_line, notice_lines, number_text, originality_text, place_text
 from segue.v1.music_pb2 import Edit, EditKind, Music, Note
 from segue.v1.transfer_pb2 import Polish, TransferResponse
 
-_SAVING = "Results"
 _MOST_EDITS = 15
 
 
@@ -46,19 +45,14 @@ def transfer(
         str, typer.Option("--edits", metavar="1,2,...", help="Apply only these edits of a polish.")
     ] = "",
     strength: Annotated[float | None, typer.Option(help="How far to go, 0-1.")] = None,
-    algorithm: Annotated[str, typer.Option(help="Algorithm by name; see 'segue algorithms'.")] = "",
-    options: Annotated[list[str], typer.Option("--option", metavar="NAME=VALUE", help="Its options.")] = UNSET,
+    algorithm: AlgorithmName = "",
+    options: OptionValues = UNSET,
     seed: Annotated[int | None, typer.Option(help="Seed of whatever is drawn at random.")] = None,
     all_edits: Annotated[bool, typer.Option("--all", help="List every edit.")] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR|FILE", help="Where to save; by default here.", rich_help_panel=_SAVING),
-    ] = None,
-    png: Annotated[bool, typer.Option("--png", help="Draw it, before over after.", rich_help_panel=_SAVING)] = False,
-    wav: Annotated[bool, typer.Option("--wav", help="Render sound beside it.", rich_help_panel=_SAVING)] = False,
-    notation: Annotated[
-        bool, typer.Option("--notation", help="Engrave it as SVG beside it.", rich_help_panel=_SAVING)
-    ] = False,
+    out: Out = None,
+    png: Annotated[bool, typer.Option("--png", help="Draw it, before over after.", rich_help_panel=SAVING)] = False,
+    wav: Wav = False,
+    notation: Notation = False,
 ) -> None:
     """Give a piece another style, or polish it: exactly one of --style, --example, --attribute, --polish."""
     target = Target(out, png, wav, notation)

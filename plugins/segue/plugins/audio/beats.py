@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from segue.music.beats import best_path
 from segue.plugins.audio.levels import FEWEST_NOTES, level_features
 from segue.plugins.audio.scorer import Scorer
 from segue.plugins.audio.transcriber import FRAMES_PER_SECOND as POSTERIORS_PER_SECOND
@@ -27,7 +28,6 @@ _USUAL: Final = 0.6
 _OCTAVES: Final = 0.8
 _LONGEST_LAG: Final = 8.0  # seconds
 RATIOS: Final = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 1.0, 4 / 3, 3 / 2, 2.0, 3.0, 4.0)
-_TIGHTNESS: Final = 100.0
 _STEADY_SECONDS: Final = 0.03
 
 
@@ -147,7 +147,9 @@ def find_beats(strength: NDArray[np.float32], notes: HeardNotes, chooser: Scorer
         return None
     period, confidence = _choose(periods, notes, chooser)
     together = strength[:, [0, 1, 2, 3]].mean(axis=1).astype(np.float64)
-    seconds = _best_path(together, period * FRAMES_PER_SECOND) / FRAMES_PER_SECOND
+    frames = period * FRAMES_PER_SECOND
+    found = best_path(together, frames, np.arange(max(int(0.6 * frames), 1), int(1.6 * frames) + 1))
+    seconds = _between_frames(found, together) / FRAMES_PER_SECOND
     return Beats(_steadied(seconds), confidence) if len(seconds) >= 4 else None
 
 
@@ -162,25 +164,8 @@ def _choose(periods: Periods, notes: HeardNotes, chooser: Scorer) -> tuple[float
     return float(periods.seconds[share.argmax()]), float(share.max())
 
 
-def _best_path(strength: NDArray[np.float64], period: float) -> NDArray[np.float64]:
-    """Return the frames, to a part of one, that are strong and about a period apart, by dynamic programming."""
-    score, source = strength.copy(), np.full(len(strength), -1)
-    steps = np.arange(max(int(0.6 * period), 1), int(1.6 * period) + 1)
-    cost = -_TIGHTNESS * strength.std() * np.log(steps / period) ** 2
-    for frame in range(int(steps[0]), len(strength)):
-        count = min(len(steps), frame - int(steps[0]) + 1)
-        candidates = score[frame - steps[:count]] + cost[:count]
-        best = int(candidates.argmax())
-        if candidates[best] > 0:
-            score[frame] += candidates[best]
-            source[frame] = frame - steps[best]
-    tail = min(int(period) + 1, len(score))
-    frame = len(score) - tail + int(score[-tail:].argmax())
-    path = []
-    while frame >= 0:
-        path.append(frame)
-        frame = int(source[frame])
-    found = np.array(path[::-1])
+def _between_frames(found: NDArray[np.int64], strength: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where between the frames the strength is highest near each; those at the ends are left out."""
     inner = found[(found > 0) & (found < len(strength) - 1)]
     left, middle, right = strength[inner - 1], strength[inner], strength[inner + 1]
     bend = left - 2 * middle + right

@@ -24,15 +24,22 @@ from segue.plugins.chorale.present import Finished, bar_message, complete_messag
 from segue.v1 import generate_pb2
 
 
-@dataclass
-class Session:
-    """A composition under way: what was commissioned, how far it is, how many bars were sent, and earlier attempts."""
+@dataclass(frozen=True)
+class Progress:
+    """What was commissioned, how far it is, how many bars were sent, and earlier attempts."""
 
     commission: Commission
     state: State
     sent: int = 0
     attempts: int = 1
     best: Finished | None = None
+
+
+@dataclass
+class Session:
+    """A composition under way; each step that goes well puts new progress in the place of the old."""
+
+    now: Progress
 
 
 class ChoraleModel(StreamModel[generate_pb2.GenerateRequest, Session]):
@@ -51,45 +58,45 @@ class ChoraleModel(StreamModel[generate_pb2.GenerateRequest, Session]):
     def start(self, item: Item[generate_pb2.GenerateRequest]) -> Session:
         """Check the request and plan the piece."""
         commission = read_request(item.request, item.options, item.seed, self._reference_counts)
-        return Session(commission, self._composer.begin(commission.plan))
+        return Session(Progress(commission, self._composer.begin(commission.plan)))
 
     def step(self, sessions: Sequence[Session]) -> Sequence[Step]:
         """Compose a beat of every piece; send the bars that are now complete."""
-        states = self._composer.advance([session.state for session in sessions])
+        states = self._composer.advance([session.now.state for session in sessions])
         later = [
-            self._at_end(session, state) if state.done else _under_way(session, state)
+            self._at_end(session.now, state) if state.done else _under_way(session.now, state)
             for session, state in zip(sessions, states, strict=True)
         ]
         for session, (_, after) in zip(sessions, later, strict=True):
-            session.__dict__.update(after.__dict__)
+            session.now = after
         return [step for step, _ in later]
 
-    def _at_end(self, session: Session, state: State) -> tuple[Step, Session]:
+    def _at_end(self, now: Progress, state: State) -> tuple[Step, Progress]:
         """Send what is left of a piece, or begin it again if it copies more than it may."""
-        commission, best, attempts = session.commission, session.best, session.attempts
+        commission, best, attempts = now.commission, now.best, now.attempts
         piece = to_piece(commission, state)
         likeness = self._known.compare(piece)
         if best is None or likeness.copied_fraction < best.likeness.copied_fraction:
             best = Finished(piece, state, likeness)
         if is_tried_again(commission.finish, best.likeness.copied_fraction, attempts):
             begun = self._composer.begin(commission.again(attempts).plan)
-            return Step(), replace(session, state=begun, attempts=attempts + 1, best=best)
-        messages = _bars(commission, best.piece, session.sent, commission.bars, ends=True)
+            return Step(), replace(now, state=begun, attempts=attempts + 1, best=best)
+        messages = _bars(commission, best.piece, now.sent, commission.bars, ends=True)
         messages.append(complete_message(commission, best, self._known, attempts))
-        return Step(messages, done=True), replace(session, state=state, sent=commission.bars)
+        return Step(messages, done=True), replace(now, state=state, sent=commission.bars)
 
 
-def _under_way(session: Session, state: State) -> tuple[Step, Session]:
+def _under_way(now: Progress, state: State) -> tuple[Step, Progress]:
     """Send the bars that are complete, unless the piece may have to be composed again.
 
     A bar is complete once the beat after it is composed: only then is it known which of its notes end with it.
     """
-    commission = session.commission
+    commission = now.commission
     complete = (state.now - PER_BEAT + commission.offset) // commission.bar_frames
-    if complete <= session.sent or commission.finish.HasField("copied_fraction_limit"):
-        return Step(), replace(session, state=state)
-    messages = _bars(commission, to_piece(commission, state), session.sent, complete, ends=False)
-    return Step(messages), replace(session, state=state, sent=complete)
+    if complete <= now.sent or commission.finish.HasField("copied_fraction_limit"):
+        return Step(), replace(now, state=state)
+    messages = _bars(commission, to_piece(commission, state), now.sent, complete, ends=False)
+    return Step(messages), replace(now, state=state, sent=complete)
 
 
 def _bars(

@@ -1,11 +1,13 @@
 """What the chorale network would put in the place of a note, or of a silence, of a piece in four voices.
 
 It is asked about the notes that ``judge`` suspects and the gaps that ``missing`` finds. What it says is added,
-tempered, to what the polish's own networks say.
+tempered, to what the polish's own networks say. A version of the polish holds the network that it was measured with, so
+that it stays what it was measured to be whichever version of ``chorale`` serves.
 """
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -15,16 +17,17 @@ from numpy.typing import NDArray
 from segue.music import Piece
 from segue.music.bar_lines import PER_BEAT, Frames
 from segue.plugins.chorale.alternatives import Alternative, gains
-from segue.plugins.chorale.artifacts import load
+from segue.plugins.chorale.artifacts import CONFIG, WEIGHTS, load
 from segue.plugins.chorale.frames import RANGES
 from segue.plugins.chorale.network import Network
-from segue.plugins.chorale.plugin import Chorale
 from segue.plugins.chorale.voices import to_voices, voice_tracks
 from segue.plugins.polish.context import Queries, polyphony
 from segue.plugins.polish.missing import SINGLE
 
 Floats = NDArray[np.float64]
 
+FOLDER: Final = "infiller"
+FILES: Final = (WEIGHTS, CONFIG)
 MOST_FRAMES: Final = 4_000
 """Sixteenths of the longest piece that is read: sixteen minutes of a chorale."""
 MOST_ASKED: Final = 400
@@ -36,20 +39,26 @@ WITHIN: Final = 0.95
 _NEAR: Final = 0.06
 
 
+def save(chorale: Path, artifacts: Path) -> None:
+    """Copy the network of a version of ``chorale``."""
+    (artifacts / FOLDER).mkdir()
+    for name in FILES:
+        shutil.copyfile(chorale / name, artifacts / FOLDER / name)
+
+
 class Infiller:
-    """The chorale network as it was shipped."""
+    """The chorale network of a version of the polish."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
 
     @classmethod
-    def shipped(cls) -> Infiller:
-        """Read the newest version that came with the algorithm ``chorale``. One thread: its products are small."""
-        folder = Chorale.models[0].shipped
-        assert folder is not None
+    def load(cls, artifacts: Path) -> Infiller | None:
+        """Read what ``save`` copied; None if the version has none. One thread: its products are small."""
+        if not (artifacts / FOLDER).is_dir():
+            return None
         torch.set_num_threads(1)
-        newest: Path = max(folder.iterdir(), key=lambda version: int(version.name))
-        return cls(load(newest)[0])
+        return cls(load(artifacts / FOLDER)[0])
 
     def gains(self, piece: Piece, notes: Queries, together: NDArray[np.int64] | None = None) -> Floats | None:
         """Weigh notes in the place of what sounds in their track.

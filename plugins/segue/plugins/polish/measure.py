@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +25,7 @@ from segue.plugins.polish.changes import Change, apply
 from segue.plugins.polish.corrupt import Corrupted, corrupt_all, corrupt_some
 from segue.plugins.polish.lessons import found_among
 from segue.plugins.polish.models import Models
+from segue.plugins.polish.plan import Plan
 from segue.plugins.polish.plugin import PolishOptions
 from segue.v1 import analyze_pb2
 from segue.v1 import music_pb2 as pb
@@ -39,12 +41,11 @@ Method = Callable[[Piece], list[Change]]
 
 def measure(pieces: Mapping[str, Sequence[Piece]], models: Models, console: Console) -> list[Report]:
     """Measure on the pieces of each pack."""
-    options = PolishOptions.model_validate({}).model_dump()
-
-    def polish(piece: Piece) -> list[Change]:
-        return plan.make(piece, models, options, 1.0).changes
-
-    methods: dict[str, Method] = {"identity": _nothing, "nearest sixteenth and scale note": _nearest, "polish": polish}
+    methods: dict[str, Method] = {
+        "identity": _nothing,
+        "nearest sixteenth and scale note": _nearest,
+        "polish": partial(polish, models=models),
+    }
     reports = []
     for name, found in pieces.items():
         for protocol, report in (("jittered", _jittered), ("spoiled", _spoiled), ("clean", _clean)):
@@ -59,6 +60,13 @@ def measure(pieces: Mapping[str, Sequence[Piece]], models: Models, console: Cons
             }
             reports.append(Report(f"{name}, {len(found)} held-out pieces; {_PROTOCOLS[protocol]}", rows))
     return reports
+
+
+def polish(piece: Piece, models: Models) -> list[Change]:
+    """Return the changes that a request without any wish gets."""
+    *_, made = plan.steps(piece, models, PolishOptions.model_validate({}).model_dump(), 1.0)
+    assert isinstance(made, Plan)
+    return made.changes
 
 
 _PROTOCOLS: Final = {

@@ -16,7 +16,7 @@ from segue.plugins.polish.quality import Quality
 
 @dataclass(frozen=True)
 class Models:
-    """What was trained, here and for chorales.
+    """What a version holds.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Models:
     quality
         What ranks pieces.
     infiller
-        What fills in four voices, as ``chorale`` ships it; None leaves the pitches to ``networks`` alone.
+        What fills in four voices; None, in a version without it, leaves the pitches to ``networks`` alone.
     """
 
     networks: Mapping[str, Network]
@@ -52,5 +52,5 @@ def load(artifacts: Path) -> Models:
         likelihood.load(artifacts),
         dynamics.load(artifacts),
         quality.load(artifacts),
-        Infiller.shipped(),
+        Infiller.load(artifacts),
     )

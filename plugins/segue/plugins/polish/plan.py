@@ -85,7 +85,7 @@ class Plan:
     notices: list[str]
 
 
-def make(
+def steps(
     piece: Piece,
     models: Models,
     options: Mapping[str, Any],
@@ -93,8 +93,8 @@ def make(
     asked: frozenset[int] = frozenset(),
     *,
     beats: bool = True,
-) -> Plan:
-    """Say what is done to a piece.
+) -> Iterator[Stage | Plan]:
+    """Say what is done to a piece: each stage before it begins, and last the plan.
 
     Parameters
     ----------
@@ -111,21 +111,6 @@ def make(
     beats
         False if the piece does not say where its beats are: its timing stays, unless a grid is named.
     """
-    *_, made = steps(piece, models, options, strength, asked, beats=beats)
-    assert isinstance(made, Plan)
-    return made
-
-
-def steps(
-    piece: Piece,
-    models: Models,
-    options: Mapping[str, Any],
-    strength: float,
-    asked: frozenset[int] = frozenset(),
-    *,
-    beats: bool = True,
-) -> Iterator[Stage | Plan]:
-    """Do what ``make`` does, stage by stage; the last is the plan."""
     yield Stage(0.0, "timing")
     found = timing.find(piece, options["grid"])
     if not beats and options["grid"] == "auto":

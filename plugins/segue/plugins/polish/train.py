@@ -6,6 +6,7 @@ test part is only ever measured.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,12 +19,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from segue.music import Piece
 from segue.plugin_api.errors import InvalidField
+from segue.plugin_api.store import CARD
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
+from segue.plugins.chorale.plugin import Chorale
 from segue.plugins.polish import (
     data,
     dynamics,
     fit_heads,
     fit_likelihood,
+    infill,
     lessons,
     likelihood,
     measure,
@@ -54,6 +58,9 @@ class PolishSettings(TrainingSettings):
     networks: str = Field(
         "", description="Folder of an earlier version whose two networks are kept as they are; the rest is fitted anew."
     )
+    infiller: str = Field(
+        "", description="Folder of a version of chorale whose network fills in four voices; empty for the shipped one."
+    )
     threads: int = Field(1, ge=1, le=64, description="CPU threads.")
 
 
@@ -66,8 +73,10 @@ class PolishTrainer(Trainer):
     def train(self, run: Run, settings: PolishSettings) -> Sequence[Report]:
         """Train; resumes from the checkpoint in ``run.work`` if it was made with the same settings."""
         torch.set_num_threads(settings.threads)
+        chorale = _chorale(settings.infiller)
         pieces = data.read(run.data, "train")
-        run.sources.extend(data.sources(run.data))
+        run.sources.extend([*data.sources(run.data), *_sources(chorale)])
+        infill.save(chorale, run.artifacts)
         if settings.networks:
             keep = Path(settings.networks) / network.FILE
             if not keep.is_file():
@@ -95,6 +104,27 @@ class PolishTrainer(Trainer):
             *measure.measure(pieces, trained, console),
             *measure_heads.measure(pieces, drumming, trained, console),
         ]
+
+
+def _chorale(folder: str) -> Path:
+    """Return the folder of a version of ``chorale``: the one that is named, or the newest that was shipped."""
+    if not folder:
+        shipped = Chorale.models[0].shipped
+        assert shipped is not None
+        return max(shipped.iterdir(), key=lambda version: int(version.name))
+    missing = [name for name in (*infill.FILES, CARD) if not (Path(folder) / name).is_file()]
+    if missing:
+        raise InvalidField("infiller", f"is {folder!r}, a folder without {' and '.join(missing)}")
+    return Path(folder)
+
+
+def _sources(chorale: Path) -> list[DataSource]:
+    """Return what the network that fills in was trained on; its folder stands for the data."""
+    card = json.loads((chorale / CARD).read_text())
+    return [
+        DataSource(f"{source['name']}, by chorale", source["licence"], chorale, source.get("non_commercial", False))
+        for source in card["data"]
+    ]
 
 
 class _Net(nn.Module):

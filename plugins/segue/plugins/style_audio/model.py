@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from segue.plugins.style_audio.artifacts import Style, load
 from segue.plugins.style_audio.measure import chroma_similarity, onset_correlation
 from segue.plugins.style_audio.recording import Recording, read_recording
 from segue.plugins.style_audio.rhythm import Meter
+from segue.plugins.style_audio.search import Search
 from segue.plugins.style_audio.spectrum import RATE
 from segue.plugins.style_audio.transfer import Transfer, Wanted, far, texture_of
 from segue.v1 import music_pb2
@@ -27,6 +29,8 @@ from segue.v1.transfer_pb2 import TransferProgress, TransferRequest, TransferRes
 
 _AT_ONCE: Final = 5
 """Iterations in one step: a fifth of a second's work for ten seconds of sound."""
+_RESERVE: Final = 0.15
+"""Share of the time that is kept for the way back, and for a machine that gets slower."""
 
 
 @dataclass
@@ -51,6 +55,8 @@ class StyleAudioModel(StreamModel[TransferRequest, Session]):
         torch.set_num_threads(1)
         made = load(artifacts)
         self._listener, self._styles = made.listener, made.styles
+        # A process's first optimiser imports PyTorch's compiler, five seconds of work: here, not in the first call.
+        Search(torch.zeros(1), torch.sum)
 
     def start(self, item: Item[TransferRequest]) -> Session:
         """Read the recording and the texture that is wanted.
@@ -64,6 +70,7 @@ class StyleAudioModel(StreamModel[TransferRequest, Session]):
         InvalidMusic
             If the music or the example can't be read, or is too short, long or silent.
         """
+        begun = time.monotonic()
         request, options = item.request, item.options
         recording = read_recording(request.music, "music")
         style = self._style(request)
@@ -74,7 +81,8 @@ class StyleAudioModel(StreamModel[TransferRequest, Session]):
         if strength:
             rhythm = style.rhythm if options["rhythm"] else None
             wanted = Wanted(style.texture, rhythm, strength, options["keep"], options["iterations"])
-            transfer = Transfer(self._listener, recording, wanted, meter, item.seed)
+            seconds = (1 - _RESERVE) * (options["seconds"] - item.waited) - (time.monotonic() - begun)
+            transfer = Transfer(self._listener, recording, wanted, meter, item.seed, seconds)
         return Session(recording, transfer, request.music.audio.data, options["format"], notices)
 
     def step(self, sessions: Sequence[Session]) -> Sequence[Step | SegueError]:
@@ -114,7 +122,7 @@ class StyleAudioModel(StreamModel[TransferRequest, Session]):
 
     def _complete(self, session: Session, transfer: Transfer) -> TransferResponse:
         before, after = session.recording.samples, transfer.result()
-        notices = session.notices
+        notices = [*session.notices, *_time_notices(transfer)]
         peak = float(after.abs().max())
         if peak > 1:
             after = after / peak
@@ -155,6 +163,20 @@ def _meter(heard: AnalyzeResponse) -> Meter | None:
     """Return where beats and bars were heard to begin, if they were."""
     beats, downbeats = (np.array(list(found)) for found in (heard.meter.beat_seconds, heard.meter.downbeat_seconds))
     return Meter(beats, downbeats) if len(beats) > 1 else None
+
+
+def _time_notices(transfer: Transfer) -> list[music_pb2.Notice]:
+    """Say how many iterations there was time for, if not for all."""
+    fewest, most = min(transfer.made), max(transfer.made)
+    if fewest == transfer.asked:
+        return []
+    made = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    text = (
+        f"There was time for {made} of the {transfer.asked} iterations that ten seconds of sound get: the sound may "
+        "take on less of the style than with all of them, and the same request may give another one. A later deadline "
+        "allows more."
+    )
+    return [music_pb2.Notice(subject="options.iterations", text=text)]
 
 
 def _rhythm_notices(

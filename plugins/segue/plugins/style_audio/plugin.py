@@ -19,12 +19,19 @@ SEGUE_PLUGIN_API = 1
 
 MODEL: Final = "style-audio"
 MAX_SECONDS: Final = 120.0
+_LONGEST: Final = 3600.0
+"""Seconds of work that a call without a deadline is given."""
 
 
 class StyleAudioOptions(Options):
     """Options of ``style-audio``."""
 
-    iterations: int = Field(default=40, ge=5, le=100, description="Iterations of each search; time grows with them.")
+    iterations: int = Field(
+        default=40,
+        ge=5,
+        le=100,
+        description="Iterations of the search among samples, half as many among bands; fewer where time is short.",
+    )
     keep: float = Field(
         default=0.3,
         ge=0,
@@ -38,11 +45,17 @@ class StyleAudioOptions(Options):
     format: Literal["flac", "wav"] = Field(default="flac", description="Container of the answer, 16 bit at 44.1 kHz.")
 
 
+class Timed(StyleAudioOptions):
+    """What the model half is told: the caller's options, and how long it may take."""
+
+    seconds: float = Field(description="Seconds that are left for the answer.")
+
+
 class StyleAudio(StreamingTransferrer):
     """Gives a recording the texture of a style or of another recording."""
 
     name = MODEL
-    version = "1.0.0"
+    version = "1.1.0"
     summary = "Recordings in the texture of a style or of another recording: timbre, attack and noise; the notes stay."
     targets = ("style", "example")
     accepts = ("audio",)
@@ -71,7 +84,8 @@ class StyleAudio(StreamingTransferrer):
             question = AnalyzeRequest(music=request.music, aspects=[ASPECT_METER])
             listener = replace(call, options=ScoreOptions.model_validate({}))
             heard = await AudioAnalyzer().analyze(question, listener)
-        async for message in call.messages(MODEL, request, TransferStreamResponse, heard):
+        told = Timed(**call.options.model_dump(), seconds=min(call.seconds_left, _LONGEST))
+        async for message in replace(call, options=told).messages(MODEL, request, TransferStreamResponse, heard):
             yield message
 
     def probe(self) -> TransferRequest:

@@ -6,7 +6,7 @@ Runs in Triton's Python backend.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,15 +22,22 @@ from segue.plugins.transformer.state import State
 from segue.v1 import generate_pb2
 
 
-@dataclass
-class Session:
-    """A composition under way: what was commissioned, how far it is, how many bars were sent, and earlier attempts."""
+@dataclass(frozen=True)
+class Progress:
+    """What was commissioned, how far it is, how many bars were sent, and earlier attempts."""
 
     commission: Commission
     state: State
     sent: int = 0
     attempts: int = 1
     best: tuple[State, Finished] | None = None
+
+
+@dataclass
+class Session:
+    """A composition under way; each step that goes well puts new progress in the place of the old."""
+
+    now: Progress
 
 
 class TransformerModel(StreamModel[generate_pb2.GenerateRequest, Session]):
@@ -49,35 +56,35 @@ class TransformerModel(StreamModel[generate_pb2.GenerateRequest, Session]):
     def start(self, item: Item[generate_pb2.GenerateRequest]) -> Session:
         """Check the request and plan the piece."""
         commission = read_request(item.request, item.options, item.seed, self._profiles)
-        return Session(commission, self._composer.begin(commission.plan))
+        return Session(Progress(commission, self._composer.begin(commission.plan)))
 
     def step(self, sessions: Sequence[Session]) -> Sequence[Step]:
         """Compose a few notes of every piece; send the bars that are now complete."""
-        states = self._composer.advance([session.state for session in sessions])
-        later = [self._after(session, state) for session, state in zip(sessions, states, strict=True)]
+        states = self._composer.advance([session.now.state for session in sessions])
+        later = [self._after(session.now, state) for session, state in zip(sessions, states, strict=True)]
         for session, (_, after) in zip(sessions, later, strict=True):
-            session.__dict__.update(after.__dict__)
+            session.now = after
         return [step for step, _ in later]
 
-    def _after(self, session: Session, state: State) -> tuple[Step, Session]:
-        """Return what can be sent, and the session as it then is; the given one stays as it was."""
-        commission, best, attempts = session.commission, session.best, session.attempts
+    def _after(self, now: Progress, state: State) -> tuple[Step, Progress]:
+        """Return what can be sent, and how far the composition then is."""
+        commission, best, attempts = now.commission, now.best, now.attempts
         waits = commission.finish.HasField("copied_fraction_limit")
         if not state.done:
-            if waits or state.at.bar == session.sent:
-                return Step(), Session(commission, state, session.sent, attempts, best)
+            if waits or state.at.bar == now.sent:
+                return Step(), replace(now, state=state)
             piece, _ = so_far(commission, state)
-            bars = range(session.sent + 1, state.at.bar + 1)
+            bars = range(now.sent + 1, state.at.bar + 1)
             messages = [bar_message(commission, piece, number, last=False) for number in bars]
-            return Step(messages), Session(commission, state, state.at.bar, attempts, best)
+            return Step(messages), replace(now, state=state, sent=state.at.bar)
         finished = finish(commission, state, self.melodies)
         if best is None or finished.likeness.copied_fraction < best[1].likeness.copied_fraction:
             best = (state, finished)
         if is_tried_again(commission.finish, best[1].likeness.copied_fraction, attempts):
             begun = self._composer.begin(commission.again(attempts).plan)
-            return Step(), Session(commission, begun, 0, attempts + 1, best)
-        bars = range(session.sent + 1, commission.bars + 1)
+            return Step(), Progress(commission, begun, attempts=attempts + 1, best=best)
+        bars = range(now.sent + 1, commission.bars + 1)
         piece = best[1].piece
         messages = [bar_message(commission, piece, number, last=number == commission.bars) for number in bars]
         messages.append(complete_message(commission, best[0], best[1], self.melodies, attempts))
-        return Step(messages, done=True), Session(commission, state, commission.bars, attempts, best)
+        return Step(messages, done=True), replace(now, state=state, sent=commission.bars)

@@ -295,12 +295,12 @@ def measure_speed(model: TransformerModel) -> Report:
                 steps = model.step(live)
                 if len(first) <= start and any(step.responses for step in steps):
                     first.append(time.perf_counter() - at)
-                notes += sum(s.state.composed for s, step in zip(live, steps, strict=True) if step.done)
+                notes += sum(s.now.state.composed for s, step in zip(live, steps, strict=True) if step.done)
                 live = [session for session, step in zip(live, steps, strict=True) if not step.done]
         rows[name] = {"notes/s": notes / (time.perf_counter() - begun), "first bar s": float(np.median(first))}
     long = model.start(Item(generate_pb2.GenerateRequest(bars=64, style="pop_piano"), settings, 0))
     costs: list[float] = []
-    while not long.state.done:
+    while not long.now.state.done:
         at = time.perf_counter()
         model.step([long])
         costs.append(time.perf_counter() - at)

@@ -1,0 +1,1 @@
+"""The algorithm ``newcomer``: ``plugin`` runs in the gateway, ``model`` on Triton, ``train`` makes the weights."""

@@ -13,9 +13,9 @@
 ...     check.run(subject).expect()
 """
 
-from segue.conformance.check import Check, Result, Verdict
+from segue.conformance.check import Check, NotConforming, Result, Verdict
 from segue.conformance.checks import CHECKS
 from segue.conformance.server import connected, embedded
 from segue.conformance.subject import Bounds, Subject
 
-__all__ = ["CHECKS", "Bounds", "Check", "Result", "Subject", "Verdict", "connected", "embedded"]
+__all__ = ["CHECKS", "Bounds", "Check", "NotConforming", "Result", "Subject", "Verdict", "connected", "embedded"]

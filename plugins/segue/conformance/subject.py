@@ -87,7 +87,8 @@ class Subject:
     def describe(self) -> catalog_pb2.Algorithm:
         """Return its entry in the server's catalog."""
         request = catalog_pb2.GetAlgorithmRequest(name=self.name)
-        return self.catalog.GetAlgorithm(request, timeout=10).algorithm
+        entry: catalog_pb2.Algorithm = self.catalog.GetAlgorithm(request, timeout=10).algorithm
+        return entry
 
     @cached_property
     def entry(self) -> catalog_pb2.Algorithm:

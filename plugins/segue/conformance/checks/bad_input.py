@@ -27,7 +27,7 @@ class Bad:
     request
         The request.
     field
-        The field that must be named.
+        The field that must be named; where it is empty, any field.
     answerable
         True if an answer is right too.
     codes
@@ -59,9 +59,12 @@ def look(subject: Subject) -> str:
 
 def _look_at(bad: Bad, failure: Failure) -> None:
     if failure.code not in bad.codes:
-        raise BrokenPromise(f"{bad.what} fails with {failure}", f"{' or '.join(bad.codes)} naming {bad.field}")
-    if failure.code == "INVALID_ARGUMENT" and not failure.names(bad.field):
-        raise BrokenPromise(f"{bad.what} is refused by {failure}", f"a refusal that names {bad.field}")
+        raise BrokenPromise(
+            f"{bad.what} fails with {failure}", f"{' or '.join(bad.codes)} naming {bad.field or 'a field'}"
+        )
+    named = failure.names(bad.field) if bad.field else bool(failure.fields)
+    if failure.code == "INVALID_ARGUMENT" and not named:
+        raise BrokenPromise(f"{bad.what} is refused by {failure}", f"a refusal that names {bad.field or 'a field'}")
     for secret in _SECRETS:
         if secret in failure.text:
             raise BrokenPromise(f"the refusal of {bad.what} shows {secret!r}", "one sentence for the caller")
@@ -87,18 +90,17 @@ def bad_requests(subject: Subject) -> Iterator[Bad]:
 
 
 def _for_a_recommender(subject: Subject) -> Iterator[Bad]:
-    nobody = {"algorithm": subject.name}
     unknown = "no such track, anywhere"
     yield Bad("a negative count", subject.probe(count=-1), "count")
     yield Bad(
         "a request from nothing",
-        recommend_pb2.RecommendRequest(**nobody),
-        "listener_id",
+        recommend_pb2.RecommendRequest(algorithm=subject.name),
+        "",
         answerable=True,  # by an algorithm that recommends the same to everybody
     )
     yield Bad(
         "a listener nobody knows",
-        recommend_pb2.RecommendRequest(**nobody, listener_id="no such listener, anywhere"),
+        recommend_pb2.RecommendRequest(algorithm=subject.name, listener_id="no such listener, anywhere"),
         "listener_id",
         answerable=True,
         codes=("NOT_FOUND", "INVALID_ARGUMENT"),
@@ -106,13 +108,13 @@ def _for_a_recommender(subject: Subject) -> Iterator[Bad]:
     history = [recommend_pb2.HistoryItem(track_id=unknown)]
     yield Bad(
         "a history of a track that nobody knows",
-        recommend_pb2.RecommendRequest(**nobody, history=history),
+        recommend_pb2.RecommendRequest(algorithm=subject.name, history=history),
         "history",
         codes=("NOT_FOUND", "INVALID_ARGUMENT"),
     )
     yield Bad(
         "a seed track that nobody knows",
-        recommend_pb2.RecommendRequest(**nobody, seed_tracks=[unknown]),
+        recommend_pb2.RecommendRequest(algorithm=subject.name, seed_tracks=[unknown]),
         "seed_tracks",
         codes=("NOT_FOUND", "INVALID_ARGUMENT", "UNIMPLEMENTED"),
     )

@@ -11,6 +11,8 @@ from segue.conformance.subject import Subject
 
 _WORTH_SECONDS: Final = 2.0
 """Work that is begun and given up, at least, if calls are worth it: what would show if it went on."""
+_UNDER_WAY_SECONDS: Final = 0.1
+"""Until streams that are begun at once have all reached the algorithm."""
 _SLACK_SECONDS: Final = 1.0
 
 
@@ -21,6 +23,7 @@ def look(subject: Subject) -> str:
     if subject.entry.streams:
         streams = [subject.stream(subject.probe(seed=seed)) for seed in range(count)]
         _first_message(streams[0])
+        time.sleep(max(0.3 * single, _UNDER_WAY_SECONDS))
         for stream in streams:
             stream.cancel()
     else:

@@ -1,4 +1,6 @@
-"""``python -m segue_plugin_newcomer.example_data FOLDER``: made-up tunes, to see the way from data to a served model.
+"""Made-up tunes, to see the way from data to a served model.
+
+``python -m segue_plugin_newcomer.example_data FOLDER`` writes them.
 
 Tunes over I, IV and V with passing notes, in all keys; one note in twelve is off the scale.
 """

@@ -1,4 +1,4 @@
-"""``segue train newcomer``: pieces in known keys in, profiles and their held-out figures out."""
+"""Pieces in known keys in, profiles and their held-out figures out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
 
 from segue_plugin_newcomer.midi_files import read_pieces
+from segue_plugin_newcomer.plugin import MODEL
 from segue_plugin_newcomer.profiles import Profiles, stated_key
 
 
@@ -56,7 +57,7 @@ def _measure(profiles: Profiles, pieces: Sequence[Piece]) -> Report:
     """Return how many keys each method names rightly."""
     truth = [stated_key(piece) for piece in pieces]
     found = {
-        "newcomer": [int(profiles.probabilities(piece).argmax()) for piece in pieces],
+        MODEL: [int(profiles.probabilities(piece).argmax()) for piece in pieces],
         "segue.music.keys.guess_key": [guess_key(piece) for piece in pieces],
         "the most frequent key": [Counter(truth).most_common(1)[0][0]] * len(pieces),
     }

@@ -1,1 +1,1 @@
-"""The algorithm ``newcomer``: ``plugin`` runs in the gateway, ``model`` on Triton, ``train`` makes the weights."""
+"""``plugin`` runs in the gateway, ``model`` on Triton, ``train`` makes the weights."""

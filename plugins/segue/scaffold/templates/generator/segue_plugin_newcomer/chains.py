@@ -98,7 +98,7 @@ class Chains:
 
 
 def _normalised(counts: NDArray[np.float64]) -> NDArray[np.float32]:
-    return (counts / counts.sum(-1, keepdims=True)).astype(np.float32)
+    return np.asarray(counts / counts.sum(-1, keepdims=True), np.float32)
 
 
 def draw(probabilities: NDArray[np.float32], temperature: float, rng: np.random.Generator) -> int:

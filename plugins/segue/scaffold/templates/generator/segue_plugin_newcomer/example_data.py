@@ -1,4 +1,6 @@
-"""``python -m segue_plugin_newcomer.example_data FOLDER``: made-up melodies, to see the way from data to a served model.
+"""Made-up melodies, to see the way from data to a served model.
+
+``python -m segue_plugin_newcomer.example_data FOLDER`` writes them.
 
 They walk by step, leap now and then, turn back after a leap, and come home to the tonic at the end of every fourth bar.
 """

@@ -18,7 +18,18 @@ from segue_plugin_newcomer.chains import SLOTS, VALUES, Chains, degree_to_pitch,
 from segue_plugin_newcomer.plugin import MAX_BARS
 
 _BAR: Final = 4.0
-_NOT_FOLLOWED: Final = ("theme", "style", "emotion", "attributes", "chords", "form", "given", "image", "lyrics", "finish")
+_NOT_FOLLOWED: Final[tuple[str, ...]] = (
+    "theme",
+    "style",
+    "emotion",
+    "attributes",
+    "chords",
+    "form",
+    "given",
+    "image",
+    "lyrics",
+    "finish",
+)
 _FIRST_DEGREE: Final = 14
 
 

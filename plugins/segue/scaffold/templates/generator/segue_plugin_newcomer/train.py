@@ -1,4 +1,4 @@
-"""``segue train newcomer``: melodies in, chains and their held-out figures out."""
+"""Melodies in, chains and their held-out figures out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from segue.plugin_api.training import DataSource, Report, Run, Trainer, Training
 
 from segue_plugin_newcomer.chains import DEGREES, Chains, Melody, hear
 from segue_plugin_newcomer.midi_files import read_pieces
+from segue_plugin_newcomer.plugin import MODEL
 
 
 class ChainSettings(TrainingSettings):
@@ -54,11 +55,11 @@ def _melodies(folder: Path, *, held_out: bool) -> list[Melody]:
 
 def _measure(chains: Chains, melodies: Sequence[Melody]) -> Report:
     """Return the nats that each method needs for a degree of the held-out melodies."""
-    nats = {"newcomer": 0.0, "degrees by frequency": 0.0}
+    nats = {MODEL: 0.0, "degrees by frequency": 0.0}
     notes = 0
     for melody in melodies:
         before, after = melody.degrees[:-1], melody.degrees[1:]
-        nats["newcomer"] -= float(np.log(chains.steps[melody.mode, before, after]).sum())
+        nats[MODEL] -= float(np.log(chains.steps[melody.mode, before, after]).sum())
         nats["degrees by frequency"] -= float(np.log(chains.usual[melody.mode, after]).sum())
         notes += len(after)
     rows = {name: {"nats_per_note": total / notes} for name, total in nats.items()}

@@ -1,4 +1,6 @@
-"""``python -m segue_plugin_newcomer.example_data FOLDER``: made-up plays, to see the way from data to a served model.
+"""Made-up plays, to see the way from data to a served model.
+
+``python -m segue_plugin_newcomer.example_data FOLDER`` writes them.
 
 Every listener likes two of eight genres and plays what is popular in them, with now and then something else.
 """

@@ -14,7 +14,7 @@ from segue.v1 import recommend_pb2
 from segue_plugin_newcomer.co_occurrence import CoOccurrence
 from segue_plugin_newcomer.plugin import MOST_PLAYED
 
-_NOT_FOLLOWED: Final = ("filter", "diversity", "novelty", "seed_artists", "page_token")
+_NOT_FOLLOWED: Final[tuple[str, ...]] = ("filter", "diversity", "novelty", "seed_artists", "page_token")
 
 
 class CoOccurrenceModel(MessageModel[recommend_pb2.RecommendRequest]):

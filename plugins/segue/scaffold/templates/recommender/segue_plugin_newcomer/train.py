@@ -1,4 +1,4 @@
-"""``segue train newcomer``: plays in, the matrix and its held-out figures out."""
+"""Plays in, the matrix and its held-out figures out."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
 
 from segue_plugin_newcomer.co_occurrence import CoOccurrence
+from segue_plugin_newcomer.plugin import MODEL
 
 PLAYS: Final = "plays.csv"
 MAX_ROWS: Final = 2_000_000
@@ -88,14 +89,14 @@ def _part(plays: dict[str, list[str]], *, held_out: bool) -> list[list[str]]:
 
 def _measure(fitted: CoOccurrence, listeners: Sequence[Sequence[str]]) -> Report:
     """Hide the last track of each held-out listener and see whether it is among the first ten."""
-    hits = {"newcomer": 0, "most played": 0}
+    hits = {MODEL: 0, "most played": 0}
     asked = 0
     for tracks in listeners:
         *known, hidden = [fitted.index[track] for track in tracks if track in fitted.index] or [None]
         if not known or hidden is None:
             continue
         asked += 1
-        for name, scores in (("newcomer", fitted.scores(known)), ("most played", fitted.listeners.copy())):
+        for name, scores in ((MODEL, fitted.scores(known)), ("most played", fitted.listeners.copy())):
             scores[known] = float("-inf")
             hits[name] += int((scores > scores[hidden]).sum()) < _RANK
     protocol = f"{asked} held-out listeners, the last track of each hidden: is it among the first {_RANK}?"

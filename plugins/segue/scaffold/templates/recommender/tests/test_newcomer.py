@@ -13,7 +13,11 @@ from segue_plugin_newcomer import example_data
 from segue_plugin_newcomer.co_occurrence import CoOccurrence
 from segue_plugin_newcomer.model import CoOccurrenceModel
 from segue_plugin_newcomer.plugin import CoOccurrenceOptions, CoOccurrenceRecommender
-from segue_plugin_newcomer.train import CoOccurrenceSettings, CoOccurrenceTrainer, read_plays
+from segue_plugin_newcomer.train import (
+    CoOccurrenceSettings,
+    CoOccurrenceTrainer,
+    read_plays,
+)
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ def features(piece: Piece) -> NDArray[np.float64]:
         if own.any():
             pitch[own] = (piece.pitch[own] - piece.pitch[own].mean()) / 12
             rising[own] = np.clip(np.diff(piece.pitch[own], prepend=piece.pitch[own][0]) / 12, -1, 1)
-    onsets, index, count = np.unique(np.rint(piece.start * 48), return_inverse=True, return_counts=True)
+    _, index, count = np.unique(np.rint(piece.start * 48), return_inverse=True, return_counts=True)
     thick = np.log2(count[index.reshape(-1)])
     return np.column_stack((first, on_beat & ~first, ~on_beat, pitch, rising, thick)).astype(np.float64)
 

@@ -1,4 +1,6 @@
-"""``python -m segue_plugin_newcomer.example_data FOLDER``: made-up playing, to see the way from data to a served model.
+"""Made-up playing, to see the way from data to a served model.
+
+``python -m segue_plugin_newcomer.example_data FOLDER`` writes them.
 
 Tunes with accents on first beats, softer off the beat, louder upwards and with a hand that is not quite even.
 """

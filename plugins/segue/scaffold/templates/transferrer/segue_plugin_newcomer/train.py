@@ -1,4 +1,4 @@
-"""``segue train newcomer``: played pieces in, dynamics and their held-out figures out."""
+"""Played pieces in, dynamics and their held-out figures out."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from segue.plugin_api.training import DataSource, Report, Run, Trainer, Training
 
 from segue_plugin_newcomer.dynamics import Dynamics, deviations
 from segue_plugin_newcomer.midi_files import read_pieces
+from segue_plugin_newcomer.plugin import MODEL
 
 
 class PlayedSettings(TrainingSettings):
@@ -56,7 +57,7 @@ def _measure(dynamics: Dynamics, pieces: Sequence[Piece]) -> Report:
     truth = np.concatenate([deviations(piece) for piece in pieces])
     expected = np.concatenate([dynamics.expected(piece) for piece in pieces])
     rows = {
-        "newcomer": {"mean_error": float(np.abs(truth - expected).mean())},
+        MODEL: {"mean_error": float(np.abs(truth - expected).mean())},
         "the track's mean": {"mean_error": float(np.abs(truth).mean())},
     }
     return Report(f"{len(pieces)} held-out pieces, {len(truth)} notes: mean absolute error of the velocity", rows)

@@ -10,6 +10,7 @@ from segue.scaffold import KINDS, train_shipped, write_project
 
 from ..e2e.server import Server
 
+ROOT = Path(__file__).parents[2]
 PLUGINS = Path(__file__).parent / "plugins"
 NAMES = {kind: f"my-{kind}" for kind in KINDS}
 BOUNDS = Bounds(seconds=3.0, leak_calls=160)

@@ -37,9 +37,9 @@ def _tune(rng: np.random.Generator) -> Piece:
         rows.append((float(beat), 1.0, pitch + slip))
         if beat % 4 == 0:
             rows.append((float(beat), 4.0, 48 + tonic + _SCALES[minor][root % 7]))
-    start, duration, pitch = zip(*rows, strict=True)
+    start, duration, pitches = zip(*rows, strict=True)
     keys = (KeySignature(0.0, tonic, bool(minor)),)
-    return Piece.of(start, duration, pitch, 80, tempos=(Tempo(0.0, 100.0),), meters=(Meter(0.0, 4, 4),), keys=keys)
+    return Piece.of(start, duration, pitches, 80, tempos=(Tempo(0.0, 100.0),), meters=(Meter(0.0, 4, 4),), keys=keys)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ KEYS: Final = 24
 def pitch_class_beats(piece: Piece) -> NDArray[np.float64]:
     """Return how long each pitch class sounds, in beats, shape (12,); drums have no pitch."""
     pitched = piece.without_drums()
-    return np.bincount(pitched.pitch % 12, pitched.duration, minlength=12)
+    return np.asarray(np.bincount(pitched.pitch % 12, pitched.duration, minlength=12), np.float64)
 
 
 def stated_key(piece: Piece) -> int | None:

@@ -56,7 +56,7 @@ def _pieces(folder: Path, *, held_out: bool) -> list[Piece]:
 def _measure(profiles: Profiles, pieces: Sequence[Piece]) -> Report:
     """Return how many keys each method names rightly."""
     truth = [stated_key(piece) for piece in pieces]
-    found = {
+    found: dict[str, list[int | None]] = {
         MODEL: [int(profiles.probabilities(piece).argmax()) for piece in pieces],
         "segue.music.keys.guess_key": [guess_key(piece) for piece in pieces],
         "the most frequent key": [Counter(truth).most_common(1)[0][0]] * len(pieces),

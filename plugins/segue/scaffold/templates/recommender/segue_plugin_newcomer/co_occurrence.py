@@ -91,8 +91,8 @@ class CoOccurrence:
 
     def save(self, folder: Path) -> None:
         """Write the files of a version."""
-        tensors = {"similarity": self.similarity.astype(np.float16), "listeners": self.listeners}
-        save_file(tensors, folder / WEIGHTS)
+        half = np.asarray(self.similarity, np.float16)
+        save_file({"similarity": half, "listeners": self.listeners}, folder / WEIGHTS)
         (folder / TRACKS).write_text(json.dumps({"tracks": list(self.tracks), "titles": list(self.titles)}) + "\n")
 
     @classmethod

@@ -92,9 +92,10 @@ def _measure(fitted: CoOccurrence, listeners: Sequence[Sequence[str]]) -> Report
     hits = {MODEL: 0, "most played": 0}
     asked = 0
     for tracks in listeners:
-        *known, hidden = [fitted.index[track] for track in tracks if track in fitted.index] or [None]
-        if not known or hidden is None:
+        found = [fitted.index[track] for track in tracks if track in fitted.index]
+        if len(found) < 2:
             continue
+        *known, hidden = found
         asked += 1
         for name, scores in ((MODEL, fitted.scores(known)), ("most played", fitted.listeners.copy())):
             scores[known] = float("-inf")

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tomllib
+from importlib.resources import files
 
 import pytest
 from segue.plugin_api import InvalidField
@@ -14,6 +16,7 @@ from segue.scaffold.command import app
 from segue.scaffold.project import LONGEST_NAME
 from typer.testing import CliRunner
 
+from ..e2e.server import SEGUE
 from .conftest import NAMES, ROOT
 
 LONGEST = "forty-characters-are-the-longest-name-01"
@@ -70,6 +73,34 @@ def test_its_weights_are_those_of_its_own_training(projects, kind):
     (report,) = card["reports"]
     assert {name} < set(report["rows"])
     assert sum(path.stat().st_size for path in version.iterdir()) < 2e6
+
+
+def commands_of(readme):
+    """Return the lines of the code blocks of a README."""
+    blocks = readme.read_text().split("```")[1::2]
+    return [line for block in blocks for line in block.splitlines() if line]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_call_in_its_readme_is_answered(projects, kit_server, tmp_path, kind):
+    verbs = ("segue recommend ", "segue generate ", "segue transfer ", "segue analyze ")
+    (command,) = [line for line in commands_of(projects[kind] / "README.md") if line.startswith(verbs)]
+    (tmp_path / "piece.mid").write_bytes((files("segue.client.demo") / "chorale.mid").read_bytes())
+    environment = os.environ | {"SEGUE_ADDRESS": kit_server.address, "COLUMNS": "100"}
+    done = run(*SEGUE, *shlex.split(command)[1:], cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_the_way_to_a_version_of_ones_own_in_its_readme(projects, kit_site, tmp_path):
+    wanted = ("python -m", "segue train", "segue models")
+    environment = os.environ | {"PYTHONPATH": str(kit_site)}
+    for line in (line for line in commands_of(projects["analyzer"] / "README.md") if line.startswith(wanted)):
+        first, *rest = shlex.split(line)
+        command = [sys.executable, *rest] if first == "python" else [*SEGUE, *rest]
+        done = run(*command, cwd=tmp_path, env=environment)
+        assert done.returncode == 0, done.stderr
+    assert "my-analyzer now serves version 2" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -24,6 +25,8 @@ from segue.server.tritonserver import free_port
 from segue.v1 import catalog_pb2
 
 _SEGUE: Final = (sys.executable, "-c", "from segue.client.cli import main; main()")
+_KEPT: Final = ("SEGUE_DEVICE", "SEGUE_LOAD_TIMEOUT_SECONDS", "SEGUE_PROBE_TIMEOUT_SECONDS")
+"""Settings that belong to the machine."""
 _PATIENCE_SECONDS: Final = 150.0
 _HEALING_SECONDS: Final = 10.0
 """A server loads a failing model again; one that fails for longer has failed."""
@@ -105,11 +108,7 @@ def embedded(name: str, *, store: Path | None = None, bounds: Bounds | None = No
         folder = Path(scratch)
         _prepare_store(folder / "store", store or Settings().store, plugin, algorithm)
         address = f"127.0.0.1:{free_port()}"
-        environment = os.environ | {
-            "SEGUE_STORE": str(folder / "store"),
-            "SEGUE_PLUGINS": f'["{plugin.name}"]',
-            "SEGUE_LOG_FORMAT": "json",
-        }
+        environment = _environment(folder / "store", plugin.name)
         with (folder / "log").open("wb") as log:
             command = [*_SEGUE, "serve", "--address", address]
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -125,6 +124,13 @@ def embedded(name: str, *, store: Path | None = None, bounds: Bounds | None = No
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _environment(store: Path, plugin: str) -> dict[str, str]:
+    """Return this process's environment with settings of its own: a server's database is none of the suite's affair."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
+    own = {"SEGUE_STORE": str(store), "SEGUE_PLUGINS": json.dumps([plugin]), "SEGUE_LOG_FORMAT": "json"}
+    return kept | own | {name: os.environ[name] for name in _KEPT if name in os.environ}
 
 
 def _prepare_store(folder: Path, source: Path, plugin: LoadedPlugin, algorithm: Algorithm) -> None:

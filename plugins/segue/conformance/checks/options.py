@@ -31,7 +31,9 @@ def look(subject: Subject) -> str:
                 "an answer, or a schema that does not allow it",
             )
         answered += 1
-    return f"{refused} wrong ones refused, {answered} extremes answered"
+    total = sum(1 for _ in _extremes(options))
+    late = f" of {total}, as many as time allowed" if answered < total else ""
+    return f"{refused} wrong ones refused, {answered} extremes{late} answered"
 
 
 def _refused(subject: Subject, name: str, value: Any, what: str) -> None:

@@ -56,7 +56,9 @@ def look(subject: Subject) -> str:
         if not difference(plain, answer):
             raise BrokenPromise(f"the wish '{field}' is dropped: the piece is the same without it", _RIGHT)
         followed.append(field)
-    return f"followed or noticed: {', '.join(followed) or 'none'}; refused: {', '.join(refused) or 'none'}"
+    untried = [field for field in _WISHES if field not in (*followed, *refused)]
+    late = f"; not tried for lack of time: {', '.join(untried)}" if untried else ""
+    return f"followed or noticed: {', '.join(followed) or 'none'}; refused: {', '.join(refused) or 'none'}{late}"
 
 
 _RIGHT: Final = "follow it, say in a notice that it could not be, or refuse it: InvalidField(field, 'is not followed')"

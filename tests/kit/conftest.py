@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from segue.conformance import Bounds, connected
-from segue.scaffold import KINDS, train_shipped, write_project
+from segue.scaffold import KINDS
+from segue.scaffold import command as new
+from typer.testing import CliRunner
 
 from ..e2e.server import Server
 
@@ -18,11 +20,13 @@ BOUNDS = Bounds(seconds=3.0, leak_calls=160)
 
 @pytest.fixture(scope="session")
 def projects(tmp_path_factory):
-    """Kind → folder of a project with trained weights."""
+    """Kind → folder of a project with trained weights, as ``segue new`` writes it."""
     root = tmp_path_factory.mktemp("projects")
     for kind, name in NAMES.items():
-        write_project(kind, name, root / kind)
-        train_shipped(name, root / kind)
+        done = CliRunner().invoke(new.app, [kind, name, "--out", str(root / kind)], catch_exceptions=False)
+        assert done.exit_code == 0, done.stderr
+        assert f"pip install -e '{root / kind}[dev]'" in done.stdout
+        assert f"segue conform {name}" in done.stdout
     return {kind: root / kind for kind in NAMES}
 
 

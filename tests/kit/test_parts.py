@@ -3,7 +3,7 @@
 import grpc
 import pytest
 from segue.conformance import Bounds, NotConforming, Result, Verdict
-from segue.conformance.check import Check
+from segue.conformance.check import BrokenPromise, Check
 from segue.conformance.checks.catalog import options_of
 from segue.conformance.checks.leak import slope
 from segue.conformance.checks.options import _extremes, _wrong_values
@@ -72,6 +72,22 @@ class Quiet:
 
     def recover(self):
         pass
+
+    def forget_timing(self):
+        pass
+
+
+def test_a_machine_that_is_busy_for_a_moment_breaks_no_promise():
+    answers = iter([BrokenPromise("late", "prompt"), "prompt"] + [BrokenPromise("late", "prompt")] * 2)
+
+    def look(_):
+        if isinstance(answer := next(answers), Exception):
+            raise answer
+        return answer
+
+    check = Check("prompt", "it is prompt", look, times=2)
+    assert check.run(Quiet()).verdict is Verdict.PASS
+    assert check.run(Quiet()).verdict is Verdict.FAIL
 
 
 def test_a_call_that_fails_where_it_must_not_is_a_broken_promise():

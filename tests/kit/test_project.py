@@ -143,13 +143,11 @@ def test_what_is_wrong_is_said(tmp_path, arguments, text):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_says_what_comes_next(tmp_path, monkeypatch):
+def test_the_project_is_named_after_the_algorithm_where_no_folder_is_given(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = invoke("generator", "my-tango")
-    assert result.exit_code == 0
-    assert "pip install -e 'segue-plugin-my-tango[dev]'" in result.stdout
-    assert "segue conform my-tango" in result.stdout
-    assert (tmp_path / "segue-plugin-my-tango" / "segue_plugin_my_tango" / "weights" / "my-tango" / "1").is_dir()
+    (tmp_path / "segue-plugin-my-tango").mkdir()
+    (tmp_path / "segue-plugin-my-tango" / "precious").write_text("x")
+    assert "segue-plugin-my-tango is there already" in invoke("generator", "my-tango").stderr
 
 
 def test_a_training_that_fails_is_told(tmp_path):

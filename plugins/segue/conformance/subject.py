@@ -141,6 +141,10 @@ class Subject:
             times.append(time.monotonic() - started)
         return statistics.median(times)
 
+    def forget_timing(self) -> None:
+        """Have ``single_seconds`` measured anew."""
+        self.__dict__.pop("single_seconds", None)
+
     def affordable(self, most: int, least: int = 1) -> int:
         """Return how many calls, one after the other, fit into half of what a check may take."""
         return max(least, min(most, int(self.bounds.seconds / 2 / max(self.single_seconds, 1e-4))))

@@ -62,4 +62,4 @@ def allowed_seconds(single: float) -> float:
     return 2 * single + _SLACK_SECONDS
 
 
-CANCELLATION: Final = Check("cancellation", "calls that are given up free what they held", look)
+CANCELLATION: Final = Check("cancellation", "calls that are given up free what they held", look, times=2)

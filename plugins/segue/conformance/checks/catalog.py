@@ -24,10 +24,10 @@ def look(subject: Subject) -> str:
 
 
 def options_of(entry: catalog_pb2.Algorithm) -> dict[str, Any]:
-    """Return the schema of each option, references resolved."""
+    """Return the schema of each option by name, references resolved."""
     schema = MessageToDict(entry.options_schema)
     found = {}
-    for name, option in schema.get("properties", {}).items():
+    for name, option in sorted(schema.get("properties", {}).items()):
         reference = option.get("$ref") or (option.get("allOf") or [{}])[0].get("$ref", "")
         found[name] = {**schema.get("$defs", {}).get(reference.rpartition("/")[2], {}), **option}
     return found

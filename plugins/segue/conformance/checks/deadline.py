@@ -42,4 +42,4 @@ def look(subject: Subject) -> str:
     return f"{len(failures)} of 8 calls ran out of {few:.0f} to {many:.0f} ms, the next took {took:.2f} s"
 
 
-DEADLINE: Final = Check("deadline", "a call ends at its deadline, and its work with it", look)
+DEADLINE: Final = Check("deadline", "a call ends at its deadline, and its work with it", look, times=2)

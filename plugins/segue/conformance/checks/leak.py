@@ -18,6 +18,8 @@ _CALLERS: Final = 4
 _ROUNDS: Final = 10
 _WARM_UP: Final = 0.25
 """Share of the calls before the first comparison: allocators and caches fill."""
+_TELLING_CALLS: Final = 100
+"""Fewer do not say whether memory that rises will go on rising."""
 _PER_CALL_BYTES: Final = 50_000
 _IN_ALL_BYTES: Final = 16e6
 """What allocators come and go by anyway."""
@@ -43,6 +45,11 @@ def look(subject: Subject) -> str:
     growth = slope(made[warm:], resident[warm:])
     rise = growth * (made[-1] - made[warm])
     if growth > _PER_CALL_BYTES and rise > _IN_ALL_BYTES:
+        if made[-1] < min(_TELLING_CALLS, most):
+            raise NotApplicable(
+                f"{made[-1]} calls in {subject.bounds.seconds:.0f} s are too few to tell a leak from caches that fill: "
+                f"memory rose by {rise / 1e6:.0f} MB; give it more seconds"
+            )
         raise BrokenPromise(
             f"memory grows by {growth / 1e3:.0f} kB a call, {rise / 1e6:.0f} MB in {made[-1] - made[warm]} calls",
             f"at most {_PER_CALL_BYTES / 1e3:.0f} kB a call: keep nothing of a request",

@@ -17,7 +17,13 @@ from segue.plugin_api import ENTRY_POINT_GROUP
 from segue.plugin_api.errors import FailedPrecondition
 from segue.scaffold.project import package_of
 
-_SEGUE: Final = "from segue.client.cli import main; main()"
+_WRITE_AND_TRAIN: Final = """import sys
+from pathlib import Path
+from {package}.example_data import write
+from segue.client.cli import main
+
+write(Path(sys.argv[sys.argv.index("--data") + 1]))
+main()"""
 _LONGEST_SECONDS: Final = 300.0
 
 
@@ -53,8 +59,8 @@ def train_shipped(name: str, folder: Path) -> Path:
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        _run(["-m", f"{package}.example_data", str(data)], environment)
-        _run(["-c", _SEGUE, "train", name, "--data", str(data), "--out", str(store), "--seed", "0"], environment)
+        code = _WRITE_AND_TRAIN.format(package=package)
+        _run(["-c", code, "train", name, "--data", str(data), "--out", str(store), "--seed", "0"], environment)
         target = folder / package / "weights" / name / "1"
         shutil.copytree(store / name / "1", target)
     return target

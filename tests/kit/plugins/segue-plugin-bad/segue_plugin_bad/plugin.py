@@ -146,7 +146,7 @@ class Deadline(BlamelessStream):
         try:
             return await compose(request, call)
         except asyncio.CancelledError:
-            time.sleep(1.5)  # noqa: ASYNC251 - that is what is wrong with it
+            time.sleep(0.8)  # noqa: ASYNC251 - that is what is wrong with it
             raise
 
 

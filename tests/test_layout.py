@@ -17,7 +17,9 @@ def test_nothing_hides_the_other_portions_of_the_namespace():
 
 
 def test_every_portion_is_typed():
-    for portion in ("server/segue/server", "plugins/segue/plugin_api", "plugins/segue/plugins", "clients/segue/client"):
+    kit = ("plugins/segue/conformance", "plugins/segue/scaffold")
+    algorithms = ("plugins/segue/plugin_api", "plugins/segue/plugins", "plugins/segue/music")
+    for portion in ("server/segue/server", "clients/segue/client", *algorithms, *kit):
         assert (ROOT / portion / "py.typed").is_file()
 
 

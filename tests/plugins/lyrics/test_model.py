@@ -184,3 +184,12 @@ def test_what_is_wrong_is_said(model, one, text):
 def test_the_shortest_melodies_get_words(model, piece):
     response = answer(model, item(given=given(piece)))
     assert sum(syllables(line) for line in verse_of(response)) == len(piece)
+
+
+def test_a_step_is_one_line_whoever_it_is_for(model):
+    sessions = [model.start(item(seed, options={"lines": 4})) for seed in (1, 2, 3)]
+    written = []
+    for _ in range(6):
+        model.step(sessions)
+        written.append([len(session.verse.lines) for session in sessions])
+    assert written == [[1, 0, 0], [1, 1, 0], [1, 1, 1], [2, 1, 1], [2, 2, 1], [2, 2, 2]]

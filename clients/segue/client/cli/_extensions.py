@@ -22,8 +22,8 @@ _OWN = {
     "serve": ("Start the server.", "server,triton"),
     "models": ("List, compare, promote and roll back models in the store.", "server"),
     "train": ("Train an algorithm's models, or measure them again.", "train"),
-    "new": ("Start a project for an algorithm of your own.", "server"),
-    "conform": ("Test an algorithm against the conformance suite.", "server,triton"),
+    "new": ("Start a project for an algorithm of your own.", "kit"),
+    "conform": ("Test an algorithm against the conformance suite.", "kit"),
 }
 _PANEL = "Commands of the server"
 

@@ -25,11 +25,12 @@ from segue.v1 import generate_pb2
 
 @dataclass
 class Session:
-    """A verse under way: what was commissioned, how far it is, and the next bar to send."""
+    """A verse under way: what was commissioned, how far it is, the next bar to send, and when it had its last turn."""
 
     commission: Commission
     verse: Verse | None
     next_bar: int = 1
+    last_turn: int = 0
 
 
 class LyricsModel(StreamModel[generate_pb2.GenerateRequest, Session]):
@@ -44,6 +45,7 @@ class LyricsModel(StreamModel[generate_pb2.GenerateRequest, Session]):
         loaded = Artifacts.load(artifacts)
         self._poet = Poet(loaded)
         self._topics = Topics(loaded.topics, loaded.vocabulary)
+        self._turn = 0
 
     def start(self, item: Item[generate_pb2.GenerateRequest]) -> Session:
         """Check the request and plan the verse."""
@@ -54,8 +56,14 @@ class LyricsModel(StreamModel[generate_pb2.GenerateRequest, Session]):
         return Session(commission, Verse(commission.order, np.random.default_rng(item.seed)))
 
     def step(self, sessions: Sequence[Session]) -> Sequence[Step | SegueError]:
-        """Write the next line of every verse; send the bars that now have their words."""
-        return [self._advance(session) for session in sessions]
+        """Write the next line of the verse whose turn is longest ago; send the bars that now have their words.
+
+        Lines are written one after the other whoever they are for; a step of one line lets who gave up leave at once.
+        """
+        self._turn += 1
+        first = min(sessions, key=lambda session: session.last_turn)
+        first.last_turn = self._turn
+        return [self._advance(session) if session is first else Step() for session in sessions]
 
     def _advance(self, session: Session) -> Step | SegueError:
         try:

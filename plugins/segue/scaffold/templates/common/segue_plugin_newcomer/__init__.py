@@ -1,0 +1,1 @@
+"""``plugin`` runs in the gateway, ``model`` on Triton, ``train`` makes the weights."""

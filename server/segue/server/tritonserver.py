@@ -178,7 +178,8 @@ class TritonServer:
             f"--backend-config=python,shm-region-prefix-name={self._shared_memory_prefix}",
         ]
         libraries = [str(self._installation.libraries), str(sysconfig.get_config_var("LIBDIR") or "")]
-        environment = os.environ | {
+        # A second BLAS thread spins while it waits: on busy cores a model needs four times the processor time to load.
+        environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ} | {
             "LD_LIBRARY_PATH": os.pathsep.join([*libraries, os.environ.get("LD_LIBRARY_PATH", "")]).strip(os.pathsep),
             # A stub ignores PYTHONPATH: it finds this environment by the python on its PATH, and the rest of our path
             # is added by the model.py that repository.py writes.

@@ -9,9 +9,10 @@ from segue.music import Meter, Piece, TrackInfo, piece_to_midi
 from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Run
 from segue.plugins.score.data import part_of
+from segue.plugins.style.pack import chart_chords
 from segue.plugins.style_seq import report
 from segue.plugins.style_seq.batches import Stretches, cut, part_names, relabelled, transposed
-from segue.plugins.style_seq.data import chart_chords, read_songs
+from segue.plugins.style_seq.data import read_songs
 from segue.plugins.style_seq.elements import FIRST_PLACE, LOWEST, PITCH, PITCHES, root_pitch
 from segue.plugins.style_seq.hearing import Listener
 from segue.plugins.style_seq.model import StyleSeqModel
@@ -20,7 +21,7 @@ from segue.plugins.style_seq.train import StyleSeqSettings, StyleSeqTrainer
 
 from .conftest import TINY, ask, band, item
 
-SETTINGS = StyleSeqSettings(steps=3, batch=512, network=TINY)
+SETTINGS = StyleSeqSettings(steps=3, ear_steps=3, batch=512, network=TINY)
 CHART = [["C", "/", "Am7", "/"], ["F", "/", "G7/B", "/"]] * 4
 
 
@@ -158,12 +159,13 @@ def test_training_writes_a_version_that_plays_and_is_measured(run, monkeypatch, 
     assert identity["chroma"] == pytest.approx(1)
     assert truth["onset F1"] == truth["pitch F1"] == truth["drum F1"] == 1
     assert reports[0].rows["retrieval"]["pitch F1"] > identity["pitch F1"]
-    written = (run.artifacts / "weights.safetensors").read_bytes()
+    names = ("weights.safetensors", "ear.safetensors")
+    written = [(run.artifacts / name).read_bytes() for name in names]
     model = StyleSeqModel()
     model.load(run.artifacts, "cpu")
     assert len(ask(model, item(networks, band(4), style="rock"))[0].music.midi) > 100
     StyleSeqTrainer().train(run, SETTINGS)
-    assert (run.artifacts / "weights.safetensors").read_bytes() == written
+    assert [(run.artifacts / name).read_bytes() for name in names] == written
 
 
 def test_a_folder_without_the_charts_is_refused(run):

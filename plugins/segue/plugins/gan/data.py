@@ -26,7 +26,7 @@ from segue.music.theory import NO_CHORD
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource
 from segue.plugins.gan.roll import BAR, BASS, BEATS, CHORDS, DRUMS, MELODY, PAD, PER_BEAT, STEPS, to_roll
-from segue.plugins.style_seq.data import chart_chords
+from segue.plugins.style.pack import chart_chords
 from segue.plugins.vae.data import key_index, part_of, regular_bars
 from segue.plugins.vae.tokens import home_shift
 

@@ -1,4 +1,4 @@
-"""What a trained version holds: the network, and the ensemble of each style."""
+"""What a trained version holds: the network, the ensemble of each style, and the ear for chords."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
+from segue.plugins.score.chord_net import ChordNet
 from segue.plugins.style_seq.batches import part_name
 from segue.plugins.style_seq.data import Song
+from segue.plugins.style_seq.ear import Ear
 from segue.plugins.style_seq.elements import FIRST_DRUM, LOWEST, PITCH, PITCHES, half_beat, root_pitch
 from segue.plugins.style_seq.network import Network, NetworkSettings
 from segue.plugins.transformer.elements import family
 
-WEIGHTS, CONFIG = "weights.safetensors", "config.json"
+WEIGHTS, EAR, CONFIG = "weights.safetensors", "ear.safetensors", "config.json"
 _FEWEST: Final = 0.2
 """Share of the pieces of a style in which a part must play to belong to its ensemble."""
 
@@ -54,10 +56,11 @@ class Role:
 
 @dataclass(frozen=True)
 class Artifacts:
-    """A trained version, ready to play: network, and the parts of each style."""
+    """A trained version, ready to play: network, the parts of each style, and what hears chords."""
 
     network: Network
     ensembles: Mapping[str, tuple[Role, ...]]
+    ear: Ear
 
 
 def ensembles(songs: Sequence[Song], names: Sequence[str]) -> dict[str, tuple[Role, ...]]:
@@ -91,10 +94,11 @@ def pitches(song: Song, rows: NDArray[np.int64], drums: bool) -> NDArray[np.int6
     return np.asarray(field + LOWEST + root_pitch(root))
 
 
-def save(network: Network, parts: Mapping[str, Sequence[Role]], folder: Path) -> None:
+def save(network: Network, parts: Mapping[str, Sequence[Role]], ear: Ear, folder: Path) -> None:
     """Write a version; weights as float16."""
-    half = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
-    save_file(half, folder / WEIGHTS)
+    for module, name in ((network, WEIGHTS), (ear.network, EAR)):
+        half = {part: tensor.half().contiguous() for part, tensor in module.state_dict().items()}
+        save_file(half, folder / name)
     config = {
         "network": network.settings.model_dump(),
         "names": network.names.num_embeddings,
@@ -106,7 +110,9 @@ def save(network: Network, parts: Mapping[str, Sequence[Role]], folder: Path) ->
 def load(folder: Path) -> Artifacts:
     """Read what ``save`` wrote."""
     config = json.loads((folder / CONFIG).read_text())
-    network = Network(NetworkSettings(**config["network"]), config["names"]).eval()
-    network.load_state_dict({name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()})
+    network = Network(NetworkSettings(**config["network"]), config["names"])
+    chords = ChordNet()
+    for module, name in ((network, WEIGHTS), (chords, EAR)):
+        module.load_state_dict({part: tensor.float() for part, tensor in load_file(folder / name).items()})
     parts = {style: tuple(Role(**role) for role in roles) for style, roles in config["ensembles"].items()}
-    return Artifacts(network, parts)
+    return Artifacts(network.eval(), parts, Ear(chords.eval()))

@@ -20,13 +20,13 @@ from segue.plugins.style_seq.arrange import frames_of, read_content, silent_fram
 from segue.plugins.style_seq.artifacts import Artifacts
 from segue.plugins.style_seq.composer import Composer
 from segue.plugins.style_seq.data import Song
+from segue.plugins.style_seq.ear_training import MINOR
 from segue.plugins.style_seq.ensemble import Ensemble
 from segue.plugins.style_seq.hearing import Listener
 from segue.plugins.style_seq.rewrite import Manner, put_in_place
 from segue.plugins.style_seq.source_cycle import hear_cycle
 
 MANNER: Final = Manner(strength=1.0, temperature=0.4, drafts=4, seed=0)
-MINOR: Final = np.array([name in ("min", "min7", "dim", "hdim7", "dim7") for name in QUALITY_NAMES])
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Bench:
 
     @cached_property
     def listener(self) -> Listener:
-        """``score``."""
-        return Listener.shipped()
+        """``score`` and the ear of the version."""
+        return Listener.shipped(self.made.ear)
 
     @cached_property
     def judge(self) -> StyleJudge:

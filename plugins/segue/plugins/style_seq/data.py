@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, TrackInfo, midi_to_piece
 from segue.music.reading import Reading
-from segue.music.theory import NO_CHORD, QUALITY_NAMES
+from segue.music.theory import NO_CHORD
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource
-from segue.plugins.score.data import Part, key_to_index, part_of, songs
-from segue.plugins.score.examples import CHART_QUALITIES, label_to_chord
-from segue.plugins.style.pack import join
+from segue.plugins.score.data import Part, part_of, songs
+from segue.plugins.score.examples import label_to_chord
+from segue.plugins.style.pack import chart_chords, join
 from segue.plugins.style_seq.content import HALVES, Content, line, liveliness, settle, sounding
 from segue.plugins.style_seq.cycles import find_cycles
 from segue.plugins.style_seq.elements import to_rows
@@ -123,22 +122,6 @@ def sources(data: Path) -> list[DataSource]:
         DataSource("JSB chorales", "public domain", data / "jsb_chorales"),
     ]
     return [source for source in known if source.path.is_dir()]
-
-
-def chart_chords(bars: list[list[str]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Read a chart: index of the chord and pitch class of the bass in each half beat."""
-    found: list[tuple[int, int]] = []
-    for symbol in (symbol for bar in bars for symbol in bar):
-        if symbol == "/":
-            found += [found[-1]] * 2
-            continue
-        match = re.fullmatch(r"([A-G][b#]?)([^/]*)(?:/([A-G][b#]?))?", symbol)
-        assert match is not None
-        root = key_to_index(match[1]) % 12
-        chord = QUALITY_NAMES.index(CHART_QUALITIES[match[2]]) * 12 + root
-        found += [(chord, key_to_index(match[3]) % 12 if match[3] else root)] * 2
-    chord, bass = np.array(found).T
-    return chord, bass
 
 
 def read_chart(folder: Path, row: dict[str, str]) -> tuple[Piece, Piece | None]:

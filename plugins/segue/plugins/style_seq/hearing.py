@@ -13,6 +13,7 @@ from segue.plugins.style.arrangement import Arrangement, read_arrangement
 from segue.plugins.style.transferrer import HEARD_BEFORE
 from segue.plugins.style_seq.arrange import frames_of, read_content
 from segue.plugins.style_seq.content import Content
+from segue.plugins.style_seq.ear import Ear
 from segue.v1 import analyze_pb2, music_pb2
 
 _OPTIONS: Final = {"chords": "sevenths", "max_issues": 0}
@@ -20,22 +21,24 @@ _OPTIONS: Final = {"chords": "sevenths", "max_issues": 0}
 
 @dataclass(frozen=True)
 class Listener:
-    """``score`` by its networks."""
+    """``score`` by its networks, and the ear that hears chords in its place; without one ``score`` hears them, too."""
 
     networks: Networks
+    ear: Ear | None = None
 
     @classmethod
-    def shipped(cls) -> Listener:
-        """Return the shipped version."""
+    def shipped(cls, ear: Ear | None = None) -> Listener:
+        """Return the shipped version of ``score``, and an ear."""
         folder = ScoreAnalyzer.models[0].shipped
         assert folder is not None
-        return cls(Networks.load(folder / "1"))
+        return cls(Networks.load(folder / "1"), ear)
 
     def arrangement(self, piece: Piece) -> Arrangement:
         """Hear a piece as a request would bring it."""
         midi = piece_to_midi(piece)
         request = analyze_pb2.AnalyzeRequest(music=music_pb2.Music(midi=midi), aspects=HEARD_BEFORE)
-        return read_arrangement(midi_to_piece(midi)[0], analyze(request, _OPTIONS, self.networks))
+        found = read_arrangement(midi_to_piece(midi)[0], analyze(request, _OPTIONS, self.networks))
+        return self.ear.listen(found) if self.ear else found
 
     def content(self, piece: Piece) -> Content:
         """Return what an accompaniment of a piece would follow."""

@@ -57,7 +57,8 @@ class StyleSeqModel(StreamModel[TransferRequest, Session]):
         if target not in ("style", "example"):
             raise Unsupported(f"The algorithm 'style-seq' follows a style or an example; the target is {target}.")
         piece, notices = music_to_piece(request.music)
-        arrangement = read_arrangement(piece, analyze_pb2.AnalyzeResponse.FromString(item.context))
+        heard = read_arrangement(piece, analyze_pb2.AnalyzeResponse.FromString(item.context))
+        arrangement = self._made.ear.listen(heard)
         if target == "style":
             style = style_to_write(request.style, known_styles(self._made))
             ensemble = by_name(self._made, style)

@@ -24,8 +24,9 @@ from segue.plugins.style.arrangement import Arrangement
 from segue.plugins.style.measure import chroma_similarity, melody_kept, strength
 from segue.plugins.style_seq.arrange import frames_of, read_content
 from segue.plugins.style_seq.artifacts import Artifacts
-from segue.plugins.style_seq.bench import MINOR, Bench, Case, Played
+from segue.plugins.style_seq.bench import Bench, Case, Played
 from segue.plugins.style_seq.data import POP, Song
+from segue.plugins.style_seq.ear_training import MINOR, chords_report
 from segue.plugins.style_seq.ensemble import by_example, by_name
 from segue.plugins.style_seq.likelihood import likelihood
 from segue.plugins.style_seq.likeness import class_f1, note_f1, onset_f1, without_melody
@@ -44,7 +45,8 @@ def reports(made: Artifacts, songs: Sequence[Song], data: Path, console: Console
     """Measure everything: pairs of styles, strength, examples, real pieces, likelihood."""
     bench = Bench(made, songs, data)
     parts = (_pairs, _strengths, _examples, _real)
-    return [*(part(bench, console) for part in parts), likelihood(made.network, songs)]
+    chords = chords_report(made.ear, bench.listener.networks, data, console)
+    return [*(part(bench, console) for part in parts), likelihood(made.network, songs), chords]
 
 
 def _pairs(bench: Bench, console: Console) -> Report:
@@ -79,8 +81,8 @@ def _pairs(bench: Bench, console: Console) -> Report:
     return Report(
         f"{len(rows['style-seq'])} transfers, one for each ordered pair of the 16 synthetic styles, of "
         f"{len(bench.charts)} test charts with their melody, which neither this model nor the judge learnt from; "
-        "chords and melody as score heard them. strength: half of the source's drop and the target's rise in "
-        "probability by the classifier of score. chroma: bar by bar, to the source. melody: share of the chart's "
+        "chords as its ear and melody as score heard them. strength: half of the source's drop and the target's rise "
+        "in probability by the classifier of score. chroma: bar by bar, to the source. melody: share of the chart's "
         "notes kept. Against the true target, the same chart in that style: chords (root, and major or minor, of "
         "half beats) as heard in it, and as written in the chart; F1 of the pitch classes of each beat, of onsets "
         "(0.05 s), of pitched notes (pitch and onset), of drums. retrieval: each bar is the training bar of the "

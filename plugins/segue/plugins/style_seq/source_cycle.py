@@ -7,6 +7,7 @@ is where the new patterns begin, too.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Final
 
 import numpy as np
@@ -32,7 +33,6 @@ _LONGEST: Final = SECTION * (MOST_IN_BAR + 1)
 _ELEMENTS: Final = 2048
 
 
-@torch.inference_mode()
 def hear_cycle(arrangement: Arrangement, frames: Frames, content: Content, network: Network) -> int:
     """Return the place in the cycle of the first bar of a piece, 0-3; 0 where none is clearly likelier.
 
@@ -43,6 +43,19 @@ def hear_cycle(arrangement: Arrangement, frames: Frames, content: Content, netwo
     network
         The network that is to compose.
     """
+    listening = listen_for_cycle(arrangement, frames, content, network)
+    while True:
+        try:
+            next(listening)
+        except StopIteration as heard:
+            return int(heard.value)
+
+
+@torch.inference_mode()
+def listen_for_cycle(
+    arrangement: Arrangement, frames: Frames, content: Content, network: Network
+) -> Generator[float, None, int]:
+    """Return what ``hear_cycle`` does, but yield 0 between passes of the network: nothing is composed yet."""
     if (frames.beats == BEATS).mean() < _STRAIGHT or frames.first.any() or frames.compound.any():
         return 0
     likely = np.zeros(CYCLE)
@@ -66,6 +79,7 @@ def hear_cycle(arrangement: Arrangement, frames: Frames, content: Content, netwo
         found, row = nats(network, batch.fields, batch.bar, batch.bars, style)
         each = np.bincount(row.numpy(), found["place"].double().numpy(), len(chosen))
         np.add.at(likely, np.array(owner)[chosen], -each)
+        yield 0.0
     best = int(likely.argmax())
     return best if likely[best] > likely[0] + _SURE else 0
 

@@ -15,6 +15,7 @@ from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
 from segue.plugins.style_seq.artifacts import ensembles, load, save
 from segue.plugins.style_seq.batches import Batch, Stretches, part_names
 from segue.plugins.style_seq.data import Song, read_songs, sources
+from segue.plugins.style_seq.ear_training import fit_ear
 from segue.plugins.style_seq.hearing import Listener
 from segue.plugins.style_seq.network import Network, NetworkSettings, nats
 from segue.plugins.style_seq.report import reports
@@ -33,6 +34,7 @@ class StyleSeqSettings(TrainingSettings):
     learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate; it falls by a cosine in each cycle.")
     weight_decay: float = Field(0.05, ge=0, description="Weight decay of the matrices.")
     threads: int = Field(1, ge=1, description="CPU threads.")
+    ear_steps: int = Field(2400, ge=1, description="Training steps of the chord network, 16 stretches of 24 bars each.")
     network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes, as JSON.")
 
 
@@ -45,14 +47,16 @@ class StyleSeqTrainer(Trainer):
     def train(self, run: Run, settings: StyleSeqSettings) -> Sequence[Report]:
         """Train; resumes from the checkpoint in ``run.work`` if it was made with the same settings."""
         torch.set_num_threads(settings.threads)
+        listener = Listener.shipped()
         with run.console.status("reading pieces"):
-            songs = list(read_songs(run.data, Listener.shipped()))
+            songs = list(read_songs(run.data, listener))
         run.sources.extend(sources(run.data))
         train = [song for song in songs if song.part == "train"]
         if not train:
             raise InvalidRequest("data", f"{run.data} holds {len(songs)} pieces, none of them in the train part")
+        ear = fit_ear(run, listener.networks.chords, settings.ear_steps)
         network = _fit(train, run, settings)
-        save(network, ensembles(train, part_names(train)), run.artifacts)
+        save(network, ensembles(train, part_names(train)), ear, run.artifacts)
         return reports(load(run.artifacts), songs, run.data, run.console)
 
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:

@@ -1,0 +1,46 @@
+"""The chords of a piece as ``style-seq`` hears them: the chord network of ``score``, taught further by bands.
+
+That of ``score`` learnt mostly from songs for piano. What is to be arranged anew is played by anything: a bass that
+walks, pads that never end, a riff on one pitch. There its mistakes become wrong notes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from segue.music import Piece
+from segue.music.reading import Reading
+from segue.music.theory import NO_CHORD
+from segue.plugins.score import chord_net
+from segue.plugins.score.chord_net import ChordNet, chord_evidence
+from segue.plugins.style import arrangement as style
+from segue.plugins.style.arrangement import Arrangement
+
+
+@dataclass(frozen=True)
+class Ear:
+    """A chord network.
+
+    Attributes
+    ----------
+    network
+        The network.
+    """
+
+    network: ChordNet
+
+    def read(self, piece: Piece) -> Reading:
+        """Read a piece with it."""
+        return Reading(piece, lambda cells: chord_evidence(self.network, cells), chord_net.CHANGE_COST)
+
+    def listen(self, arrangement: Arrangement) -> Arrangement:
+        """Return an arrangement with the chords that are heard in it; a melody alone keeps those it came with."""
+        if not arrangement.accompaniment.any():
+            return arrangement
+        reading = self.read(arrangement.piece)
+        found = reading.chords
+        root = found.chord % 12
+        rows = np.stack([root, found.chord // 12, np.where(found.bass < 0, root, found.bass)], axis=1)
+        rows[found.chord == NO_CHORD] = style.NO_CHORD
+        return replace(arrangement, chord_start=reading.cells.edges[found.cell[:-1]], chord=rows)

@@ -36,6 +36,9 @@ class TritonThatNeedsTime:
     async def live(self, seconds):
         return True
 
+    async def unload(self, model, seconds):
+        pass
+
 
 def analyzer(name, *models):
     class Ear(Analyzer):
@@ -80,6 +83,19 @@ async def test_a_model_that_algorithms_share_is_loaded_once_and_once_more_when_t
             break
     await asyncio.sleep(0.5)
     assert sorted(triton.loaded) == ["own", "own", "shared", "shared"]
+
+
+async def test_an_algorithm_that_fails_has_its_own_models_loaded_anew(fleet):
+    await fleet.settled(5.0)
+    failing = fleet.algorithms["b"]
+    failing.algorithm.check_probe = lambda response: 1 / 0
+    failing.wake.set()
+    for _ in range(100):
+        await asyncio.sleep(0.02)
+        if fleet._triton.loaded.count("own") > 1:
+            break
+    assert fleet._triton.loaded.count("own") > 1
+    assert fleet._triton.loaded.count("shared") == 1
 
 
 class SlowTriton(service_pb2_grpc.GRPCInferenceServiceServicer):

@@ -136,7 +136,7 @@ class Fleet:
         """
         with self._desired.change() as desired:
             desired.unloaded.discard(served.name)
-        self._forget(served)
+        self._forget(served.models.values())
         await self._load_models(served)
         await self._probe(served)
         self._set(served, READY)
@@ -209,7 +209,7 @@ class Fleet:
                     loaded, failures = True, 0
             except Exception as error:  # whatever a plugin raises is its cause
                 loaded = not self._manage
-                self._forget(served)
+                self._forget(self._own_models(served))
                 starting = served.state == LOADING and time.monotonic() < patience and self._awaited(error)
                 failures += not (starting or isinstance(error, ModelServerUnavailable))
                 if not starting:
@@ -232,7 +232,7 @@ class Fleet:
         while True:
             await self._triton.lost()
             for served in self.algorithms.values():
-                self._forget(served)
+                self._forget(served.models.values())
                 if served.state == READY:
                     self._set(served, FAILING, "the model server went away; it is being restarted")
                 served.wake.set()
@@ -277,21 +277,28 @@ class Fleet:
             model.loaded = version
 
     @staticmethod
-    def _forget(served: ServedAlgorithm) -> None:
-        """Have an algorithm's models loaded anew."""
-        for model in served.models.values():
+    def _forget(models: Iterable[ServedModel]) -> None:
+        """Have models loaded anew."""
+        for model in models:
             model.loaded = None
+
+    def _own_models(self, served: ServedAlgorithm) -> list[ServedModel]:
+        """Return an algorithm's models without those by which another one is ready: they are well."""
+        return [
+            model
+            for model in served.models.values()
+            if all(other is served or other.state != READY for other in self._users(model))
+        ]
 
     async def _unload(self, served: ServedAlgorithm) -> None:
         self._set(served, UNLOADED, "unloaded by an operator")
         await self._unload_models(served)
 
     async def _unload_models(self, served: ServedAlgorithm) -> None:
-        for model in served.models.values():
-            if all(other is served or other.state != READY for other in self._users(model)):
-                async with model.lock:
-                    await self._triton.unload(model.spec.name, self._settings.load_timeout_seconds)
-                    model.loaded = None
+        for model in self._own_models(served):
+            async with model.lock:
+                await self._triton.unload(model.spec.name, self._settings.load_timeout_seconds)
+                model.loaded = None
 
     async def _probe(self, served: ServedAlgorithm) -> None:
         algorithm = served.algorithm

@@ -21,11 +21,13 @@ help: ## List the tasks
 .PHONY: setup
 setup: $(VENV)/.ready ## Make .venv with everything, from exact pins
 
+# Compiled here, as pip does: else the processes of all models compile the same modules at the first start.
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Segue needs $(PYTHON) on the PATH (or: make PYTHON=/path/to/python3.11)"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[all]' --group dev --constraint constraints.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode \
+	  --editable '.[all]' --group dev --constraint constraints.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(NO_DEPS)
 	@touch $@
 

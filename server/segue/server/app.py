@@ -182,7 +182,8 @@ class App:
         self._cleanup.push_async_callback(asyncio.to_thread, shutil.rmtree, scratch, ignore_errors=True)
         self._repository = scratch / "models"
         self._repository.mkdir()
-        server = TritonServer(self._repository, scratch)
+        settings = self.settings
+        server = TritonServer(self._repository, scratch, settings.stall_seconds, settings.load_timeout_seconds)
         self._cleanup.push_async_callback(server.stop)
         await server.start()
         return server.address

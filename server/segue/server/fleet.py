@@ -136,6 +136,7 @@ class Fleet:
         """
         with self._desired.change() as desired:
             desired.unloaded.discard(served.name)
+        self._forget(served.models.values())
         await self._load_models(served)
         await self._probe(served)
         self._set(served, READY)
@@ -168,6 +169,7 @@ class Fleet:
         except (SegueError, TimeoutError, ValueError) as error:
             failed = self._store.serving(model.spec)
             self._store.promote(model.spec, before)
+            model.loaded = None
             await self._load_model(model)
             raise FailedPrecondition(
                 f"version {failed} of model {model.spec.name} does not serve, version {before} goes on: {_cause(error)}"
@@ -207,6 +209,7 @@ class Fleet:
                     loaded, failures = True, 0
             except Exception as error:  # whatever a plugin raises is its cause
                 loaded = not self._manage
+                self._forget(self._own_models(served))
                 starting = served.state == LOADING and time.monotonic() < patience and self._awaited(error)
                 failures += not (starting or isinstance(error, ModelServerUnavailable))
                 if not starting:
@@ -225,11 +228,12 @@ class Fleet:
         return isinstance(error, others)
 
     async def _watch_connection(self) -> None:
-        """Mark everything as failing the moment the model server goes."""
+        """Mark what was ready as failing the moment the model server goes; what is loading goes on to be."""
         while True:
             await self._triton.lost()
             for served in self.algorithms.values():
-                if served.state in (READY, LOADING):
+                self._forget(served.models.values())
+                if served.state == READY:
                     self._set(served, FAILING, "the model server went away; it is being restarted")
                 served.wake.set()
 
@@ -259,23 +263,42 @@ class Fleet:
             await self._load_model(model)
 
     async def _load_model(self, model: ServedModel) -> None:
-        version = self._store.serving(model.spec) if self._repository is not None else 0
-        if self._repository is not None:
-            await asyncio.to_thread(
-                write_model, self._repository, model.spec, self._store, device=self._settings.device
-            )
-            await asyncio.to_thread(model.provenance, version)
-        await self._triton.load(model.spec.name, self._settings.load_timeout_seconds)
-        model.loaded = version
+        """Load the version that is to serve, unless it is loaded: Triton would load it a second time."""
+        async with model.lock:
+            version = self._store.serving(model.spec) if self._repository is not None else 0
+            if model.loaded == version:
+                return
+            if self._repository is not None:
+                await asyncio.to_thread(
+                    write_model, self._repository, model.spec, self._store, device=self._settings.device
+                )
+                await asyncio.to_thread(model.provenance, version)
+            await self._triton.load(model.spec.name, self._settings.load_timeout_seconds)
+            model.loaded = version
+
+    @staticmethod
+    def _forget(models: Iterable[ServedModel]) -> None:
+        """Have models loaded anew."""
+        for model in models:
+            model.loaded = None
+
+    def _own_models(self, served: ServedAlgorithm) -> list[ServedModel]:
+        """Return an algorithm's models without those by which another one is ready: they are well."""
+        return [
+            model
+            for model in served.models.values()
+            if all(other is served or other.state != READY for other in self._users(model))
+        ]
 
     async def _unload(self, served: ServedAlgorithm) -> None:
         self._set(served, UNLOADED, "unloaded by an operator")
         await self._unload_models(served)
 
     async def _unload_models(self, served: ServedAlgorithm) -> None:
-        for model in served.models.values():
-            if all(other is served or other.state != READY for other in self._users(model)):
+        for model in self._own_models(served):
+            async with model.lock:
                 await self._triton.unload(model.spec.name, self._settings.load_timeout_seconds)
+                model.loaded = None
 
     async def _probe(self, served: ServedAlgorithm) -> None:
         algorithm = served.algorithm

@@ -53,12 +53,15 @@ class ServedModel:
     Attributes
     ----------
     loaded
-        The version that this process had loaded last; 0 if none.
+        The version that this process had loaded last; None if that failed, or Triton may have lost it.
+    lock
+        Held while it is being loaded, so that algorithms that share it load it once.
     """
 
     def __init__(self, spec: ModelSpec, triton: Triton, store: ModelStore) -> None:
         self.spec = spec
-        self.loaded = 0
+        self.loaded: int | None = None
+        self.lock = asyncio.Lock()
         self._triton = triton
         self._store = store
         self._queue = Coalescer(self._send, spec.max_batch_size, spec.max_queue_size, spec.instances)

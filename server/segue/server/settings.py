@@ -71,7 +71,10 @@ class Settings(BaseSettings):
     """Longest a probe may take before its algorithm counts as failing."""
 
     load_timeout_seconds: float = Field(default=120.0, ge=1, le=3600)
-    """Longest a model may take to load."""
+    """Longest a model may take to load, once it is its turn; others may be before it."""
+
+    stall_seconds: float = Field(default=30.0, ge=1, le=3600)
+    """How long what loads or does not answer may sleep without using the processor, before it is started anew."""
 
     device: Literal["cpu", "gpu"] = "cpu"
     """Where the embedded Triton places model instances."""

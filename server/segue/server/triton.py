@@ -5,7 +5,9 @@ Requests are built as protobuf directly: tritonclient's InferInput copies more t
 
 from __future__ import annotations
 
+import asyncio
 import math
+import os
 import struct
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +30,8 @@ from segue.plugin_api.model_spec import ERROR, ModelSpec, Tensor
 from segue.server.errors import without_folders
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+LOADS_AT_ONCE: Final = max(4, os.cpu_count() or 1)
+"""Models that load side by side; Triton's own default is 4."""
 _NUMPY: Final = {"BOOL": np.bool_, "INT32": np.int32, "INT64": np.int64, "FP32": np.float32}
 
 
@@ -72,6 +76,7 @@ class Triton:
             ],
         )
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+        self._load_slots = asyncio.Semaphore(LOADS_AT_ONCE)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -84,6 +89,14 @@ class Triton:
         except grpc.aio.AioRpcError:
             return False
         return bool(reply.live)
+
+    async def states(self, seconds: float) -> dict[tuple[str, str], str] | None:
+        """Return (model, version) → Triton's word for its state; None if the server does not answer in time."""
+        try:
+            reply = await self._stub.RepositoryIndex(service_pb2.RepositoryIndexRequest(), timeout=seconds)
+        except grpc.aio.AioRpcError:
+            return None
+        return {(model.name, model.version): model.state for model in reply.models}
 
     async def lost(self) -> None:
         """Return the moment that a server which answered no longer does."""
@@ -98,18 +111,28 @@ class Triton:
     async def load(self, model: str, seconds: float) -> None:
         """Load or reload a model from the repository; versions that served go on until the new one does.
 
+        Parameters
+        ----------
+        model
+            Its name.
+        seconds
+            Longest that it may take, counted from when it is this model's turn: what waits for others is not late.
+
         Raises
         ------
         SegueError
             With Triton's reason if it can't be loaded.
         """
         try:
-            await self._stub.RepositoryModelLoad(
-                service_pb2.RepositoryModelLoadRequest(model_name=model), timeout=seconds
-            )
+            async with self._load_slots:
+                await self._stub.RepositoryModelLoad(
+                    service_pb2.RepositoryModelLoadRequest(model_name=model), timeout=seconds
+                )
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.UNAVAILABLE:
                 raise ModelServerUnavailable("the model server can't be reached") from None
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise AlgorithmUnavailable(f"model {model} did not load within {seconds:g} s") from None
             raise AlgorithmUnavailable(f"model {model} failed to load: {_last_line(error.details())}") from None
 
     async def unload(self, model: str, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """The embedded tritonserver: found in the nvidia-pytriton wheel, started as a child, restarted when it dies.
 
-Only the wheel's binary is used. It speaks gRPC on a loopback port that stays the same over restarts.
+Only the wheel's binary is used. It speaks gRPC on a loopback port that stays the same over restarts. One that hangs is
+killed, and so restarted.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import socket
 import sys
 import sysconfig
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from segue.server.hangs import HangWatch
+from segue.server.triton import LOADS_AT_ONCE, Triton
 
 log = logging.getLogger(__name__)
 triton_log = logging.getLogger("triton")
@@ -30,6 +33,7 @@ _BACKOFF_SECONDS: Final = (0.2, 1.0, 3.0, 10.0, 30.0)
 _STEADY_SECONDS: Final = 60.0
 """A server that ran this long starts its next restart at the shortest pause again."""
 _PR_SET_PDEATHSIG: Final = 1
+_prctl: Final = ctypes.CDLL(None).prctl  # found now: a child between fork and exec must not load libraries
 
 
 class NoEmbeddedTriton(RuntimeError):
@@ -109,15 +113,18 @@ class TritonServer:
         Folder of the model repository; models are loaded on demand.
     scratch
         Folder for the backend's copy; removed by the caller.
-    on_exit
-        Called at once when the server dies.
+    stall_seconds, load_timeout_seconds
+        When it, or a model's process that loads, is taken to hang: see ``HangWatch``.
     """
 
-    def __init__(self, repository: Path, scratch: Path, on_exit: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, repository: Path, scratch: Path, stall_seconds: float = 30.0, load_timeout_seconds: float = 120.0
+    ) -> None:
         self._installation = find_installation()
         self._repository = repository
         self._scratch = scratch
-        self._on_exit = on_exit
+        self._stall_seconds = stall_seconds
+        self._load_timeout_seconds = load_timeout_seconds
         self._port = free_port()
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
@@ -159,6 +166,9 @@ class TritonServer:
             f"--backend-directory={self._scratch / 'backends'}",
             "--model-control-mode=explicit",
             "--strict-readiness=false",
+            # Ours are complete, and to have one completed costs a process of its own for each model.
+            "--disable-auto-complete-config",
+            f"--model-load-thread-count={LOADS_AT_ONCE}",
             "--allow-http=false",
             "--allow-metrics=false",
             "--grpc-address=127.0.0.1",
@@ -168,7 +178,8 @@ class TritonServer:
             f"--backend-config=python,shm-region-prefix-name={self._shared_memory_prefix}",
         ]
         libraries = [str(self._installation.libraries), str(sysconfig.get_config_var("LIBDIR") or "")]
-        environment = os.environ | {
+        # A second BLAS thread spins while it waits: on busy cores a model needs four times the processor time to load.
+        environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ} | {
             "LD_LIBRARY_PATH": os.pathsep.join([*libraries, os.environ.get("LD_LIBRARY_PATH", "")]).strip(os.pathsep),
             # A stub ignores PYTHONPATH: it finds this environment by the python on its PATH, and the rest of our path
             # is added by the model.py that repository.py writes.
@@ -194,15 +205,30 @@ class TritonServer:
             assert process is not None
             started = time.monotonic()
             reader = asyncio.create_task(_stream_log(process))
-            code = await process.wait()
-            self._on_exit()
+            watch = asyncio.create_task(self._end_if_it_hangs(process))
+            try:
+                code = await process.wait()
+            finally:
+                watch.cancel()
             self._sweep()
-            await asyncio.gather(reader, return_exceptions=True)
+            await asyncio.gather(reader, watch, return_exceptions=True)
             failures = 0 if time.monotonic() - started > _STEADY_SECONDS else failures + 1
             pause = _BACKOFF_SECONDS[min(max(failures - 1, 0), len(_BACKOFF_SECONDS) - 1)]
             log.error("tritonserver died", extra={"exit_code": code, "restart_in_seconds": pause})
             await asyncio.sleep(pause)
             await self._spawn()
+
+    async def _end_if_it_hangs(self, process: asyncio.subprocess.Process) -> None:
+        triton = Triton(self.address, 1 << 20)
+        try:
+            watch = HangWatch(process.pid, triton.states, self._stall_seconds, self._load_timeout_seconds)
+            cause = await watch.run()
+            log.error("tritonserver hangs", extra={"pid": process.pid, "cause": cause})
+            os.killpg(process.pid, signal.SIGKILL)
+        except Exception:
+            log.exception("tritonserver is no longer watched for hangs")
+        finally:
+            await triton.close()
 
     def _sweep(self) -> None:
         """Remove what a killed server leaves: stub processes and shared memory."""
@@ -214,7 +240,7 @@ class TritonServer:
 
 
 def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 async def _stream_log(process: asyncio.subprocess.Process) -> None:

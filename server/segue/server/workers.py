@@ -51,8 +51,10 @@ class Workers:
         scratch = Path(tempfile.mkdtemp(prefix="segue-"))
         repository = scratch / "models"
         repository.mkdir()
-        triton = None if self._settings.triton else TritonServer(repository, scratch)
-        if triton is not None:
+        settings = self._settings
+        triton = None
+        if not settings.triton:
+            triton = TritonServer(repository, scratch, settings.stall_seconds, settings.load_timeout_seconds)
             await triton.start()
             self._settings = self._settings.model_copy(update={"triton": triton.address})
         keepers = [

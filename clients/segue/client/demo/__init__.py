@@ -14,7 +14,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -23,13 +22,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from segue.client import Client, SegueError
+from segue.client import Client
+from segue.client.demo._waiting import NotReady, wait_until_ready
 
 app = typer.Typer(help="Start a server and show on real input what it does.", add_completion=False)
 console = Console(highlight=False)
 
 _SEGUE = (sys.executable, "-c", "from segue.client.cli import main; main()")
-_PATIENCE_SECONDS = 180.0
 _COMMANDS = (
     "segue algorithms",
     "segue recommend --listener 2 --count 5",
@@ -83,27 +82,16 @@ def _server() -> Iterator[str]:
         with log.open("wb") as stream:
             process = subprocess.Popen(command, env=environment, stdout=stream, stderr=stream)
         try:
-            with console.status("Starting Segue and its Triton ..."):
-                _wait(address, process, log)
+            with console.status("Starting Segue and its Triton ...") as status, Client(address) as client:
+                failing = wait_until_ready(client, lambda: process.poll() is None, status.update)
+            for name, cause in failing.items():
+                console.print(f"{name} is failing: {cause}", style="yellow", markup=False)
             yield address
+        except NotReady as error:
+            console.print(f"[red]{error} Its log ends with:[/red]")
+            lines = [line for line in log.read_text(errors="replace").splitlines() if '"segue.calls"' not in line]
+            console.print("\n".join(lines[-10:]), markup=False)
+            raise typer.Exit(1) from None
         finally:
             process.terminate()
             process.wait(60)
-
-
-def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + _PATIENCE_SECONDS
-    with Client(address) as client:
-        while time.monotonic() < end:
-            if process.poll() is not None:
-                break
-            try:
-                states = [algorithm.state for algorithm in client.algorithms(timeout=2)]
-            except SegueError:
-                states = []
-            if states and 1 not in states:  # ALGORITHM_STATE_LOADING
-                return
-            time.sleep(0.2)
-    console.print("[red]The server did not start. Its log ends with:[/red]")
-    console.print("\n".join(log.read_text(errors="replace").splitlines()[-10:]), markup=False)
-    raise typer.Exit(1)

@@ -1,5 +1,7 @@
 import os
+import threading
 import time
+from pathlib import Path
 
 from segue.plugin_api import InvalidField
 from segue.plugin_api.python_model import MessageModel
@@ -17,6 +19,13 @@ class Dying(MessageModel):
 
 
 class Mortal(Dying):
+    def load(self, artifacts, device):
+        super().load(artifacts, device)
+        marker = Path(os.environ.get("MORTAL_HANGS_UNLESS_THERE", "/"))
+        if not marker.exists():
+            marker.touch()
+            threading.Event().wait()
+
     def answer(self, items):
         self.calls += 1
         return [self.compose(item.request.theme, len(items)) for item in items]

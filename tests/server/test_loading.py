@@ -1,0 +1,141 @@
+"""A model that algorithms share is loaded once, and the time a load may take counts from its turn."""
+
+import asyncio
+
+import grpc
+import pytest
+from segue.plugin_api import Analyzer, message_model
+from segue.plugin_api.errors import AlgorithmUnavailable
+from segue.plugin_api.store import ModelStore
+from segue.server import triton as triton_module
+from segue.server.desired import DesiredFile
+from segue.server.fleet import READY, Fleet
+from segue.server.plugins import LoadedPlugin
+from segue.server.settings import Settings
+from segue.server.triton import Triton
+from segue.v1 import analyze_pb2
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+SHARED, OWN = (message_model(name, "nowhere:Model", trained=False) for name in ("shared", "own"))
+
+
+class TritonThatNeedsTime:
+    """Takes its time to load a model, dies when told to, and keeps what it was told to load."""
+
+    def __init__(self):
+        self.loaded, self.died = [], asyncio.Event()
+
+    async def load(self, model, seconds):
+        self.loaded.append(model)
+        await asyncio.sleep(0.05)
+
+    async def lost(self):
+        await self.died.wait()
+        self.died.clear()
+
+    async def live(self, seconds):
+        return True
+
+    async def unload(self, model, seconds):
+        pass
+
+
+def analyzer(name, *models):
+    class Ear(Analyzer):
+        version, summary = "1", ""
+
+        async def analyze(self, request, call):
+            return analyze_pb2.AnalyzeResponse()
+
+        def probe(self):
+            return analyze_pb2.AnalyzeRequest()
+
+        def check_probe(self, response):
+            pass
+
+    Ear.name, Ear.models = name, models
+    return Ear()
+
+
+@pytest.fixture
+async def fleet(tmp_path):
+    algorithms = [analyzer("a", SHARED), analyzer("b", OWN, SHARED), analyzer("c", SHARED)]
+    settings = Settings(store=tmp_path / "store", probe_seconds=0.1)
+    store = ModelStore(settings.store)
+    store.root.mkdir()
+    plugin = LoadedPlugin("test", "1", algorithms=algorithms)
+    made = Fleet(settings, [plugin], TritonThatNeedsTime(), store, tmp_path / "models", DesiredFile(store.root))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def test_a_model_that_algorithms_share_is_loaded_once_and_once_more_when_triton_was_away(fleet):
+    triton = fleet._triton
+    await fleet.settled(5.0)
+    assert {served.state for served in fleet.algorithms.values()} == {READY}
+    assert sorted(triton.loaded) == ["own", "shared"]
+
+    triton.died.set()
+    for _ in range(100):
+        await asyncio.sleep(0.02)
+        if len(triton.loaded) == 4 and {served.state for served in fleet.algorithms.values()} == {READY}:
+            break
+    await asyncio.sleep(0.5)
+    assert sorted(triton.loaded) == ["own", "own", "shared", "shared"]
+
+
+async def test_an_algorithm_that_fails_has_its_own_models_loaded_anew(fleet):
+    await fleet.settled(5.0)
+    failing = fleet.algorithms["b"]
+    failing.algorithm.check_probe = lambda response: 1 / 0
+    failing.wake.set()
+    for _ in range(100):
+        await asyncio.sleep(0.02)
+        if fleet._triton.loaded.count("own") > 1:
+            break
+    assert fleet._triton.loaded.count("own") > 1
+    assert fleet._triton.loaded.count("shared") == 1
+
+
+class SlowTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
+    def __init__(self):
+        self.under_way = self.most = 0
+
+    async def RepositoryModelLoad(self, request, context):
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await asyncio.sleep(30.0 if request.model_name == "endless" else 0.4)
+        finally:
+            self.under_way -= 1
+        return service_pb2.RepositoryModelLoadResponse()
+
+
+@pytest.fixture
+async def slow_triton(monkeypatch):
+    monkeypatch.setattr(triton_module, "LOADS_AT_ONCE", 2)
+    server, servicer = grpc.aio.server(), SlowTriton()
+    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    triton = Triton(f"127.0.0.1:{port}", 1 << 20)
+    yield triton, servicer
+    await triton.close()
+    await server.stop(None)
+
+
+async def test_the_time_of_a_load_counts_from_its_turn(slow_triton):
+    triton, servicer = slow_triton
+    # Four turns of .4 s: the last ends long after what one load may take.
+    await asyncio.gather(*(triton.load(f"model-{number}", 1.2) for number in range(8)))
+    assert servicer.most == 2
+
+
+async def test_a_load_without_an_end_is_given_up_and_makes_room(slow_triton):
+    triton, _ = slow_triton
+    loads = [triton.load("endless", 0.5), triton.load("endless", 0.5), triton.load("model", 5.0)]
+    first, second, third = await asyncio.gather(*loads, return_exceptions=True)
+    assert isinstance(first, AlgorithmUnavailable)
+    assert str(second.message) == "model endless did not load within 0.5 s"
+    assert third is None

@@ -41,6 +41,13 @@ class Cells:
     def __len__(self) -> int:
         return len(self.level)
 
+    def part(self, first: int, last: int) -> Cells:
+        """Return the cells from one to before another."""
+        own = slice(first, last)
+        part = Cells(self.edges[first : last + 1], self.level[own], self.sounding[own], self.onsets[own])
+        vars(part).update(chroma=self.chroma[own], bass=self.bass[own])  # cached properties, not found anew
+        return part
+
     @cached_property
     def chroma(self) -> NDArray[np.float64]:
         """Share of the cell in which each pitch class sounds, octaves added up to 1, shape (cells, 12)."""

@@ -64,10 +64,12 @@ def piano_roll(piece: Piece) -> NDArray[np.float32]:
     row = piece.pitch + up - LOWEST
     roll = np.zeros((2, HIGHEST - LOWEST, FRAMES), np.float32)
     inside = np.flatnonzero((row >= 0) & (row < HIGHEST - LOWEST) & (first < FRAMES))
-    for note in inside.tolist():
-        loud = piece.velocity[note] / 64
-        roll[0, row[note], first[note] : last[note] + 1] = loud
-        roll[1, row[note], first[note]] = loud
+    loud = (piece.velocity / 64).astype(np.float32)
+    roll[1, row[inside], first[inside]] = loud[inside]
+    lasting = np.minimum(last[inside], FRAMES - 1) - first[inside] + 1
+    note = np.repeat(inside, lasting)
+    frame = first[note] + np.arange(len(note)) - np.repeat(np.cumsum(lasting) - lasting, lasting)
+    roll[0, row[note], frame] = loud[note]  # of notes that overlap, the last counts
     return roll
 
 
@@ -106,9 +108,18 @@ class RecurrentNet(nn.Module):
         self.gru = nn.GRU(width, width, batch_first=True, bidirectional=True)
         self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(4 * width, len(QUADRANTS)))
 
+    def follow(self, notes: Tensor) -> Tensor:
+        """Return what each note is in its context, shape (batch, notes, 128), of tokens, shape (batch, notes, 19)."""
+        context: Tensor = self.gru(torch.relu(self.enter(notes)))[0]
+        return context
+
+    def pool(self, context: Tensor) -> Tensor:
+        """Sum up notes in their context, shape (batch, notes, 128), to shape (batch, 256)."""
+        return _pooled(context, 1)
+
     def embed(self, notes: Tensor) -> Tensor:
         """Return what was heard, shape (batch, 256), in note tokens, shape (batch, notes, 19)."""
-        return _pooled(self.gru(torch.relu(self.enter(notes)))[0], 1)
+        return self.pool(self.follow(notes))
 
     def forward(self, notes: Tensor) -> Tensor:
         """Return logits, shape (batch, 4)."""
@@ -146,7 +157,10 @@ class AttentionNet(nn.Module):
         context: Tensor = self.layer(near.mT)
         return context
 
+    def pool(self, context: Tensor) -> Tensor:
+        """Sum up notes in their context, shape (batch, notes, width), to shape (batch, 3 * width)."""
+        return torch.cat([_pooled(context, 1), context.std(dim=1, correction=0)], dim=1)
+
     def embed(self, notes: Tensor) -> Tensor:
         """Return what was heard, shape (batch, 384), in note tokens, shape (batch, notes, 19)."""
-        context = self.follow(notes)
-        return torch.cat([_pooled(context, 1), context.std(dim=1, correction=0)], dim=1)
+        return self.pool(self.follow(notes))

@@ -113,7 +113,7 @@ class EmotionTrainer(Trainer):
         listeners = replace(listeners, nets={**listeners.nets, "attention": attention.eval()})
         heard = listeners.embed("attention", pieces)
         decide(attention.leave, fit_linear(heard, labels, settings.attention_strength))
-        weighed = _weigh(listeners, listeners.hear([clip.piece for clip in valid]), [clip.quadrant for clip in valid])
+        weighed = _weigh(listeners, listeners.hear([Reading(clip.piece) for clip in valid]), [clip.quadrant for clip in valid])
         weighed.save(run.artifacts)
         return self.evaluate(run.data, run.artifacts, run.console)
 
@@ -134,7 +134,7 @@ def measure_emotion(data: Path, listeners: Listeners, console: Console) -> dict[
     """Measure each listener and their vote on EMOPIA, and on VGMIDI where it is at hand: name → report."""
     tests = emopia(data, "test")
     truth = np.array([clip.quadrant for clip in tests])
-    heard = listeners.hear([clip.piece for clip in track(tests, "EMOPIA", console=console)])
+    heard = listeners.hear([Reading(clip.piece) for clip in track(tests, "EMOPIA", console=console)])
     votes = {**heard, "emotion": np.log(listeners.vote(heard))}
     rows = {"largest class": {"quadrant": float(np.bincount(truth).max() / len(truth))}}
     for name, logs in votes.items():
@@ -243,7 +243,7 @@ def _vgmidi(folder: Path, listeners: Listeners, console: Console) -> Report:
     games = np.unique([row["game"] for row in rows], return_inverse=True)[1]
     truth = _quadrants(high)
     table = np.stack([features(Reading(piece)) for piece in track(pieces, "VGMIDI", console=console)])
-    votes = listeners.vote(listeners.hear(pieces))
+    votes = listeners.vote(listeners.hear([Reading(piece) for piece in pieces]))
     inputs = {"features": table, **{name: listeners.embed(name, pieces) for name in listeners.nets}}
     folds = [np.random.default_rng(n).permutation(games.max() + 1)[games] % _FOLDS for n in range(_DRAWS)]
     found = {name: [_refit(columns, rated, games, fold) for fold in folds] for name, columns in inputs.items()}

@@ -222,10 +222,7 @@ def _harmony(reading: Reading) -> dict[str, float]:
         "in_scale": float(_in_key()[reading.key_at(piece.start), piece.pitch % 12].mean()),
         "chord_rate": float(np.log(len(chords) / max(seconds, 0.5))),
         "chord_confidence": float((chords.confidence * time).sum()),
-        **{
-            name: float(sum(quality[QUALITY_NAMES.index(q)] for q in family))
-            for name, family in _FAMILIES.items()
-        },
+        **{name: float(sum(quality[QUALITY_NAMES.index(q)] for q in family)) for name, family in _FAMILIES.items()},
         "tonic": float(time[degree == 0].sum()),
         "dominant": float(time[degree == 7].sum()),
         "subdominant": float(time[degree == 5].sum()),

@@ -66,11 +66,12 @@ class Listeners:
 
     @classmethod
     def load(cls, folder: Path) -> Listeners:
-        """Read a version; the networks run on the CPU, where a clip takes milliseconds."""
+        """Read a version to listen with; the networks run on the CPU, where a clip takes milliseconds."""
         listeners = cls.blank(LinearClassifier.load(folder / "features.safetensors"))
         for name, net in listeners.nets.items():
             load_model(net, folder / f"{name}.safetensors")
             net.eval()
+        listeners.nets["roll"].fold()
         vote = json.loads((folder / "vote.json").read_text())
         return cls(listeners.linear, listeners.nets, vote["shares"], vote["temperature"])
 

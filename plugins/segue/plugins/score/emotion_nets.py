@@ -6,7 +6,7 @@ so that a few hundred clips are enough to learn what major and minor are like.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from segue.music import Piece
 from segue.music.keys import histogram_scores
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 QUADRANTS: Final = ("happy", "tense", "sad", "calm")
 """In the order of ``EmotionQuadrant``: the excited pleasant and unpleasant, the calm unpleasant and pleasant."""
@@ -88,6 +89,13 @@ class RollNet(nn.Module):
             nn.Conv2d(32, 48, (5, 4), (2, 2), (2, 1)), nn.BatchNorm2d(48), nn.ReLU(),
         )  # fmt: skip
         self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * 48, len(QUADRANTS)))
+
+    def fold(self) -> None:
+        """Fold what normalises into the convolutions: a quarter less to compute, and nothing more to learn."""
+        layers: list[Any] = list(self.layers)
+        stages = zip(layers[::3], layers[1::3], layers[2::3], strict=True)
+        folded = [(fuse_conv_bn_eval(conv, norm), rectify) for conv, norm, rectify in stages]
+        self.layers = nn.Sequential(*(layer for stage in folded for layer in stage))
 
     def embed(self, roll: Tensor) -> Tensor:
         """Return what was heard, shape (batch, 96), in rolls, shape (batch, 2, 84, frames)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Final
@@ -20,7 +20,7 @@ from segue.music.reading import Reading
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
 from segue.plugins.score.data import songs
-from segue.plugins.score.emotion import LISTENERS, Listeners
+from segue.plugins.score.emotion import LISTENERS, Heard, Listeners
 from segue.plugins.score.emotion_nets import FRAMES, NOTES, AttentionNet, note_tokens, piano_roll
 from segue.plugins.score.emotion_pretraining import STRETCH, Pack, PretrainingSettings, Song, pretrain, stretch_of
 from segue.plugins.score.fitting import fit
@@ -32,7 +32,6 @@ from torch import Tensor, nn
 _FOLDS, _DRAWS = 10, 5
 _SIZE: Final = 24
 _TEMPERATURES: Final = np.geomspace(0.3, 3, 25)
-Heard = Mapping[str, NDArray[np.float64]]
 Batch = Callable[[int], tuple[Tensor, Tensor]]
 
 
@@ -113,7 +112,8 @@ class EmotionTrainer(Trainer):
         listeners = replace(listeners, nets={**listeners.nets, "attention": attention.eval()})
         heard = listeners.embed("attention", pieces)
         decide(attention.leave, fit_linear(heard, labels, settings.attention_strength))
-        weighed = _weigh(listeners, listeners.hear([Reading(clip.piece) for clip in valid]), [clip.quadrant for clip in valid])
+        heard_valid = listeners.hear([Reading(clip.piece) for clip in valid])
+        weighed = _weigh(listeners, heard_valid, [clip.quadrant for clip in valid])
         weighed.save(run.artifacts)
         return self.evaluate(run.data, run.artifacts, run.console)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -31,7 +32,7 @@ class Onsets:
     beat: NDArray[np.int64]
     within: NDArray[np.float64]
 
-    @property
+    @cached_property
     def distinct(self) -> NDArray[np.float64]:
         """The moments at which something begins, in beats of the grid, ascending."""
         return np.asarray(np.unique(np.round(self.beat + self.within, 3)))

@@ -12,6 +12,7 @@ from segue.plugin_api import Call
 from segue.plugin_api.python_model import Item
 from segue.plugin_api.training import Run
 from segue.plugins.score.emotion import EmotionModel, Listeners, describe_emotion
+from segue.plugins.score.emotion_course import chain, hear_course
 from segue.plugins.score.emotion_nets import AttentionNet, RollNet, note_tokens, piano_roll, signature
 from segue.plugins.score.emotion_pretraining import PretrainingSettings, Tasks, hide, pretrain, stretch_of
 from segue.plugins.score.emotion_train import EmotionSettings, EmotionTrainer, decide
@@ -174,6 +175,17 @@ def test_networks_hear_pieces_alike_together_and_alone(emotion):
         alone = [emotion._listeners.embed(name, [piece])[0] for piece in pieces]
         assert np.allclose(together, alone, atol=1e-4)
     assert not np.allclose(together[0], together[3], atol=1e-2)
+
+
+def test_clips_in_a_row_keep_their_time_and_each_point_its_label(emotion):
+    clips = [tune(MINOR, 1.2, 40, 20), tune(MAJOR, 0.15, 110, 160, (0, 4, 7))]
+    piece, ends = chain(clips)
+    assert ends.tolist() == pytest.approx([48, 96])
+    assert piece.beats == pytest.approx(96)
+    truth, over_time, whole = hear_course(clips, [2, 0], emotion._listeners, draws=1)
+    assert sorted(truth.tolist()) == [0, 0, 2, 2, 2]
+    assert ((over_time < 2) == (truth < 2)).mean() > 0.8
+    assert len(set(whole.tolist())) == 1
 
 
 def test_parts_are_heard_as_the_piece_where_they_are_all_of_it(emotion):

@@ -22,7 +22,7 @@ from segue.music.features import features
 from segue.music.reading import Reading
 from segue.plugin_api.errors import SegueError
 from segue.plugin_api.python_model import Item, MessageModel
-from segue.plugins.score.emotion_nets import NOTES, AttentionNet, RecurrentNet, RollNet, note_tokens, piano_roll
+from segue.plugins.score.emotion_nets import NOTES, ROLL_SECONDS, AttentionNet, RecurrentNet, RollNet, note_tokens, piano_roll
 from segue.plugins.score.linear import LinearClassifier
 from segue.plugins.score.networks import use_one_thread
 from segue.v1 import analyze_pb2 as pb
@@ -127,6 +127,19 @@ class Listeners:
         pooled = [net.pool(whole[None, end - size : end]) for end, size in zip(ends, last - first, strict=True)]
         return np.asarray(torch.cat(pooled).double().numpy())
 
+    def _embed_rolls(self, notes: Piece, spans: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what the roll network hears in parts of a piece, shape (parts, its width).
+
+        Rolls begin every 32 seconds; a part hears the one nearest to its middle, and may share it with its neighbours.
+        """
+        places = notes.beats_to_seconds(spans).mean(axis=1) / ROLL_SECONDS - 0.5
+        begins, shared = np.unique(np.maximum(np.rint(places), 0), return_inverse=True)
+        edges = notes.seconds_to_beats(np.stack([begins, begins + 1], axis=1) * ROLL_SECONDS)
+        first, last = np.searchsorted(notes.start, edges).T
+        first = np.minimum(first, len(notes) - 1)
+        rolls = [notes.select(slice(a, max(a + 1, b))) for a, b in zip(first, last, strict=True)]
+        return self.embed("roll", rolls)[shared]
+
     def hear(self, readings: Sequence[Reading]) -> Heard:
         """Return what each listener makes of pieces with pitched notes: name → log probabilities, shape (pieces, 4)."""
         pieces = [reading.original for reading in readings]
@@ -146,7 +159,7 @@ class Listeners:
         excerpts = [reading.excerpt(begin, end) for begin, end in spans.tolist()]
         parts = np.searchsorted(notes.start, spans)
         heard = {name: self._embed_parts(name, notes, parts) for name in ("recurrent", "attention")}
-        heard["roll"] = self.embed("roll", [excerpt.original for excerpt in excerpts])
+        heard["roll"] = self._embed_rolls(notes, spans)
         return self._judge(excerpts, heard)
 
     @torch.inference_mode()

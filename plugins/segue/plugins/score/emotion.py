@@ -22,7 +22,15 @@ from segue.music.features import features
 from segue.music.reading import Reading
 from segue.plugin_api.errors import SegueError
 from segue.plugin_api.python_model import Item, MessageModel
-from segue.plugins.score.emotion_nets import NOTES, ROLL_SECONDS, AttentionNet, RecurrentNet, RollNet, note_tokens, piano_roll
+from segue.plugins.score.emotion_nets import (
+    NOTES,
+    ROLL_SECONDS,
+    AttentionNet,
+    RecurrentNet,
+    RollNet,
+    note_tokens,
+    piano_roll,
+)
 from segue.plugins.score.linear import LinearClassifier
 from segue.plugins.score.networks import use_one_thread
 from segue.v1 import analyze_pb2 as pb

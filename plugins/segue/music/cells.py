@@ -41,6 +41,13 @@ class Cells:
     def __len__(self) -> int:
         return len(self.level)
 
+    def part(self, first: int, last: int) -> Cells:
+        """Return the cells from one to before another."""
+        own = slice(first, last)
+        part = Cells(self.edges[first : last + 1], self.level[own], self.sounding[own], self.onsets[own])
+        vars(part).update(chroma=self.chroma[own], bass=self.bass[own])  # cached properties, not found anew
+        return part
+
     @cached_property
     def chroma(self) -> NDArray[np.float64]:
         """Share of the cell in which each pitch class sounds, octaves added up to 1, shape (cells, 12)."""
@@ -76,7 +83,7 @@ def cut(piece: Piece, grid: Grid) -> Cells:
         )
     edges = np.interp(np.arange(count + 1), first, grid.beats)
     notes = piece.without_drums()
-    sounding = _heard_after(edges, notes.start, notes.pitch) - _heard_after(edges, notes.end, notes.pitch)
+    sounding = _sounding(edges, notes)
     sounding = np.where(sounding < 1e-6, 0.0, np.minimum(sounding, 1.0))
     onsets = np.zeros((count, 12), bool)
     onsets[_cell_of(edges, notes.start), notes.pitch % 12] = True
@@ -87,19 +94,20 @@ def _cell_of(edges: NDArray[np.float64], beats: NDArray[np.float64]) -> NDArray[
     return np.clip(np.searchsorted(edges, beats + 1e-6, side="right") - 1, 0, len(edges) - 2)
 
 
-def _heard_after(
-    edges: NDArray[np.float64], moments: NDArray[np.float64], pitch: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Count, for each cell and pitch, the share of the cell that lies after each moment: linear in notes and cells."""
+def _sounding(edges: NDArray[np.float64], notes: Piece) -> NDArray[np.float64]:
+    """Add up the share of each cell in which each pitch sounds, shape (cells, 128): linear in notes and cells.
+
+    What lies after a note's start counts, what lies after its end is taken away: in part where it begins, then whole.
+    """
     count = len(edges) - 1
-    moments = np.clip(moments, edges[0], edges[-1])
+    moments = np.clip(np.r_[notes.start, notes.end], edges[0], edges[-1])
+    counts = np.repeat((1.0, -1.0), len(notes))
     cell = _cell_of(edges, moments)
     share = (edges[cell + 1] - moments) / (edges[cell + 1] - edges[cell])
-    place = cell * 128 + pitch
-    partial = np.asarray(np.bincount(place, share, count * 128), np.float64).reshape(count, 128)
-    whole = np.cumsum(np.bincount(place, minlength=count * 128).reshape(count, 128), axis=0)
-    partial[1:] += whole[:-1]
-    return partial
+    place = cell * 128 + np.r_[notes.pitch, notes.pitch]
+    found = np.bincount(place, counts * share, count * 128).reshape(count, 128)
+    found[1:] += np.cumsum(np.bincount(place, counts, count * 128).reshape(count, 128)[:-1], axis=0)
+    return np.asarray(found)
 
 
 def _levels(count: int, first: NDArray[np.int64], downbeats: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -50,6 +50,12 @@ class Chords:
     def __len__(self) -> int:
         return len(self.chord)
 
+    def part(self, first: int, last: int) -> Chords:
+        """Return the chords that sound from one cell to before another."""
+        own = slice(int(np.searchsorted(self.cell, first, "right")) - 1, int(np.searchsorted(self.cell, last)))
+        cell = np.r_[first, self.cell[own][1:], last] - first
+        return Chords(cell, self.chord[own], self.bass[own], self.confidence[own])
+
 
 @cache
 def _templates() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -97,20 +103,19 @@ def decode(
 
 
 def _viterbi(evidence: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.int64]:
-    count, states = evidence.shape
     score = evidence[0].copy()
-    source = np.empty((count, states), np.int16)
-    same = np.arange(states, dtype=np.int16)
-    for row in range(1, count):
-        best = int(score.argmax())
-        switched = score[best] + change[row]
-        stays = score >= switched
-        source[row] = np.where(stays, same, best)
-        score = np.where(stays, score, switched) + evidence[row]
-    path = np.empty(count, np.int64)
+    stays = np.empty(evidence.shape, bool)
+    best = [0]
+    for seen, cost, stay in zip(evidence[1:], change[1:].tolist(), stays[1:], strict=True):
+        best.append(int(score.argmax()))
+        switched = score[best[-1]] + cost
+        np.greater_equal(score, switched, stay)
+        np.maximum(score, switched, score)
+        score += seen
+    path = np.empty(len(evidence), np.int64)
     path[-1] = score.argmax()
-    for row in range(count - 1, 0, -1):
-        path[row - 1] = source[row, path[row]]
+    for row in range(len(path) - 1, 0, -1):
+        path[row - 1] = path[row] if stays[row, path[row]] else best[row]
     return path
 
 

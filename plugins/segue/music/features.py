@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -107,6 +108,15 @@ _FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
+_IS_STEP: Final = np.isin(range(12), (1, 2, 10, 11))
+
+
+@cache
+def _in_key() -> NDArray[np.bool_]:
+    """Say which pitch classes are in the scale of each key, shape (24, 12)."""
+    return np.array([[pitch_class in scale(key) for pitch_class in range(12)] for key in range(24)])
+
+
 def features(reading: Reading) -> NDArray[np.float64]:
     """Describe a piece in numbers.
 
@@ -160,12 +170,12 @@ def _rhythm(reading: Reading) -> dict[str, float]:
         "articulation": float(np.minimum((ends - starts) / following, 4.0).mean()),
         "on_beat": float((twelfths == 0).mean()),
         "on_half": float((twelfths == 6).mean()),
-        "triplets": float(np.isin(twelfths, (4, 8)).mean()),
+        "triplets": float(((twelfths == 4) | (twelfths == 8)).mean()),
         "grid_deviation": float(grid_deviation(onsets.within).mean()),
         "syncopation": syncopation(reading, onsets),
         "swing": swing(onsets),
         "groove_consistency": groove_consistency(bars),
-        "pattern_variety": len(np.unique(bars, axis=0)) / len(bars),
+        "pattern_variety": len({bar.tobytes() for bar in bars}) / len(bars),
         "long_notes": float((piece.duration >= 1.9).mean()),
         "short_notes": float((piece.duration <= 0.27).mean()),
     }
@@ -191,37 +201,34 @@ def _pitch(piece: Piece) -> dict[str, float]:
 
 def _harmony(reading: Reading) -> dict[str, float]:
     piece, keys, chords, cells = reading.pitched, reading.keys, reading.chords, reading.cells
-    in_key = np.array([[pc in scale(key) for pc in range(12)] for key in range(24)])
     per_cell = keys.per_cell()
     lengths = np.diff(chords.cell).astype(float)
     sounds = chords.chord != NO_CHORD
     time = lengths * sounds / max(float(lengths[sounds].sum()), 1.0)
-    quality = np.where(sounds, chords.chord // 12, -1)
+    quality = np.bincount(chords.chord[sounds] // 12, time[sounds], len(QUALITY_NAMES))
     degree = (chords.chord - per_cell[chords.cell[:-1]]) % 12
     roots = chords.chord[sounds] % 12
     moves = np.diff(roots) % 12
     seconds = float(np.ptp(reading.original.beats_to_seconds(cells.edges[[0, -1]])))
     chroma = (cells.chroma > 0).astype(float)
-    pairs = {step: (chroma * np.roll(chroma, -step, axis=1)).sum() for step in range(1, 7)}
+    together = chroma.T @ chroma
+    pairs = {step: float(together[range(12), np.arange(step, 12 + step) % 12].sum()) for step in range(1, 7)}
     pairs[6] /= 2  # a tritone is its own inversion
     return {
         "major": float(keys.probability[:12].sum()),
         "key_confidence": float(keys.probability.max()),
         "key_changes": 64 * (len(keys.key) - 1) / len(cells),
         "minor_time": float((per_cell >= 12).mean()),
-        "in_scale": float(in_key[reading.key_at(piece.start), piece.pitch % 12].mean()),
+        "in_scale": float(_in_key()[reading.key_at(piece.start), piece.pitch % 12].mean()),
         "chord_rate": float(np.log(len(chords) / max(seconds, 0.5))),
         "chord_confidence": float((chords.confidence * time).sum()),
-        **{
-            name: float(time[np.isin(quality, [QUALITY_NAMES.index(q) for q in family])].sum())
-            for name, family in _FAMILIES.items()
-        },
+        **{name: float(sum(quality[QUALITY_NAMES.index(q)] for q in family)) for name, family in _FAMILIES.items()},
         "tonic": float(time[degree == 0].sum()),
         "dominant": float(time[degree == 7].sum()),
         "subdominant": float(time[degree == 5].sum()),
         "inversions": float((chords.bass[sounds] != roots).mean()) if sounds.any() else 0.0,
-        "bass_fifths": float(np.isin(moves, (5, 7)).mean()) if len(moves) else 0.0,
-        "bass_steps": float(np.isin(moves, (1, 2, 10, 11)).mean()) if len(moves) else 0.0,
+        "bass_fifths": float(((moves == 5) | (moves == 7)).mean()) if len(moves) else 0.0,
+        "bass_steps": float(_IS_STEP[moves].mean()) if len(moves) else 0.0,
         "dissonance": float((pairs[1] + pairs[6]) / max(sum(pairs.values()), 1.0)),
     }
 

@@ -39,12 +39,24 @@ class Keys:
         Key of each stretch, 0-23.
     confidence : ndarray, shape (regions,)
         Mean probability of that key in the stretch.
+    posterior : ndarray, shape (cells, 24)
+        Probability of each local key in each cell.
     """
 
     probability: NDArray[np.float64]
     cell: NDArray[np.int64]
     key: NDArray[np.int64]
     confidence: NDArray[np.float64]
+    posterior: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, cells: Cells, posterior: NDArray[np.float64]) -> Keys:
+        """Sum up the local keys' probabilities, shape (cells, 24), of a piece or of a part of one."""
+        path = posterior.argmax(axis=1)
+        cell = np.r_[0, np.flatnonzero(np.diff(path)) + 1, len(path)]
+        own = posterior[np.arange(len(path)), path]
+        confidence = np.add.reduceat(own, cell[:-1]) / np.diff(cell)
+        return cls(_of_the_piece(cells, posterior), cell, path[cell[:-1]], confidence, posterior)
 
     @property
     def best(self) -> int:
@@ -136,12 +148,7 @@ def find_keys(cells: Cells, chords: Chords) -> Keys:
     fit = _NOTE_WEIGHT * notes @ np.log(profile / profile.sum(axis=1, keepdims=True)).T
     fit += _CHORD_WEIGHT * chord_in_key()[:, chords.chord].T
     posterior = _smooth(fit * (np.minimum(lengths * CELL_BEATS, _LONGEST) ** _LENGTH_POWER)[:, None])
-    per_cell = np.repeat(posterior, lengths, axis=0)
-    path = per_cell.argmax(axis=1)
-    cell = np.r_[0, np.flatnonzero(np.diff(path)) + 1, len(path)]
-    key = path[cell[:-1]]
-    confidence = np.add.reduceat(per_cell[np.arange(len(path)), path], cell[:-1]) / np.diff(cell)
-    return Keys(_of_the_piece(cells, per_cell), cell, key, confidence)
+    return Keys.of(cells, np.repeat(posterior, lengths, axis=0))
 
 
 def _of_the_piece(cells: Cells, per_cell: NDArray[np.float64]) -> NDArray[np.float64]:

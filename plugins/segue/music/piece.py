@@ -133,8 +133,8 @@ class Piece:
         """Length of the piece: where its last note ends, in beats."""
         return float(self.end.max()) if len(self) else 0.0
 
-    def select(self, notes: NDArray[Any]) -> Piece:
-        """Return the piece with some of its notes only, named by a mask or by ascending indices."""
+    def select(self, notes: NDArray[Any] | slice) -> Piece:
+        """Return the piece with some of its notes only, named by a mask, by ascending indices or as a stretch."""
         return replace(
             self,
             start=self.start[notes],

@@ -102,6 +102,33 @@ class Reading:
         """True for each note of ``pitched`` that belongs to the melody."""
         return np.asarray(self.melody_probability >= 0.5)
 
+    def excerpt(self, begin: float, end: float) -> Reading:
+        """Return the reading of the notes that begin in a stretch, as parts of this one; nothing is found anew.
+
+        Parameters
+        ----------
+        begin, end
+            In beats; at least one pitched note must begin between them.
+        """
+        first, last = self._cell_at(np.array([begin, end - 1e-3]))
+        cells = self.cells.part(first, last + 1)
+        parts = {
+            name: piece.select(slice(*np.searchsorted(piece.start, (begin, end))))
+            for name, piece in (("original", self.original), ("piece", self.piece), ("pitched", self.pitched))
+        }
+        part = replace(self, original=parts["original"])
+        # These are the names of cached properties, whose values are given here.
+        vars(part).update(
+            piece=parts["piece"],
+            pitched=parts["pitched"],
+            grid=self.grid,
+            cells=cells,
+            chords=self.chords.part(first, last + 1),
+            keys=Keys.of(cells, self.keys.posterior[first : last + 1]),
+            melody_probability=self.melody_probability[slice(*np.searchsorted(self.pitched.start, (begin, end)))],
+        )
+        return part
+
     def key_at(self, beats: NDArray[np.float64]) -> NDArray[np.int64]:
         """Local key at each beat."""
         return self.keys.per_cell()[self._cell_at(beats)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -31,7 +32,7 @@ class Onsets:
     beat: NDArray[np.int64]
     within: NDArray[np.float64]
 
-    @property
+    @cached_property
     def distinct(self) -> NDArray[np.float64]:
         """The moments at which something begins, in beats of the grid, ascending."""
         return np.asarray(np.unique(np.round(self.beat + self.within, 3)))
@@ -67,7 +68,9 @@ def onset_profile(piece: Piece) -> NDArray[np.float64]:
 def _slots(piece: Piece) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     """Return bar and sixteenth of each note, and how many sixteenths the usual bar has."""
     starts = piece.bar_starts
-    lengths = [meter.bar_beats for meter in piece.meter_at(starts)]
+    meters = piece.meter_map
+    which = np.searchsorted([meter.beat for meter in meters], starts + 1e-6, side="right") - 1
+    lengths = np.array([meter.bar_beats for meter in meters])[np.maximum(which, 0)]
     slots = int(np.clip(np.rint(np.median(lengths) * _STRAIGHT), 1, 128))
     bar = np.clip(np.searchsorted(starts, piece.start + 1e-6, side="right") - 1, 0, len(starts) - 1)
     slot = np.maximum(np.rint((piece.start - starts[bar]) * _STRAIGHT), 0).astype(np.int64)

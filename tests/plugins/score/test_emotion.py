@@ -7,11 +7,13 @@ import pytest
 import torch
 from rich.console import Console
 from segue.music import Piece, Tempo, TrackInfo, piece_to_midi, piece_to_score
+from segue.music.reading import Reading
 from segue.plugin_api import Call
 from segue.plugin_api.python_model import Item
 from segue.plugin_api.training import Run
 from segue.plugins.score.emotion import EmotionModel, Listeners, describe_emotion
-from segue.plugins.score.emotion_nets import AttentionNet, note_tokens, piano_roll, signature
+from segue.plugins.score.emotion_course import chain, hear_course
+from segue.plugins.score.emotion_nets import AttentionNet, RollNet, note_tokens, piano_roll, signature
 from segue.plugins.score.emotion_pretraining import PretrainingSettings, Tasks, hide, pretrain, stretch_of
 from segue.plugins.score.emotion_train import EmotionSettings, EmotionTrainer, decide
 from segue.plugins.score.kernel import fit_kernel
@@ -175,6 +177,57 @@ def test_networks_hear_pieces_alike_together_and_alone(emotion):
     assert not np.allclose(together[0], together[3], atol=1e-2)
 
 
+def test_clips_in_a_row_keep_their_time_and_each_point_its_label(emotion):
+    clips = [tune(MINOR, 1.2, 40, 20), tune(MAJOR, 0.15, 110, 160, (0, 4, 7))]
+    piece, ends = chain(clips)
+    assert ends.tolist() == pytest.approx([48, 96])
+    assert piece.beats == pytest.approx(96)
+    truth, over_time, whole = hear_course(clips, [2, 0], emotion._listeners, draws=1)
+    assert sorted(truth.tolist()) == [0, 0, 2, 2, 2]
+    assert ((over_time < 2) == (truth < 2)).mean() >= 0.8  # the point that hears as much of both may go either way
+    assert len(set(whole.tolist())) == 1
+
+
+def test_parts_are_heard_as_the_piece_where_they_are_all_of_it(emotion):
+    reading = Reading(tune(MAJOR))
+    whole, parts = emotion._listeners.hear([reading]), emotion._listeners.hear_parts(reading, np.array([[0, 120]]))
+    for name, logs in whole.items():
+        assert np.allclose(parts[name], logs, atol=1e-4)
+
+
+def test_parts_of_a_long_piece_are_heard_apart_and_each_stretch_of_notes_once(emotion, monkeypatch):
+    reading, followed = Reading(tune(MAJOR, 0.1, count=4000)), []
+    follow = AttentionNet.follow
+    monkeypatch.setattr(AttentionNet, "follow", lambda net, notes: followed.append(notes.shape) or follow(net, notes))
+    near = np.array([[begin, begin + 300] for begin in range(0, 400, 50)]) * 0.2
+    emotion._listeners.hear_parts(reading, near)
+    far = np.array([[begin, begin + 300] for begin in range(0, 3700, 460)]) * 0.2
+    emotion._listeners.hear_parts(reading, far)
+    assert followed == [(4, 160, 19), (9, 160, 19)]  # the notes 70 to 580, and 160 of each part
+
+
+def test_a_folded_network_hears_the_same():
+    torch.manual_seed(0)
+    net = RollNet()
+    rolls = torch.rand(8, 2, 84, 64)
+    for _ in range(3):
+        net(rolls)  # so that what normalises has something to tell
+    net.eval()
+    before = net.embed(rolls)
+    net.fold()
+    assert torch.allclose(net.embed(rolls), before, atol=1e-5)
+    assert len(net.layers) == 6
+
+
+def test_of_notes_that_overlap_the_last_is_seen():
+    piece = Piece.of([0, 1, 1], [8, 2, 1], [60, 60, 64], [32, 96, 64])
+    held, struck = piano_roll(piece)
+    row = held.any(axis=1).nonzero()[0][0]
+    assert held[row, :5].tolist() == [0.5, 0.5, 0.5, 0.5, 1.5]
+    assert held[row, 13] == 0.5
+    assert struck[row].nonzero()[0].tolist() == [0, 4]
+
+
 def test_hidden_notes_cannot_be_seen_nor_reckoned_from_the_next_interval():
     notes = torch.from_numpy(note_tokens(tune(MAJOR, count=30)))[None]
     hidden = torch.zeros(1, 30, dtype=torch.bool)
@@ -247,5 +300,5 @@ def test_training_writes_a_version_that_loads(tmp_path):
     assert set(reports[0].rows) == {"largest class", "features", "roll", "recurrent", "attention", "emotion"}
     again = Listeners.load(run.artifacts)
     piece = tune(MAJOR)
-    assert again.vote(again.hear([piece, piece])).shape == (2, 4)
+    assert again.vote(again.hear([Reading(piece)] * 2)).shape == (2, 4)
     assert sum(again.shares.values()) == pytest.approx(1)

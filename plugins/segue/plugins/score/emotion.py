@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +22,15 @@ from segue.music.features import features
 from segue.music.reading import Reading
 from segue.plugin_api.errors import SegueError
 from segue.plugin_api.python_model import Item, MessageModel
-from segue.plugins.score.emotion_nets import NOTES, AttentionNet, RecurrentNet, RollNet, note_tokens, piano_roll
+from segue.plugins.score.emotion_nets import (
+    NOTES,
+    ROLL_SECONDS,
+    AttentionNet,
+    RecurrentNet,
+    RollNet,
+    note_tokens,
+    piano_roll,
+)
 from segue.plugins.score.linear import LinearClassifier
 from segue.plugins.score.networks import use_one_thread
 from segue.v1 import analyze_pb2 as pb
@@ -34,6 +41,8 @@ _MOST_POINTS: Final = 16
 _POINT_SECONDS: Final = 8.0
 _FEWEST_NOTES: Final = 8
 _MOST_WINDOWS: Final = 4
+Heard = Mapping[str, NDArray[np.float64]]
+"""Name of a listener → log probabilities of the quadrants, shape (pieces, 4)."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +74,12 @@ class Listeners:
 
     @classmethod
     def load(cls, folder: Path) -> Listeners:
-        """Read a version; the networks run on the CPU, where a clip takes milliseconds."""
+        """Read a version to listen with; the networks run on the CPU, where a clip takes milliseconds."""
         listeners = cls.blank(LinearClassifier.load(folder / "features.safetensors"))
         for name, net in listeners.nets.items():
             load_model(net, folder / f"{name}.safetensors")
             net.eval()
+        listeners.nets["roll"].fold()
         vote = json.loads((folder / "vote.json").read_text())
         return cls(listeners.linear, listeners.nets, vote["shares"], vote["temperature"])
 
@@ -84,16 +94,17 @@ class Listeners:
         (folder / "vote.json").write_text(json.dumps(vote))
 
     @torch.inference_mode()
-    def embed(self, name: str, pieces: Sequence[Piece], most: int = _MOST_WINDOWS) -> NDArray[np.float64]:
+    def embed(self, name: str, pieces: Sequence[Piece]) -> NDArray[np.float64]:
         """Return what a network hears in pieces with pitched notes, shape (pieces, width of the network).
 
-        Note tokens are heard in at most so many stretches of each piece.
+        Note tokens are heard in at most four stretches of each piece.
         """
         notes = [piece.without_drums() for piece in pieces]
         if name == "roll":
             rolls = torch.from_numpy(np.stack([piano_roll(piece) for piece in notes]))
+            rolls = rolls.contiguous(memory_format=torch.channels_last)  # half the time
             return np.asarray(self.nets[name].embed(rolls).double().numpy())
-        windows = [_windows(note_tokens(piece), most) for piece in notes]
+        windows = [_windows(note_tokens(piece), _MOST_WINDOWS) for piece in notes]
         stretches = [stretch for each in windows for stretch in each]
         heard: dict[int, NDArray[np.float32]] = {}
         for length in {len(stretch) for stretch in stretches}:  # one call for all that are as long
@@ -105,29 +116,81 @@ class Listeners:
         return np.stack([part.mean(axis=0) for part in np.split(rows, ends[:-1])])
 
     @torch.inference_mode()
-    def hear(self, pieces: Sequence[Piece], most: int = _MOST_WINDOWS) -> dict[str, NDArray[np.float64]]:
-        """Return what each listener makes of pieces with pitched notes: name → log probabilities, shape (pieces, 4)."""
-        table = np.stack([features(Reading(piece)) for piece in pieces])
-        heard = {"features": np.log(self.linear.probabilities(table) + 1e-9)}
-        for name, net in self.nets.items():
-            logits = net.leave(torch.from_numpy(self.embed(name, pieces, most)).float())
-            heard[name] = torch.log_softmax(logits, dim=1).double().numpy()
-        return heard
+    def _embed_parts(self, name: str, notes: Piece, parts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what a network on note tokens hears in parts of a piece, shape (parts, width of the network).
 
-    def vote(self, heard: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+        Each part has a first note and one after its last; the 160 in its middle are heard. Parts that share notes share
+        what was heard: each note is followed in one of the stretches that cover them all.
+        """
+        net = self.nets[name]
+        first = np.maximum(parts[:, 0], (parts.sum(axis=1) - NOTES) // 2)
+        last = np.minimum(parts[:, 1], first + NOTES)
+        heard = np.unique(np.concatenate([np.arange(*part) for part in zip(first, last, strict=True)]))
+        stretches = _windows(heard, len(heard))
+        tokens = np.stack([note_tokens(notes.select(stretch)) for stretch in stretches])
+        context = net.follow(torch.from_numpy(tokens))
+        whole = torch.empty(len(heard), context.shape[2])
+        whole[np.searchsorted(heard, stretches)] = context
+        ends = np.searchsorted(heard, last)
+        pooled = [net.pool(whole[None, end - size : end]) for end, size in zip(ends, last - first, strict=True)]
+        return np.asarray(torch.cat(pooled).double().numpy())
+
+    def _embed_rolls(self, notes: Piece, spans: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what the roll network hears in parts of a piece, shape (parts, its width).
+
+        Rolls begin every 32 seconds; a part hears the one nearest to its middle, and may share it with its neighbours.
+        """
+        places = notes.beats_to_seconds(spans).mean(axis=1) / ROLL_SECONDS - 0.5
+        begins, shared = np.unique(np.maximum(np.rint(places), 0), return_inverse=True)
+        edges = notes.seconds_to_beats(np.stack([begins, begins + 1], axis=1) * ROLL_SECONDS)
+        first, last = np.searchsorted(notes.start, edges).T
+        first = np.minimum(first, len(notes) - 1)
+        rolls = [notes.select(slice(a, max(a + 1, b))) for a, b in zip(first, last, strict=True)]
+        return self.embed("roll", rolls)[shared]
+
+    def hear(self, readings: Sequence[Reading]) -> Heard:
+        """Return what each listener makes of pieces with pitched notes: name → log probabilities, shape (pieces, 4)."""
+        pieces = [reading.original for reading in readings]
+        return self._judge(readings, {name: self.embed(name, pieces) for name in self.nets})
+
+    def hear_parts(self, reading: Reading, spans: NDArray[np.float64]) -> Heard:
+        """Return what each listener makes of parts of a piece without drums, as ``hear`` does of pieces.
+
+        Parameters
+        ----------
+        reading
+            The piece.
+        spans : ndarray, shape (parts, 2)
+            Begin and end in beats of the parts, in order; notes begin in each.
+        """
+        notes = reading.original
+        excerpts = [reading.excerpt(begin, end) for begin, end in spans.tolist()]
+        parts = np.searchsorted(notes.start, spans)
+        heard = {name: self._embed_parts(name, notes, parts) for name in ("recurrent", "attention")}
+        heard["roll"] = self._embed_rolls(notes, spans)
+        return self._judge(excerpts, heard)
+
+    @torch.inference_mode()
+    def _judge(self, readings: Sequence[Reading], heard: Mapping[str, NDArray[np.float64]]) -> Heard:
+        table = np.stack([features(reading) for reading in readings])
+        logs = {"features": np.log(self.linear.probabilities(table) + 1e-9)}
+        for name, embedding in heard.items():
+            logits = self.nets[name].leave(torch.from_numpy(embedding).float())
+            logs[name] = torch.log_softmax(logits, dim=1).double().numpy()
+        return logs
+
+    def vote(self, heard: Heard) -> NDArray[np.float64]:
         """Join what the listeners heard into the probabilities of the four quadrants, shape (pieces, 4)."""
         joint = np.sum([self.shares[name] * logs for name, logs in heard.items()], axis=0) / self.temperature
         share = np.exp(joint - joint.max(axis=1, keepdims=True))
         return np.asarray(share / share.sum(axis=1, keepdims=True))
 
 
-def _windows(notes: NDArray[np.float32], most: int) -> NDArray[np.float32]:
-    """Cut notes into stretches, at most so many, spread over the piece or the one in its middle; little is one."""
+def _windows(notes: NDArray[Any], most: int) -> NDArray[Any]:
+    """Cut notes into stretches of 160, at most so many, spread evenly; fewer notes are one stretch."""
     if len(notes) <= NOTES:
         return notes[None]
-    count = min(most, -(-len(notes) // NOTES))
-    last = len(notes) - NOTES
-    starts = np.linspace(0, last, count).astype(np.int64) if count > 1 else [last // 2]
+    starts = np.linspace(0, len(notes) - NOTES, min(most, -(-len(notes) // NOTES))).astype(np.int64)
     return np.stack([notes[start : start + NOTES] for start in starts])
 
 
@@ -152,18 +215,14 @@ def describe_emotion(notes: Piece, listeners: Listeners) -> pb.EmotionAnalysis:
     seconds = float(notes.beats_to_seconds(notes.beats))
     count = int(np.clip(seconds // _POINT_SECONDS, 1, _MOST_POINTS))
     edges = np.linspace(0, seconds, count + 1)
-    beats = dict(zip(edges.tolist(), notes.seconds_to_beats(edges).tolist(), strict=True))
-    starts = notes.beats_to_seconds(notes.start)
-    parts, spans = [], []
-    for begin, end in pairwise(edges.tolist() if count > 1 else ()):
-        around = end - begin
-        own = np.flatnonzero((starts >= begin - around) & (starts < end + around))
-        if len(own) >= _FEWEST_NOTES:
-            parts.append(notes.select(own))
-            spans.append(music_pb2.Span(start=beats[begin], end=beats[end]))
-    overall = to_emotion(listeners.vote(listeners.hear([notes]))[0])
-    curve = [to_emotion(shares) for shares in listeners.vote(listeners.hear(parts, most=1))] if parts else []
-    points = [pb.EmotionPoint(span=span, emotion=emotion) for span, emotion in zip(spans, curve, strict=True)]
+    own = notes.seconds_to_beats(np.stack([edges[:-1], edges[1:]], axis=1))
+    around = notes.seconds_to_beats(np.stack([np.r_[0, edges[:-2]], np.r_[edges[2:], edges[-1] + 1]], axis=1))
+    told = np.diff(np.searchsorted(notes.start, around))[:, 0] >= (_FEWEST_NOTES if count > 1 else np.inf)
+    reading = Reading(notes)
+    overall = to_emotion(listeners.vote(listeners.hear([reading]))[0])
+    curve = listeners.vote(listeners.hear_parts(reading, around[told])) if told.any() else ()
+    spans = [music_pb2.Span(start=begin, end=end) for begin, end in own[told].tolist()]
+    points = [pb.EmotionPoint(span=span, emotion=to_emotion(s)) for span, s in zip(spans, curve, strict=True)]
     return pb.EmotionAnalysis(overall=overall, curve=points)
 
 

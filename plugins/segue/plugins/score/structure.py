@@ -157,23 +157,32 @@ def find_motifs(line: Piece) -> list[pb.Motif]:
     steps = np.diff(line.pitch)
     gaps = np.rint(np.diff(line.start) * 4).astype(np.int64)
     symbols = np.clip(steps, -24, 24) * 64 + np.clip(gaps, 0, 63)
+    numbers = _number_patterns(symbols)
     used = np.zeros(len(line), bool)
     found: list[tuple[int, pb.Motif]] = []
     for length in _MOTIF_NOTES:
         if len(line) < 2 * length:
             continue
-        windows = np.lib.stride_tricks.sliding_window_view(symbols, length - 1)
-        _, group, counts = np.unique(windows, axis=0, return_inverse=True, return_counts=True)
-        group = group.reshape(-1)
-        for pattern in np.argsort(-counts, kind="stable")[:_MOST_MOTIFS].tolist():
+        group = numbers[length - 2]
+        for pattern in np.argsort(-np.bincount(group), kind="stable")[:_MOST_MOTIFS].tolist():
             places = _apart(np.flatnonzero(group == pattern), length, used)
-            if len(places) < 2 or len(set(windows[places[0]].tolist())) < 2:
+            if len(places) < 2 or len(set(symbols[places[0] : places[0] + length - 1].tolist())) < 2:
                 continue
             for first in places:
                 used[first : first + length] = True
             found.append(((length - 1) * (len(places) - 1), _motif(line, places, length)))
     found.sort(key=lambda motif: -motif[0])
     return [motif for _, motif in found[:_MOST_MOTIFS]]
+
+
+def _number_patterns(symbols: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Number the patterns of 1, 2, 3 ... symbols in a row in the order of their symbols, each where it begins."""
+    single = np.unique(symbols, return_inverse=True)[1]
+    numbers = [single]
+    for length in range(1, min(max(_MOTIF_NOTES) - 1, len(symbols))):
+        longer = numbers[-1][:-1] * len(symbols) + single[length:]
+        numbers.append(np.unique(longer, return_inverse=True)[1])
+    return numbers
 
 
 def _apart(places: NDArray[np.int64], length: int, used: NDArray[np.bool_]) -> list[int]:

@@ -12,6 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 from segue.music import midi_to_piece, piece_to_midi
+from segue.music.reading import Reading
 from segue.plugin_api.training import Report
 from segue.plugins.score.emotion import Listeners
 from segue.plugins.score.emotion_train import emopia
@@ -48,7 +49,7 @@ def emotion_report(made: Artifacts, data: Path, console: Console) -> Report:
                 answer = transfer(request, {"tempo": "follow", "mode": mode}, analysis, made)
                 pieces[name] = answer.music.midi
             for name, midi in pieces.items():
-                shares = listeners.vote(listeners.hear([midi_to_piece(midi)[0].without_drums()]))[0]
+                shares = listeners.vote(listeners.hear([Reading(midi_to_piece(midi)[0].without_drums())]))[0]
                 heard[name].append((asked, int(shares.argmax())))
     table = {}
     for name, pairs in heard.items():

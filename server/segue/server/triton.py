@@ -179,6 +179,8 @@ class Triton:
     async def stream(self, spec: ModelSpec, item: Mapping[str, NDArray[Any]], seconds: float) -> AsyncIterator[Output]:
         """Run a streaming model on one checked item; closing the iterator cancels it.
 
+        What has ended is read to its end: Triton 2.51 dies now and then of a call that is cancelled while it ends.
+
         Raises
         ------
         SegueError
@@ -187,20 +189,23 @@ class Triton:
         request = _request(spec, [item])
         request.parameters["triton_enable_empty_final_response"].bool_param = True
         call = self._stub.ModelStreamInfer(_once(request), timeout=seconds)
+        failure: SegueError | None = None
         try:
             async for reply in call:
+                if failure is not None:
+                    continue
                 if reply.error_message:
-                    raise _from_text(reply.error_message, spec)
-                response = reply.infer_response
-                if response.outputs:
-                    output = _split(spec, response, 1)[0]
+                    failure = _from_text(reply.error_message, spec)
+                elif reply.infer_response.outputs:
+                    output = _split(spec, reply.infer_response, 1)[0]
                     if isinstance(output, SegueError):
-                        raise output
-                    yield output
-                if response.parameters["triton_final_response"].bool_param:
-                    return
+                        failure = output
+                    else:
+                        yield output
+            if failure is not None:
+                raise failure
         except grpc.aio.AioRpcError as error:
-            raise _translate(error, spec) from None
+            raise failure or _translate(error, spec) from None
         finally:
             call.cancel()
 

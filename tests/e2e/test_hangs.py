@@ -8,7 +8,7 @@ import psutil
 import pytest
 from segue.v1 import generate_pb2
 
-from .server import LOADING, READY, Server, failure
+from .server import LOADING, READY, Server, alive, failure
 
 HEALS = 20.0
 """Seconds within which it serves; the limit of sleep is two."""
@@ -38,7 +38,7 @@ def test_triton_hangs_at_its_start(server, word):
     assert retry > 0
     server.wait(lambda: server.states() == {"drone": READY}, HEALS)
     assert server.music.Generate(REQUEST, timeout=5).pieces
-    assert not psutil.pid_exists(hung.pid)
+    assert not alive(hung)
     assert server.triton().pid != triton
     assert [record["pid"] for record in server.records() if record["message"] == "tritonserver hangs"] == [triton]
     assert "FAILING" not in server.log.read_text()

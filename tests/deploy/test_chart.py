@@ -28,8 +28,8 @@ KUBERNETES = [f"1.{minor}" for minor in range(25, 38)]
 CUSTOM = {"GRPCRoute", "ServiceMonitor"}
 """Kinds that Kubernetes itself has no schema of."""
 OWNED = {
-    "address", "triton", "store", "device", "stall_seconds", "workers", "metrics_address", "health_address", "admin_token",
-    "database_url",
+    "address", "triton", "store", "device", "stall_seconds", "workers", "metrics_address", "health_address",
+    "admin_token", "database_url",
     "listener_key_file", "tls_certificate", "tls_key", "tls_client_ca",
 }  # fmt: skip
 """Settings that the chart fills in itself, that only the embedded Triton has, or that replicas stand for (workers)."""

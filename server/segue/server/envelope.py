@@ -152,7 +152,11 @@ class Envelope(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             reason = failure.reason
             if isinstance(failure, InternalError):
                 log.error("%s failed", method, exc_info=error, extra={"call_id": call.id})
-            await context.abort(*status_of(failure, call.id))
+            try:
+                await context.abort(*status_of(failure, call.id))
+            except grpc.aio.InternalError:  # the caller went away while it was being told
+                reason = "CANCELLED"
+                raise asyncio.CancelledError from None
         finally:
             self.in_flight -= 1
             elapsed = time.monotonic() - started

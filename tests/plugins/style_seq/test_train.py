@@ -8,8 +8,8 @@ from rich.console import Console
 from segue.music import Meter, Piece, TrackInfo, piece_to_midi
 from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Run
+from segue.plugins.score.charts import written_chords
 from segue.plugins.score.data import part_of
-from segue.plugins.style.pack import chart_chords
 from segue.plugins.style_seq import report
 from segue.plugins.style_seq.batches import Stretches, cut, part_names, relabelled, transposed
 from segue.plugins.style_seq.data import read_songs
@@ -72,7 +72,7 @@ def run(tmp_path):
 
 
 def test_a_chart_is_read_to_half_beats():
-    chord, bass = chart_chords(CHART[:2])
+    chord, bass = written_chords(CHART[:2])
     assert (chord % 12).tolist() == [0] * 4 + [9] * 4 + [5] * 4 + [7] * 4
     assert bass[-1] == 11
     assert bass[0] == 0

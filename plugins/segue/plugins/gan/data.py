@@ -26,7 +26,7 @@ from segue.music.theory import NO_CHORD
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource
 from segue.plugins.gan.roll import BAR, BASS, BEATS, CHORDS, DRUMS, MELODY, PAD, PER_BEAT, STEPS, to_roll
-from segue.plugins.style.pack import chart_chords
+from segue.plugins.score.charts import written_chords
 from segue.plugins.vae.data import key_index, part_of, regular_bars
 from segue.plugins.vae.tokens import home_shift
 
@@ -150,7 +150,7 @@ def _arrangements(root: Path) -> Iterator[Phrases]:
             part = part_of(f"openewld/{row['chart_id']}")
             key = int(histogram_scores(heard).argmax())
             chart = charts.get(row["chart_id"])
-            chords = _hear_chords(notes) if chart is None else chart_chords(chart)[0][::2]
+            chords = _hear_chords(notes) if chart is None else written_chords(chart)[0][::2]
             found = _phrases(row["title"], part, row["style"], key, notes, starts, chords)
             if found is not None:
                 yield found

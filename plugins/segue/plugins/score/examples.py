@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from segue.music.chords import find_chords
 from segue.music.grid import find_grid
 from segue.music.reading import Reading
 from segue.music.theory import NO_CHORD, QUALITY_NAMES
+from segue.plugins.score.charts import written_chords
 from segue.plugins.score.chord_net import HIGHEST, cell_features
 from segue.plugins.score.corpus import chorales
 from segue.plugins.score.data import Part, Song, key_to_index, part_of
@@ -27,10 +27,6 @@ from torch import Tensor
 
 _SILENT_TOP: Final = 0.3
 _FOLDED: Final = {"sus4(b7)": "sus4", "maj6": "maj", "min6": "min", "minmaj7": "min"}
-CHART_QUALITIES: Final = {
-    "": "maj", "6": "maj", "m": "min", "m6": "min", "7": "7", "9": "7", "11": "7", "13": "7", "M7": "maj7",
-    "m7": "min7", "m9": "min7", "m7b5": "hdim7", "dim": "dim7", "dim7": "dim7", "aug": "aug", "aug7": "aug",
-}  # fmt: skip
 _TRACKS: Final = {"MELODY": "melody", "BRIDGE": "bridge", "PIANO": "accompaniment"}
 
 
@@ -82,7 +78,7 @@ def chart_chords(folder: Path) -> list[Example]:
                 piece = Piece.of(*(np.concatenate(pair) for pair in columns), meters=piece.meters)
             if len(piece):
                 part = part_of(f"c{row['chart_id']}")
-                targets = _chart_cells(charts[row["chart_id"]])
+                targets = written_chords(charts[row["chart_id"]])[0]
                 inputs = cell_features(cut(piece, find_grid(piece)))
                 count = min(len(targets), inputs.shape[1])
                 examples.append(Example(part, inputs[:, :count], targets[:count]))
@@ -102,18 +98,6 @@ def chorale_chords(data: Path) -> list[Example]:
         chords = np.repeat(found.chord, np.diff(found.cell))
         examples.append(Example(part_of(title), cell_features(cells), chords))
     return examples
-
-
-def _chart_cells(bars: Sequence[Sequence[str]]) -> NDArray[np.int64]:
-    """Read a chart, one symbol or a slash for each beat, as the chord of each half beat."""
-    chords: list[int] = []
-    for symbol in (symbol for bar in bars for symbol in bar):
-        if symbol != "/":
-            found = re.match(r"([A-G][b#]?)([^/]*)", symbol)
-            assert found is not None
-            current = QUALITY_NAMES.index(CHART_QUALITIES[found[2]]) * 12 + key_to_index(found[1]) % 12
-        chords += [current, current]
-    return np.array(chords)
 
 
 def song_notes(song: Song) -> Example:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import csv
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from segue.music import Piece, midi_to_piece
-from segue.music.theory import QUALITY_NAMES
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource
-from segue.plugins.score.data import Part, key_to_index, part_of
-from segue.plugins.score.examples import CHART_QUALITIES
+from segue.plugins.score.data import Part, part_of
 
 _PACK: Final = "style_parallel_synth"
 
@@ -72,28 +68,6 @@ def read_charts(data: Path) -> list[Chart]:
             tune = midi_to_piece(melody.read_bytes())[0]
             charts.append(Chart(number, part_of(f"c{number}"), int(own[0]["bars"]), tune, styles))
     return charts
-
-
-def chart_chords(bars: Sequence[Sequence[str]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Read a chart, a symbol or a slash for each beat: index of the chord and pitch class of the bass by half beats.
-
-    Returns
-    -------
-    chord, bass : ndarray, shape (half beats,)
-        Index as in ``segue.music.theory``, and 0-11.
-    """
-    found: list[tuple[int, int]] = []
-    for symbol in (symbol for bar in bars for symbol in bar):
-        if symbol == "/":
-            found += [found[-1]] * 2
-            continue
-        match = re.fullmatch(r"([A-G][b#]?)([^/]*)(?:/([A-G][b#]?))?", symbol)
-        assert match is not None
-        root = key_to_index(match[1]) % 12
-        chord = QUALITY_NAMES.index(CHART_QUALITIES[match[2]]) * 12 + root
-        found += [(chord, key_to_index(match[3]) % 12 if match[3] else root)] * 2
-    chord, bass = np.array(found).T
-    return chord, bass
 
 
 def source(data: Path) -> DataSource:

@@ -11,8 +11,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece
-from segue.music.theory import QUALITY_NAMES
-from segue.plugins.score.networks import Networks
 from segue.plugins.style.arrangement import Arrangement
 from segue.plugins.style.measure import StyleJudge
 from segue.plugins.style.pack import Chart, read_charts
@@ -20,9 +18,8 @@ from segue.plugins.style_seq.arrange import frames_of, read_content, silent_fram
 from segue.plugins.style_seq.artifacts import Artifacts
 from segue.plugins.style_seq.composer import Composer
 from segue.plugins.style_seq.data import Song
-from segue.plugins.style_seq.ear_training import MINOR
 from segue.plugins.style_seq.ensemble import Ensemble
-from segue.plugins.style_seq.hearing import Listener
+from segue.plugins.style_seq.hearing import Listener, root_and_mode
 from segue.plugins.style_seq.rewrite import Manner, put_in_place
 from segue.plugins.style_seq.source_cycle import hear_cycle
 
@@ -82,7 +79,7 @@ class Bench:
             self._known[id(piece)] = (
                 piece,
                 self.judge.probabilities(piece),
-                chords_at(self.listener.networks, piece, half),
+                root_and_mode(self.listener.networks.read(piece).chord_at(half)),
             )
         return self._known[id(piece)][1:]
 
@@ -142,10 +139,3 @@ class Played:
         content = read_content(self.arrangement, frames)
         manner = replace(MANNER, strength=strength)
         return put_in_place(self.arrangement, self.ensemble, manner, frames, content, self.rows)[0]
-
-
-def chords_at(networks: Networks, piece: Piece, beats: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return root and whether it is a minor chord at some beats, as heard; -1 for none."""
-    chord = networks.read(piece).chord_at(beats)
-    none = chord >= 12 * len(QUALITY_NAMES)
-    return np.stack([np.where(none, -1, chord % 12), MINOR[np.minimum(chord // 12, 10)]], 1)

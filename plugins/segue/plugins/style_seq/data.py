@@ -21,9 +21,10 @@ from segue.music.reading import Reading
 from segue.music.theory import NO_CHORD
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource
+from segue.plugins.score.charts import written_chords
 from segue.plugins.score.data import Part, part_of, songs
 from segue.plugins.score.examples import label_to_chord
-from segue.plugins.style.pack import chart_chords, join
+from segue.plugins.style.pack import join
 from segue.plugins.style_seq.content import HALVES, Content, line, liveliness, settle, sounding
 from segue.plugins.style_seq.cycles import find_cycles
 from segue.plugins.style_seq.elements import to_rows
@@ -137,7 +138,7 @@ def _charts(folder: Path, listener: Listener | None) -> Iterator[Song]:
         for row in csv.DictReader(file):
             piece, melody = read_chart(folder, row)
             bars = len(charts[row["chart_id"]])
-            harmony = settle(*chart_chords(charts[row["chart_id"]]), bars)
+            harmony = settle(*written_chords(charts[row["chart_id"]]), bars)
             chart = f"c{row['chart_id']}"
             title = f"{row['title']} ({row['style']})"
             song = _song(title, chart, row["style"], part_of(chart), piece, melody, harmony, bars, played=False)

@@ -12,9 +12,8 @@ import numpy as np
 from segue.music import Piece
 from segue.music.reading import Reading
 from segue.music.theory import NO_CHORD
-from segue.plugins.score import chord_net
-from segue.plugins.score.chord_net import ChordNet, chord_evidence
-from segue.plugins.style import arrangement as style
+from segue.plugins.score.chord_net import CHANGE_COST, ChordNet, chord_evidence
+from segue.plugins.style.arrangement import NO_CHORD as NONE
 from segue.plugins.style.arrangement import Arrangement
 
 
@@ -32,7 +31,7 @@ class Ear:
 
     def read(self, piece: Piece) -> Reading:
         """Read a piece with it."""
-        return Reading(piece, lambda cells: chord_evidence(self.network, cells), chord_net.CHANGE_COST)
+        return Reading(piece, lambda cells: chord_evidence(self.network, cells), CHANGE_COST)
 
     def listen(self, arrangement: Arrangement) -> Arrangement:
         """Return an arrangement with the chords that are heard in it; a melody alone keeps those it came with."""
@@ -42,5 +41,5 @@ class Ear:
         found = reading.chords
         root = found.chord % 12
         rows = np.stack([root, found.chord // 12, np.where(found.bass < 0, root, found.bass)], axis=1)
-        rows[found.chord == NO_CHORD] = style.NO_CHORD
+        rows[found.chord == NO_CHORD] = NONE
         return replace(arrangement, chord_start=reading.cells.edges[found.cell[:-1]], chord=rows)

@@ -14,8 +14,8 @@ from rich.progress import track
 from segue.music.cells import cut
 from segue.music.grid import find_grid
 from segue.music.reading import Reading
-from segue.music.theory import NO_CHORD, QUALITY_NAMES
 from segue.plugin_api.training import Report, Run
+from segue.plugins.score.charts import written_chords
 from segue.plugins.score.chord_net import ChordNet, cell_features
 from segue.plugins.score.data import Part, Song, songs
 from segue.plugins.score.evaluation import compare_chords
@@ -23,14 +23,14 @@ from segue.plugins.score.examples import Example, chorale_chords, crops, hide_to
 from segue.plugins.score.fitting import fit
 from segue.plugins.score.networks import Networks
 from segue.plugins.score.train import accuracy
-from segue.plugins.style.pack import Chart, chart_chords, read_charts
+from segue.plugins.style.pack import Chart, read_charts
 from segue.plugins.style_seq.ear import Ear
+from segue.plugins.style_seq.hearing import root_and_mode
 
 _SHARES: Final = (0.7, 0.2, 0.1)
 """Of charts, songs of POP909 and chorales in a batch; the last two keep it from forgetting them."""
 _CELLS: Final = 192
 _RATE: Final = 2e-3
-MINOR: Final = np.array([name in ("min", "min7", "dim", "hdim7", "dim7") for name in QUALITY_NAMES])
 
 Chords = dict[str, NDArray[np.int64]]
 
@@ -67,7 +67,7 @@ def fit_ear(run: Run, network: ChordNet, steps: int) -> Ear:
 def read_written(data: Path) -> Chords:
     """Return the chord of each half beat as the charts have it, by their numbers."""
     charts = json.loads((data / "style_parallel_synth" / "charts.json").read_text())
-    return {number: chart_chords(bars)[0] for number, bars in charts.items()}
+    return {number: written_chords(bars)[0] for number, bars in charts.items()}
 
 
 def _examples(chart: Chart, written: NDArray[np.int64]) -> Iterator[Example]:
@@ -95,9 +95,7 @@ def chords_report(ear: Ear, networks: Networks, data: Path, console: Console) ->
     rows: dict[str, dict[str, float]] = {}
     charts = [chart for chart in read_charts(data) if chart.part == "test"]
     pieces = [(chart.with_melody(style), written[chart.number]) for chart in charts for style in chart.styles]
-    held_out = (
-        [song for song in songs(data) if song.part == "test"] if (data / "pop909" / "index.csv").is_file() else []
-    )
+    held_out = [song for song in _songs(data) if song.part == "test"]
     for name, read in (("its ear", ear.read), ("score", networks.read)):
         told = track(pieces, f"chords by {name}", console=console)
         rows[name] = {"charts": float(np.mean([_agreement(read(piece), chords) for piece, chords in told]))}
@@ -113,6 +111,4 @@ def chords_report(ear: Ear, networks: Networks, data: Path, console: Console) ->
 
 def _agreement(reading: Reading, written: NDArray[np.int64]) -> float:
     found = reading.chord_at((np.arange(len(written)) + 0.5) / 2)
-    root = (found % 12 == written % 12) & (found != NO_CHORD)
-    mode = MINOR[np.minimum(found // 12, len(MINOR) - 1)] == MINOR[written // 12]
-    return float((root & mode).mean())
+    return float((root_and_mode(found) == root_and_mode(written)).all(axis=1).mean())

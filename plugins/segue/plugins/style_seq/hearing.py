@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from segue.music import Piece, midi_to_piece, piece_to_midi
+from segue.music.theory import NO_CHORD, QUALITY_NAMES
 from segue.plugins.score.model import analyze
 from segue.plugins.score.networks import Networks
 from segue.plugins.score.plugin import ScoreAnalyzer
@@ -16,6 +19,7 @@ from segue.plugins.style_seq.content import Content
 from segue.plugins.style_seq.ear import Ear
 from segue.v1 import analyze_pb2, music_pb2
 
+_MINOR: Final = np.array([name in ("min", "min7", "dim", "hdim7", "dim7") for name in QUALITY_NAMES])
 _OPTIONS: Final = {"chords": "sevenths", "max_issues": 0}
 
 
@@ -44,3 +48,15 @@ class Listener:
         """Return what an accompaniment of a piece would follow."""
         arrangement = self.arrangement(piece)
         return read_content(arrangement, frames_of(arrangement.piece, arrangement.bars))
+
+
+def root_and_mode(chord: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the root of chords, -1 for none, and whether they are minor ones: all that is compared; shape (n, 2).
+
+    Parameters
+    ----------
+    chord : ndarray of int, shape (n,)
+        Index as in ``segue.music.theory``.
+    """
+    none = chord >= NO_CHORD
+    return np.stack([np.where(none, -1, chord % 12), _MINOR[np.where(none, 0, chord // 12)]], axis=1)

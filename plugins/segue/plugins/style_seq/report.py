@@ -26,8 +26,9 @@ from segue.plugins.style_seq.arrange import frames_of, read_content
 from segue.plugins.style_seq.artifacts import Artifacts
 from segue.plugins.style_seq.bench import Bench, Case, Played
 from segue.plugins.style_seq.data import POP, Song
-from segue.plugins.style_seq.ear_training import MINOR, chords_report
+from segue.plugins.style_seq.ear_training import chords_report
 from segue.plugins.style_seq.ensemble import by_example, by_name
+from segue.plugins.style_seq.hearing import root_and_mode
 from segue.plugins.style_seq.likelihood import likelihood
 from segue.plugins.style_seq.likeness import class_f1, note_f1, onset_f1, without_melody
 from segue.plugins.style_seq.retrieval import Retrieval
@@ -101,7 +102,7 @@ def _measure(bench: Bench, case: Case, arrangement: Arrangement, piece: Piece) -
     target = case.chart.styles[case.target]
     accompaniment = without_melody(piece, case.chart.melody)
     written = next(s for s in bench.songs if s.chart == f"c{case.chart.number}").content
-    in_chart = np.stack([written.root.reshape(-1), MINOR[np.minimum(written.quality, 10)].reshape(-1)], 1)
+    in_chart = root_and_mode((12 * written.quality + written.root).reshape(-1))
     of_target = bench.facts(bench.truth(case.chart, case.target))[1]
     count = min(len(of_piece), len(of_target), len(in_chart))
     return {

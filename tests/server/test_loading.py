@@ -2,7 +2,6 @@
 
 import asyncio
 
-import grpc
 import pytest
 from segue.plugin_api import Analyzer, message_model
 from segue.plugin_api.errors import AlgorithmUnavailable
@@ -12,9 +11,10 @@ from segue.server.desired import DesiredFile
 from segue.server.fleet import READY, Fleet
 from segue.server.plugins import LoadedPlugin
 from segue.server.settings import Settings
-from segue.server.triton import Triton
 from segue.v1 import analyze_pb2
 from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+from .fake_triton import connected
 
 SHARED, OWN = (message_model(name, "nowhere:Model", trained=False) for name in ("shared", "own"))
 
@@ -115,14 +115,9 @@ class SlowTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
 @pytest.fixture
 async def slow_triton(monkeypatch):
     monkeypatch.setattr(triton_module, "LOADS_AT_ONCE", 2)
-    server, servicer = grpc.aio.server(), SlowTriton()
-    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    triton = Triton(f"127.0.0.1:{port}", 1 << 20)
-    yield triton, servicer
-    await triton.close()
-    await server.stop(None)
+    servicer = SlowTriton()
+    async with connected(servicer) as triton:
+        yield triton, servicer
 
 
 async def test_the_time_of_a_load_counts_from_its_turn(slow_triton):

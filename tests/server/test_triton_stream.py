@@ -3,13 +3,13 @@
 import asyncio
 import struct
 
-import grpc
 import numpy as np
 import pytest
 from segue.plugin_api import message_model
 from segue.plugin_api.errors import InvalidField, SegueError, error_to_bytes
-from segue.server.triton import Triton
 from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+from .fake_triton import connected
 
 SPEC = message_model("streaming", "nowhere:Model", stream=True, trained=False)
 INPUTS = {
@@ -50,14 +50,9 @@ def response(message=b"", error=b"", final=False):
 
 @pytest.fixture
 async def served():
-    server, servicer = grpc.aio.server(), EndingSlowly()
-    service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    triton = Triton(f"127.0.0.1:{port}", 1 << 20)
-    yield triton, servicer
-    await triton.close()
-    await server.stop(None)
+    servicer = EndingSlowly()
+    async with connected(servicer) as triton:
+        yield triton, servicer
 
 
 async def collect(triton, seconds=5.0):

@@ -28,8 +28,11 @@ class BadModel(MessageModel):
                 self.kept[-1][::1000] = b"x" * 200
             if vice == "concurrency":
                 time.sleep(0.005)  # the others arrive meanwhile
-        first = items[0] if len(items) > 1 and "concurrency" in vices else None
-        return [self.compose(first or item, vice) for item, vice in zip(items, vices, strict=True)]
+        wrong = [item for item, vice in zip(items, vices, strict=True) if vice == "concurrency"]
+        return [
+            self.compose(wrong[0] if vice == "concurrency" else item, vice)
+            for item, vice in zip(items, vices, strict=True)
+        ]
 
     def compose(self, item, vice):
         asked = {descriptor.name for descriptor, _ in item.request.ListFields()}

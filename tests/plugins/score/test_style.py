@@ -64,7 +64,8 @@ def data(tmp_path):
     )  # fmt: skip
     (song / "001.mid").write_bytes(piece_to_midi(joined))
     (song / "chord_midi.txt").write_text("0.0 4.0 C:maj\n")
-    write_rows(song.parent / "index.csv", [["song_id", "name", "main_key"], ["001", "Song", "C:maj"]])
+    columns = ["song_id", "name", "num_beats_per_measure", "num_quavers_per_beat", "main_key"]
+    write_rows(song.parent / "index.csv", [columns, [1, "Song", 2, 2, "C:maj"]])
     return folder.parent
 
 

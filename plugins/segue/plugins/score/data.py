@@ -56,13 +56,31 @@ class Analysed:
 
 @dataclass(frozen=True)
 class Song:
-    """A song of POP909: number, title, MIDI file, chords as (start, end in seconds, label), main key."""
+    """A song of POP909.
+
+    Attributes
+    ----------
+    number
+        Name of its folder, ``"001"`` to ``"909"``.
+    title
+        Its title.
+    path
+        Its MIDI file.
+    chords
+        Start and end in seconds, and label, of each chord.
+    key
+        Main key, 0-23.
+    beats, quavers
+        Beats in a bar as they were marked, and quavers in a beat.
+    """
 
     number: str
     title: str
     path: Path
     chords: list[tuple[float, float, str]]
     key: int
+    beats: int
+    quavers: int
 
     @property
     def part(self) -> Part:
@@ -126,11 +144,17 @@ def songs(data: Path) -> Iterator[Song]:
         raise InvalidRequest("data", f"{data} holds no pop909/index.csv")
     with index.open(newline="") as rows:
         for row in csv.DictReader(rows):
-            folder = index.parent / row["song_id"]
-            path = folder / f"{row['song_id']}.mid"
+            folder = index.parent / f"{int(row['song_id']):03d}"
+            path = folder / f"{folder.name}.mid"
             if path.is_file():
                 lines = [line.split() for line in (folder / "chord_midi.txt").read_text().splitlines()]
                 chords = [(float(a), float(b), label) for a, b, label in (x for x in lines if len(x) == 3)]
                 yield Song(
-                    row["song_id"], row["name"], path, [c for c in chords if c[1] > c[0]], key_to_index(row["main_key"])
+                    number=folder.name,
+                    title=row["name"],
+                    path=path,
+                    chords=[chord for chord in chords if chord[1] > chord[0]],
+                    key=key_to_index(row["main_key"]),
+                    beats=int(row["num_beats_per_measure"]),
+                    quavers=int(row["num_quavers_per_beat"]),
                 )

@@ -177,14 +177,8 @@ def _song(
 
 
 def _pop(data: Path) -> Iterator[Song]:
-    with (data / "pop909" / "index.csv").open(newline="") as rows:
-        straight = {
-            row["song_id"]
-            for row in csv.DictReader(rows)
-            if (row["num_beats_per_measure"], row["num_quavers_per_beat"]) == ("2", "2")
-        }
     for song in songs(data):
-        if song.number not in straight:
+        if (song.beats, song.quavers) != (2, 2):
             continue
         marks = np.loadtxt(song.path.parent / "beat_midi.txt")
         piece = song.piece()

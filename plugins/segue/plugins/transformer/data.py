@@ -171,12 +171,8 @@ def _folder(data: Path) -> Iterator[Song]:
 def _pop(data: Path) -> Iterator[Song]:
     if not (data / "pop909").exists():
         return
-    with (data / "pop909" / "index.csv").open(newline="") as rows:
-        counted = {
-            row["song_id"]: (row["num_beats_per_measure"], row["num_quavers_per_beat"]) for row in csv.DictReader(rows)
-        }
     for song in songs(data):
-        metre = {("2", "2"): 0, ("3", "2"): 1, ("2", "3"): 2}.get(counted[song.number])
+        metre = {(2, 2): 0, (3, 2): 1, (2, 3): 2}.get((song.beats, song.quavers))
         if metre is None:
             continue
         marks = np.loadtxt(song.path.parent / "beat_midi.txt")

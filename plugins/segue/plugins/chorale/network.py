@@ -29,7 +29,12 @@ SCORES = CLASSES + ANCHORS * SPAN + CANDIDATES
 
 
 class NetworkSettings(BaseModel):
-    """Sizes of the network and how it is regularised."""
+    """Sizes of the network and how it is regularised, its recurrent weights among others [1]_.
+
+    References
+    ----------
+    .. [1] S. Merity et al., "Regularizing and Optimizing LSTM Language Models", ICLR 2018.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -44,12 +49,6 @@ class NetworkSettings(BaseModel):
     recurrent_dropout: float = Field(
         default=0.4, ge=0, lt=1, description="Share of recurrent weights left out of a step."
     )
-    """
-
-    References
-    ----------
-    .. [1] S. Merity et al., "Regularizing and Optimizing LSTM Language Models", ICLR 2018.
-    """
 
 
 class FeatureSum(nn.Module):

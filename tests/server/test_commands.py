@@ -123,6 +123,22 @@ def test_what_cannot_be_trained_is_named(run, arguments, text):
     assert text in result.stderr
 
 
+def test_training_without_data_asks_for_it(run):
+    result = run(train.app, "toy")
+    assert result.exit_code == 2
+    assert "--data" in result.stderr
+
+
+def test_the_settings_are_told_without_data_and_named_in_the_help(run):
+    told = run(train.app, "toy", "--settings")
+    assert told.exit_code == 0
+    assert "epochs" in told.output
+    assert ">= 1" in told.output
+    schema = json.loads(run(train.app, "toy", "--settings", "--json").output)
+    assert schema["properties"]["epochs"]["default"] == 3
+    assert "segue train ials --settings" in run(train.app, "--help").output
+
+
 def test_models_are_listed_shown_compared_promoted_and_exported(run, tmp_path):
     store = ("--store", "{tmp}/store")
     assert "not trained yet" in run(models.app, "list", *store).output
@@ -137,6 +153,21 @@ def test_models_are_listed_shown_compared_promoted_and_exported(run, tmp_path):
     assert "versions: [2]" in (exported / "config.pbtxt").read_text()
     assert not (exported / "2" / "weights").is_symlink()
     assert "now serves version 1 again" in run(models.app, "roll-back", "toy", *store).output
+
+
+def test_an_export_holds_files_where_a_shipped_version_has_links(run, tmp_path, monkeypatch):
+    for name in ("first", "second"):
+        (tmp_path / "shipped" / name / "1" / "inner").mkdir(parents=True)
+    (tmp_path / "shipped" / "first" / "1" / "weights").write_text("the same")
+    for place, way in (("weights", "../../first/1/weights"), ("inner/weights", "../../../first/1/weights")):
+        (tmp_path / "shipped" / "second" / "1" / place).symlink_to(way)
+    spec = message_model("second", "a:B", shipped=tmp_path / "shipped" / "second")
+    monkeypatch.setattr(Toy, "models", (spec,))
+    run(models.app, "export", "--out", "{tmp}/repository", "--store", "{tmp}/store")
+    for place in ("weights", "inner/weights"):
+        exported = tmp_path / "repository" / "second" / "1" / place
+        assert exported.read_text() == "the same"
+        assert not exported.is_symlink()
 
 
 def test_an_export_does_not_overwrite_something_else(run, tmp_path):

@@ -19,7 +19,10 @@ from segue.plugin_api.errors import Unsupported
 
 
 class TrainingSettings(BaseModel):
-    """Settings of a trainer: a pydantic model; ``--set NAME=VALUE`` on the command line."""
+    """Settings of a trainer: a pydantic model; ``--set NAME=VALUE`` on the command line.
+
+    A field that is itself a model, or a list, is given there as JSON.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -109,7 +112,7 @@ class Trainer(ABC):
     Settings
         Model of its settings.
     example
-        An example command line, shown by ``segue train NAME --help``.
+        An example command line, shown by ``segue train NAME --settings``.
     """
 
     Settings: ClassVar[type[TrainingSettings]] = TrainingSettings

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from safetensors.numpy import load_file, save
 from segue.plugins.recommend.algorithms import SCORERS, find_scorer
 from segue.plugins.recommend.algorithms.base import Scorer
+from segue.plugins.recommend.algorithms.hybrid import Hybrid
 from segue.plugins.recommend.dataset import Catalogue, Dataset, History
 from segue.plugins.recommend.evaluation import evaluate, split, top_tracks
 from segue.plugins.recommend.model import load_scorer, save_scorer
@@ -69,6 +71,31 @@ def test_a_saved_version_ranks_the_same(scorer: Scorer, data: Dataset, tmp_path:
     loaded = load_scorer(tmp_path, Dataset.load(tmp_path))
     histories = [data.history(row) for row in range(10)]
     np.testing.assert_allclose(loaded.scores(histories), scorer.scores(histories), rtol=5e-3, atol=5e-3)
+
+
+def test_a_part_of_hybrid_is_written_as_the_method_itself_writes_it(data: Dataset, tmp_path: Path) -> None:
+    made = make("hybrid")
+    assert isinstance(made, Hybrid)
+    made.fit(data, seed=0)
+    save_scorer(made, data, tmp_path)
+    for member in (made.ials, made.members[1][0]):
+        alone = tmp_path / f"{member.name}-alone"
+        alone.mkdir()
+        save_scorer(member, data, alone)
+        assert (tmp_path / f"{member.name}.safetensors").read_bytes() == (alone / "weights.safetensors").read_bytes()
+    assert set(load_file(tmp_path / "weights.safetensors")) == {"scales"}
+
+
+def test_a_hybrid_written_as_one_file_ranks_the_same(data: Dataset, tmp_path: Path) -> None:
+    made = make("hybrid")
+    made.fit(data, seed=0)
+    save_scorer(made, data, tmp_path)
+    histories = [data.history(0), never_seen()]
+    expected = load_scorer(tmp_path, data).scores(histories)
+    for path in tmp_path.glob("*.safetensors"):
+        path.unlink()
+    (tmp_path / "weights.safetensors").write_bytes(save(made.weights()))
+    np.testing.assert_array_equal(load_scorer(tmp_path, data).scores(histories), expected)
 
 
 IN_ORDER = ("sasrec", "gru4rec", "caser", "markov")

@@ -88,6 +88,16 @@ async def test_a_stranger_is_not_found(algorithm: Recommender, models: LocalMode
         await algorithm.recommend(RecommendRequest(listener_id="stranger"), call(algorithm, models))
 
 
+def test_what_ships_as_a_link_is_of_the_same_data(algorithm: Recommender) -> None:
+    shipped = algorithm.models[0].shipped
+    assert shipped is not None
+    digests = {
+        json.loads((path.resolve().parent / "card.json").read_text())["data"][0]["digest"]
+        for path in (shipped / "1").iterdir()
+    }
+    assert len(digests) == 1
+
+
 def test_what_ships_is_small_and_labelled(algorithm: Recommender) -> None:
     shipped = algorithm.models[0].shipped
     assert shipped is not None

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from segue.plugins.chorale.features import FRAME_SIZES, GIVEN_SIZES, voice_sizes
 from segue.plugins.chorale.frames import PITCHES, TOKENS
 from torch import Tensor, nn
@@ -29,26 +29,26 @@ SCORES = CLASSES + ANCHORS * SPAN + CANDIDATES
 
 
 class NetworkSettings(BaseModel):
-    """Sizes of the network and how it is regularised."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    embedding: int = 192
-    hidden: int = 256
-    head: int = 192
-    context: int = 128
-    dropout: float = 0.5
-    embedding_dropout: float = 0.3
-    head_dropout: float = 0.3
-    feature_dropout: float = 0.15
-    """Share of features hidden from a frame."""
-    recurrent_dropout: float = 0.4
-    """Share of recurrent weights left out of a step [1]_.
+    """Sizes of the network and how it is regularised, its recurrent weights among others [1]_.
 
     References
     ----------
     .. [1] S. Merity et al., "Regularizing and Optimizing LSTM Language Models", ICLR 2018.
     """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    embedding: int = Field(default=192, ge=1, description="Vector of a frame.")
+    hidden: int = Field(default=256, ge=1, description="State of each of the two recurrent layers.")
+    head: int = Field(default=192, ge=1, description="State from which a voice is told.")
+    context: int = Field(default=128, ge=1, description="State of the layer that reads ahead in what is given.")
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="Dropout of the recurrent layers.")
+    embedding_dropout: float = Field(default=0.3, ge=0, lt=1, description="Dropout of frames.")
+    head_dropout: float = Field(default=0.3, ge=0, lt=1, description="Dropout before a voice is told.")
+    feature_dropout: float = Field(default=0.15, ge=0, lt=1, description="Share of features hidden from a frame.")
+    recurrent_dropout: float = Field(
+        default=0.4, ge=0, lt=1, description="Share of recurrent weights left out of a step."
+    )
 
 
 class FeatureSum(nn.Module):

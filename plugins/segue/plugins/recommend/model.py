@@ -1,7 +1,8 @@
 """The model half: many listeners in one matrix product, then each one's page and reasons. One class for all methods.
 
 A version's folder holds ``recipe.json`` (which method, with which settings), the data (``dataset``), and what the
-method learnt.
+method learnt: ``weights.safetensors`` and, of a method made of others, a file of each one that learnt something
+(``ials.safetensors``), the same as that method would write.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from segue.plugin_api import InvalidField, NotFound, SegueError
 from segue.plugin_api.python_model import Item, MessageModel
 from segue.plugins.recommend import ranking
 from segue.plugins.recommend.algorithms import find_scorer
-from segue.plugins.recommend.algorithms.base import FactorScorer, Scorer
+from segue.plugins.recommend.algorithms.base import FactorScorer, Scorer, weights_of
 from segue.plugins.recommend.dataset import Dataset, History
 from segue.plugins.recommend.plugin import MOST_PLAYED
 from segue.plugins.recommend.reasons import find_causes, write_reason
@@ -28,7 +29,8 @@ from segue.v1 import recommend_pb2
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 RECIPE: Final = "recipe.json"
-WEIGHTS: Final = "weights.safetensors"
+SUFFIX: Final = ".safetensors"
+WEIGHTS: Final = f"weights{SUFFIX}"
 DEFAULT_COUNT: Final = 10
 MAX_COUNT: Final = 500
 TAGS_SHOWN: Final = 5
@@ -39,7 +41,24 @@ def save_scorer(scorer: Scorer, data: Dataset, folder: Path, **recipe: Any) -> N
     content = {"algorithm": scorer.name, "settings": scorer.settings.model_dump(mode="json"), **recipe}
     (folder / RECIPE).write_text(json.dumps(content, indent=1) + "\n")
     data.save(folder)
-    (folder / WEIGHTS).write_bytes(save(scorer.weights()))
+    weights = scorer.weights()
+    for part in scorer.parts:
+        if own := weights_of(part, weights):
+            (folder / f"{part}{SUFFIX}").write_bytes(save(own))
+            weights = {name: array for name, array in weights.items() if not name.startswith(f"{part}.")}
+    (folder / WEIGHTS).write_bytes(save(weights))
+
+
+def load_weights(folder: Path) -> dict[str, NDArray[Any]]:
+    """Read what the method of a version learnt, by the names of ``Scorer.weights``.
+
+    Versions that hold all in ``weights.safetensors``, as earlier ones of hybrid do, are read as well.
+    """
+    weights: dict[str, NDArray[Any]] = load_file(folder / WEIGHTS)
+    for path in folder.glob(f"*{SUFFIX}"):
+        if path.name != WEIGHTS:
+            weights |= {f"{path.stem}.{name}": array for name, array in load_file(path).items()}
+    return weights
 
 
 def load_scorer(folder: Path, data: Dataset, device: str = "cpu") -> Scorer:
@@ -47,7 +66,7 @@ def load_scorer(folder: Path, data: Dataset, device: str = "cpu") -> Scorer:
     recipe = json.loads((folder / RECIPE).read_text())
     method = find_scorer(recipe["algorithm"])
     scorer = method(method.Settings(**recipe["settings"]), device)
-    scorer.restore(load_file(folder / WEIGHTS), data)
+    scorer.restore(load_weights(folder), data)
     return scorer
 
 

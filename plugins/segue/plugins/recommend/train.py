@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from pydantic import Field
 from rich.console import Console
 from rich.progress import track
-from safetensors.numpy import load_file
 from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
 from segue.plugins.recommend.algorithms import base, find_scorer
@@ -30,7 +29,7 @@ from segue.plugins.recommend.algorithms.sequence import SequenceSettings
 from segue.plugins.recommend.algorithms.svd import SvdSettings
 from segue.plugins.recommend.dataset import Catalogue, Dataset
 from segue.plugins.recommend.evaluation import evaluate, evaluate_next, split
-from segue.plugins.recommend.model import RECIPE, WEIGHTS, save_scorer
+from segue.plugins.recommend.model import RECIPE, load_weights, save_scorer
 from segue.plugins.recommend.picture import draw_report
 from segue.plugins.recommend.reading import read_dataset
 from segue.plugins.recommend.search import TrackSearch
@@ -79,7 +78,6 @@ class RecommendTrainer(Trainer):
 
     algorithm: ClassVar[str]
     Settings: ClassVar[type[TrainingSettings]] = DataSettings
-    example = "segue train ials --data lastfm_2k --out store --set factors=64"
     baselines: ClassVar[Mapping[str, Mapping[str, Any]]] = {"popularity": {}, "item-knn": {}}
     in_order: ClassVar[bool] = False
 
@@ -108,7 +106,7 @@ class RecommendTrainer(Trainer):
         scorer = method(chosen)
         scorer.watch = watch
         if earlier:
-            scorer.update(data, run.seed, load_file(earlier / WEIGHTS), Catalogue.load(earlier).ids)
+            scorer.update(data, run.seed, load_weights(earlier), Catalogue.load(earlier).ids)
         else:
             scorer.fit(data, run.seed)
         protocol = settings.model_dump(mode="json", include=set(DataSettings.model_fields) - {"update"})
@@ -257,6 +255,7 @@ class IalsTrainer(RecommendTrainer):
     """Trains ``ials``."""
 
     algorithm = "ials"
+    example = "segue train ials --data lastfm_2k --out store --set factors=64"
 
     class Settings(DataSettings, IalsSettings):
         """Settings of the data and of the method."""
@@ -284,6 +283,7 @@ class HybridTrainer(RecommendTrainer):
     """Trains ``hybrid``: its members are tuned one by one, then their weights."""
 
     algorithm = "hybrid"
+    example = """segue train hybrid --data lastfm_2k --out store --set ials='{"factors": 64}'"""
 
     class Settings(DataSettings, HybridSettings):
         """Settings of the data and of the method."""

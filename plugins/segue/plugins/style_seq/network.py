@@ -37,9 +37,9 @@ class NetworkSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    width: int = Field(default=192, ge=8)
-    layers: int = Field(default=3, ge=1)
-    heads: int = Field(default=6, ge=1)
+    width: int = Field(default=192, ge=8, description="Width of the layers.")
+    layers: int = Field(default=3, ge=1, description="Number of layers.")
+    heads: int = Field(default=6, ge=1, description="Heads of queries in a layer.")
     groups: int = Field(default=2, ge=1, description="Heads of keys and values; each serves several heads of queries.")
     inner: int = Field(default=384, ge=8, description="Width of the gated linear units.")
     head: int = Field(default=128, ge=8, description="Width of the heads of the fields.")

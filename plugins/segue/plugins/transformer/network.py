@@ -30,13 +30,13 @@ class NetworkSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    width: int = Field(default=256, ge=8)
-    layers: int = Field(default=4, ge=1)
-    heads: int = Field(default=8, ge=1)
+    width: int = Field(default=256, ge=8, description="Width of the layers.")
+    layers: int = Field(default=4, ge=1, description="Number of layers.")
+    heads: int = Field(default=8, ge=1, description="Heads of queries in a layer.")
     groups: int = Field(default=2, ge=1, description="Heads of keys and values; each serves several heads of queries.")
     inner: int = Field(default=640, ge=8, description="Width of the gated linear units.")
     head: int = Field(default=256, ge=8, description="Width of the heads of the fields.")
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="Dropout of each layer in training.")
 
 
 class Inputs(NamedTuple):

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 from segue.plugin_api.algorithm import Algorithm
-from segue.plugin_api.errors import InvalidOption, NotFound, Unsupported
+from segue.plugin_api.errors import NotFound, Unsupported
 from segue.plugin_api.store import CARD, ModelStore, digest_folder
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
 from segue.server.commands.plainly import plainly
+from segue.server.commands.trainer_settings import given_settings, read_settings, show_settings
 from segue.server.plugins import load_plugins
 from segue.server.settings import Settings
 
@@ -32,11 +32,13 @@ app = typer.Typer(help="Train or evaluate an algorithm's model.", add_completion
 console = Console()
 
 
-@app.command()
+@app.command(epilog="What --set can say, for each algorithm: segue train ials --settings")
 @plainly
 def train(
     algorithm: Annotated[str, typer.Argument(help="Name of the algorithm, e.g. ials.")],
-    data: Annotated[Path, typer.Option(help="Folder or file of training data.", exists=True)],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder or file of training data; only --settings needs none.", exists=True)
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Model store to write the next version into.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything drawn at random.", min=0, max=2**32 - 1)] = 0,
     evaluate: Annotated[bool, typer.Option("--evaluate", help="Only measure the version that serves.")] = False,
@@ -44,7 +46,8 @@ def train(
         Path | None, typer.Option(help="Only write the version that serves as ONNX and as int8 into this folder.")
     ] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE, a setting of the trainer.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the reports as JSON.")] = False,
+    only_settings: Annotated[bool, typer.Option("--settings", help="Only list what --set can say.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the reports, or the settings, as JSON.")] = False,
 ) -> None:
     """Train an algorithm's model on your data and put it into the store, or measure it with --evaluate, or export it.
 
@@ -52,9 +55,14 @@ def train(
 
     Example: segue train ials --data lastfm_2k --out store
     """
-    store = ModelStore(out or Settings().store)
     chosen = _algorithm(algorithm)
     trainer = _trainer(chosen)
+    if only_settings:
+        show_settings(algorithm, trainer, console, as_json=as_json)
+        return
+    if data is None:
+        raise typer.BadParameter("names no data to learn from", param_hint="--data")
+    store = ModelStore(out or Settings().store)
     spec = chosen.models[0]
     if evaluate:
         reports = trainer.evaluate(data, store.path(spec, store.serving(spec)), console)
@@ -64,7 +72,7 @@ def train(
         reports = trainer.export(data, store.path(spec, store.serving(spec)), export, console)
         _show(reports, as_json=as_json)
         return
-    settings = _settings(trainer, setting or [])
+    settings = read_settings(trainer, setting or [])
     work = store.root / ".training" / spec.name
     work.mkdir(parents=True, exist_ok=True)
     if int(os.environ.get("RANK", "0")):  # under torchrun, the first process alone writes the version
@@ -99,34 +107,16 @@ def _trainer(algorithm: Algorithm) -> Trainer:
     return trainer
 
 
-def _settings(trainer: Trainer, given: Sequence[str]) -> TrainingSettings:
-    values: dict[str, Any] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"{text!r} must be NAME=VALUE", param_hint="--set")
-        values[name] = value
-    try:
-        return trainer.Settings.model_validate(values)
-    except ValidationError as error:
-        known = ", ".join(trainer.Settings.model_fields) or "none"
-        details = [(".".join(map(str, d["loc"])), f"{d['msg']}; settings are: {known}") for d in error.errors()]
-        raise InvalidOption(*details[0], details[1:]) from None
-
-
 def _card(
     algorithm: Algorithm, run: Run, settings: TrainingSettings, reports: Sequence[Report], seconds: float
 ) -> dict[str, Any]:
     """Return the model card: how the version was made, from what, and how good it is."""
-    chosen = " ".join(
-        f"--set {name}={shlex.quote(str(value))}" for name, value in settings if name in settings.model_fields_set
-    )
-    command = f"segue train {algorithm.name} --data {shlex.quote(run.data.name)} --seed {run.seed} {chosen}".strip()
+    command = f"segue train {algorithm.name} --data {shlex.quote(run.data.name)} --seed {run.seed}"
     return {
         "model": algorithm.models[0].name,
         "algorithm": f"{algorithm.name} {algorithm.version}",
         "summary": algorithm.summary,
-        "command": command,
+        "command": f"{command} {given_settings(settings)}".strip(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds),
         "seed": run.seed,

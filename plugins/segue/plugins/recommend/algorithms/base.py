@@ -26,6 +26,12 @@ def weigh_all(plays: sp.csr_matrix, log_plays: float) -> sp.csr_matrix:
     return sp.csr_matrix((weigh(plays.data, log_plays), plays.indices, plays.indptr), shape=plays.shape)
 
 
+def weights_of(part: str, weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return what ``part.name`` stands for in ``weights``, by ``name``."""
+    start = f"{part}."
+    return {name.removeprefix(start): array for name, array in weights.items() if name.startswith(start)}
+
+
 def product_with(tracks: NDArray[np.float32], device: str) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     """Return what multiplies listener factors (B, d) with track factors (I, d) into scores (B, I), on the device."""
     if device == "cpu":
@@ -68,6 +74,8 @@ class Scorer(ABC):
         True if ``contributions`` add up to the score.
     needs_history
         False if a listener of whom nothing is known can be answered.
+    parts
+        Names of methods that it is made of: what they learnt, named ``part.name``, is written to a file of each.
     """
 
     name: ClassVar[str]
@@ -75,6 +83,7 @@ class Scorer(ABC):
     grid: ClassVar[Sequence[dict[str, Any]]] = ()
     exact: ClassVar[bool] = True
     needs_history: ClassVar[bool] = True
+    parts: ClassVar[Sequence[str]] = ()
 
     def __init__(self, settings: Any, device: str = "cpu") -> None:
         self.settings = settings

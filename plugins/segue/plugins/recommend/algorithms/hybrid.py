@@ -31,15 +31,16 @@ class HybridSettings(base.Settings):
     ease_weight: float = Field(default=0.1, ge=0, description="Weight of EASE.")
     content_weight: float = Field(default=0.2, ge=0, description="Weight of content.")
     ridge: float = Field(default=10.0, gt=0, description="Regularisation of the map from content to factors.")
-    ials: IalsSettings = Field(default_factory=IalsSettings)
-    ease: EaseSettings = Field(default_factory=EaseSettings)
-    content: ContentSettings = Field(default_factory=ContentSettings)
+    ials: IalsSettings = Field(default_factory=IalsSettings, description="Settings of iALS; given, it is not tuned.")
+    ease: EaseSettings = Field(default_factory=EaseSettings, description="Settings of EASE; given, it is not tuned.")
+    content: ContentSettings = Field(default_factory=ContentSettings, description="Settings of content.")
 
 
 class Hybrid(base.Scorer):
     """Score = sum over members of weight * score / spread."""
 
     name = "hybrid"
+    parts: ClassVar = ("ials", "ease", "content")
     Settings = HybridSettings
     grid: ClassVar = [
         {"ease_weight": ease, "content_weight": content} for ease in (0.0, 0.1, 0.3) for content in (0.0, 0.1, 0.2, 0.3)
@@ -65,7 +66,7 @@ class Hybrid(base.Scorer):
     def update(self, data: Dataset, seed: int, weights: Mapping[str, NDArray[Any]], tracks: Sequence[str]) -> None:
         """Update the members, and join them again."""
         for member, _ in self.members:
-            member.update(data, seed, _own(member, weights), tracks)
+            member.update(data, seed, base.weights_of(member.name, weights), tracks)
         self.join(data, seed)
 
     def join(self, data: Dataset, seed: int) -> None:
@@ -109,10 +110,5 @@ class Hybrid(base.Scorer):
     def restore(self, weights: Mapping[str, NDArray[Any]], data: Dataset) -> None:
         """Restore the members."""
         for member, _ in self.members:
-            member.restore(_own(member, weights), data)
+            member.restore(base.weights_of(member.name, weights), data)
         self.scales = weights["scales"]
-
-
-def _own(member: base.Scorer, weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    start = f"{member.name}."
-    return {name.removeprefix(start): array for name, array in weights.items() if name.startswith(start)}

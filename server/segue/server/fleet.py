@@ -137,10 +137,14 @@ class Fleet:
         with self._desired.change() as desired:
             desired.unloaded.discard(served.name)
         self._forget(served.models.values())
-        await self._load_models(served)
-        await self._probe(served)
-        self._set(served, READY)
-        served.wake.set()
+        if served.state == UNLOADED:
+            self._set(served, LOADING)
+        try:
+            await self._load_models(served)
+            await self._probe(served)
+            self._set(served, READY)
+        finally:
+            served.wake.set()  # what failed is tried again soon
 
     async def unload(self, served: ServedAlgorithm) -> None:
         """Take an algorithm out of service; its models are unloaded once the calls under way are done."""

@@ -1,4 +1,4 @@
-"""A model whose queue is full says so, and no more is asked of it; no shipped one is made to say it, so this is made up."""
+"""A full queue is no broken promise. When one is full can't be told of a real model, so this one is made up."""
 
 import threading
 import time

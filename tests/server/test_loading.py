@@ -121,6 +121,17 @@ async def test_what_an_operator_loads_in_vain_is_tried_again_soon(fleet):
     assert served.state == READY
 
 
+async def test_what_can_not_be_loaded_anew_serves_on(fleet):
+    await fleet.settled(5.0)
+    served = fleet.algorithms["b"]
+    fleet._triton.fails = 99
+    with pytest.raises(AlgorithmUnavailable):
+        await fleet.load(served)
+    for _ in range(20):
+        await asyncio.sleep(0.02)
+        assert served.state == READY
+
+
 class SlowTriton(service_pb2_grpc.GRPCInferenceServiceServicer):
     def __init__(self):
         self.under_way = self.most = 0

@@ -127,7 +127,7 @@ class Fleet:
         served.wake.set()
 
     async def load(self, served: ServedAlgorithm) -> None:
-        """Load, or reload, an algorithm's models and probe it.
+        """Load, or reload, an algorithm's models and probe it; what served goes on where that fails.
 
         Raises
         ------
@@ -136,7 +136,8 @@ class Fleet:
         """
         with self._desired.change() as desired:
             desired.unloaded.discard(served.name)
-        self._forget(served.models.values())
+        before = {model: model.loaded for model in served.models.values()}
+        self._forget(before)
         if served.state == UNLOADED:
             self._set(served, LOADING)
         try:
@@ -144,7 +145,10 @@ class Fleet:
             await self._probe(served)
             self._set(served, READY)
         finally:
-            served.wake.set()  # what failed is tried again soon
+            for model, version in before.items():
+                if model.loaded is None:  # what could not be loaded anew serves on
+                    model.loaded = version
+            served.wake.set()
 
     async def unload(self, served: ServedAlgorithm) -> None:
         """Take an algorithm out of service; its models are unloaded once the calls under way are done."""

@@ -31,8 +31,10 @@ _AT_ONCE: Final = 1.5
 _LOW: Final = 53
 _STRETCH: Final = 8
 """Bars within which rhythms are compared: over a whole piece a tune that comes back would count as a pattern."""
-_LEAST_VARIED: Final = 0.25
-"""Different rhythms of a melody's bars, as a share of a stretch; a pattern of accompaniment has two at most."""
+_PATTERN: Final = 2
+"""Different rhythms that a pattern of accompaniment has in a stretch."""
+_LEAST_VARIED: Final = 0.15
+"""Different rhythms of a melody's bars, as a share of a stretch, and share of the piece's bars in which it sounds."""
 
 
 @dataclass(frozen=True)
@@ -204,11 +206,15 @@ def _leading_track(piece: Piece) -> int | None:
 
 
 def _variety(patterns: NDArray[np.bool_]) -> float:
-    """Return the share of different bars in a stretch, the mean over all stretches, so that a repeat changes little."""
+    """Return the share of different bars in a stretch, the mean over all stretches; 0 for a pattern that repeats.
+
+    What comes back changes little of it. Fewer bars than a stretch do not tell whether they are a pattern.
+    """
     _, kind = np.unique(patterns, axis=0, return_inverse=True)
     stretches = np.sort(sliding_window_view(kind.ravel(), min(_STRETCH, len(patterns))), axis=1)
-    different = 1 + np.count_nonzero(np.diff(stretches, axis=1), axis=1)
-    return float(different.mean() / stretches.shape[1])
+    different = 1 + np.count_nonzero(np.diff(stretches, axis=1), axis=1).mean()
+    length = stretches.shape[1]
+    return float(different / length) if different > _PATTERN or length < _STRETCH else 0.0
 
 
 def _is_one_voice(line: Piece) -> bool:

@@ -45,6 +45,13 @@ class Part(Protocol):
         """Take a state up again."""
 
 
+def training_device() -> torch.device:
+    """Return where a process trains: on its graphics card, the first one unless ``torchrun`` says another, or the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device("cpu")
+
+
 class Processes:
     """The processes of a ``torchrun``, or this one alone, while a ``with`` block lasts.
 
@@ -58,8 +65,7 @@ class Processes:
 
     def __enter__(self) -> Processes:
         self.count, self.rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
-        local = int(os.environ.get("LOCAL_RANK", "0"))
-        self.device = torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")
+        self.device = training_device()
         if self.count > 1:
             distributed.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
         return self
@@ -167,7 +173,7 @@ class Loop:
     def _resume(self) -> int:
         if not self._path.is_file():
             return 0
-        saved = torch.load(self._path, weights_only=True)
+        saved = torch.load(self._path, map_location="cpu", weights_only=True)
         if any(saved.get(name) != value for name, value in self._made_with.items()):
             return 0
         for part, state in zip(self._parts, saved["parts"], strict=True):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from segue.plugin_api.training import Run, TrainingSettings
 from segue.plugins.score.emotion_nets import AttentionNet
-from segue.plugins.training import Loop, warm_cosine
+from segue.plugins.training import Loop, training_device, warm_cosine
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -83,8 +83,8 @@ class Tasks(nn.Module):
         pooled = torch.cat([context.mean(dim=1), context.amax(dim=1)], dim=1)
         where = functional.normalize(self.place(pooled).float(), dim=1)
         alike = _SHARPNESS * where @ where.T
-        alike = alike.masked_fill(torch.eye(len(where), dtype=torch.bool), -torch.inf)
-        other = functional.cross_entropy(alike, torch.arange(len(where)) ^ 1)
+        alike = alike.masked_fill(torch.eye(len(where), dtype=torch.bool, device=where.device), -torch.inf)
+        other = functional.cross_entropy(alike, torch.arange(len(where), device=where.device) ^ 1)
         return torch.as_tensor(nats) / len(truths), other, right
 
 
@@ -110,7 +110,8 @@ def _classes(notes: Tensor) -> list[Tensor]:
 def pretrain(net: AttentionNet, packs: Sequence[Pack], run: Run, settings: PretrainingSettings) -> None:
     """Let a network learn both tasks on songs drawn from each pack as often."""
     torch.manual_seed(run.seed)
-    tasks = Tasks(net)
+    device = training_device()
+    tasks = Tasks(net).to(device)
     optimizer = torch.optim.AdamW(tasks.parameters(), _RATE, weight_decay=0.01)
     rate = warm_cosine(_RATE, settings.steps)
     loop = Loop(run, settings, tasks, optimizer, name="pretraining", every=50)
@@ -119,8 +120,8 @@ def pretrain(net: AttentionNet, packs: Sequence[Pack], run: Run, settings: Pretr
         torch.manual_seed(run.seed * 1_000_003 + step)
         tasks.train()
         notes, hidden = _draw(packs, rng)
-        with torch.autocast("cpu", torch.bfloat16):
-            nats, other, right = tasks(notes, hidden)
+        with torch.autocast(device.type, torch.bfloat16):
+            nats, other, right = tasks(notes.to(device), hidden.to(device))
         for group in optimizer.param_groups:
             group["lr"] = rate(step)
         optimizer.zero_grad()
@@ -128,6 +129,7 @@ def pretrain(net: AttentionNet, packs: Sequence[Pack], run: Run, settings: Pretr
         nn.utils.clip_grad_norm_(tasks.parameters(), 1.0)
         optimizer.step()
         loop.tell(nats=float(nats.detach()), other=float(other.detach()), degrees=float(right))
+    net.cpu()
 
 
 def _draw(packs: Sequence[Pack], rng: np.random.Generator) -> tuple[Tensor, Tensor]:

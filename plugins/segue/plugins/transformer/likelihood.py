@@ -43,11 +43,12 @@ def held_out_segments(songs: Sequence[Song], most: int = _MOST) -> dict[str, lis
 def mean_nats(network: Network, songs: Sequence[Song], most: int = _MOST, told: bool = True) -> dict[str, float]:
     """Return nats per element of each pack and of all packs alike, and ``all``'s parts by field."""
     sums: dict[str, dict[str, float]] = {}
+    device = next(network.parameters()).device
     for pack, segments in held_out_segments(songs, most).items():
         total, count = dict.fromkeys(FIELDS, 0.0), 0
         for segment in segments:
             inputs, targets, family = collate([segment], segment.controls[None] * told)
-            found = nats(network, inputs, targets, family)
+            found = nats(network, inputs.to(device), targets.to(device), family.to(device))
             count += len(found["place"])
             for name, values in found.items():
                 total[name] += float(values.sum())

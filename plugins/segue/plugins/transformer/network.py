@@ -62,6 +62,10 @@ class Inputs(NamedTuple):
     bar: Tensor
     controls: Tensor
 
+    def to(self, device: torch.device) -> Inputs:
+        """Return them on a device."""
+        return Inputs(*(part.to(device) for part in self))
+
 
 class Network(nn.Module):
     """Logits of the fields of the next element."""

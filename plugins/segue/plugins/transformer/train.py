@@ -133,9 +133,8 @@ def _fit(songs: dict[str, list[Song]], run: Run, settings: TransformerSettings, 
         for group, peak in zip(groups, peaks, strict=True):
             group["lr"] = peak * pace(step)
         inputs, targets, family = next(batches)
-        inputs = type(inputs)(*(part.to(device) for part in inputs))
         with torch.autocast(device.type, torch.bfloat16):
-            loss = loss_of(inputs, targets.to(device), family.to(device))
+            loss = loss_of(inputs.to(device), targets.to(device), family.to(device))
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         for optimiser in optimisers:
@@ -144,7 +143,7 @@ def _fit(songs: dict[str, list[Song]], run: Run, settings: TransformerSettings, 
         if loop.is_time(step, settings.steps):
             loop.tell(train=loss.item(), valid=mean_nats(network.eval(), songs["valid"], most=12)["all"])
             network.train()
-    return network.eval()
+    return network.cpu().eval()
 
 
 def _begin(settings: TransformerSettings) -> Network:

@@ -6,7 +6,7 @@ import time
 
 import psutil
 import pytest
-from segue.v1 import generate_pb2
+from segue.v1 import admin_pb2, generate_pb2
 
 from .server import LOADING, READY, Server, alive, failure
 
@@ -68,3 +68,21 @@ def test_a_model_that_hangs_while_it_loads_is_loaded_again_and_others_do_not_not
     assert messages.count("a model's process hangs") == 1
     assert "tritonserver hangs" not in messages
     assert "algorithm drone is FAILING" not in messages
+
+
+def test_a_reload_that_hangs_fails_and_what_served_goes_on(start, tmp_path):
+    marker = tmp_path / "marker"
+    marker.touch()
+    server = start(SEGUE_PLUGINS='["dying"]', SEGUE_LOAD_TIMEOUT_SECONDS="4", MORTAL_HANGS_UNLESS_THERE=str(marker))
+    marker.unlink()
+    code, reason, _, _, text = failure(
+        server.admin.ReloadAlgorithm, admin_pb2.ReloadAlgorithmRequest(name="mortal"), timeout=10
+    )
+    assert (code, reason) == ("UNAVAILABLE", "ALGORITHM_UNAVAILABLE")
+    assert "did not load within 4 s" in text
+    assert marker.exists()
+    end = time.monotonic() + 6
+    while time.monotonic() < end:
+        assert server.serving("mortal")
+        assert server.music.Generate(generate_pb2.GenerateRequest(algorithm="mortal"), timeout=5).pieces
+        time.sleep(0.2)

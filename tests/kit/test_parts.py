@@ -1,11 +1,14 @@
 """The suite's own parts: how answers are compared, what bounds an option, when memory grows."""
 
+import sys
+from subprocess import PIPE, Popen
+
 import grpc
 import pytest
 from segue.conformance import Bounds, NotConforming, Result, Verdict
 from segue.conformance.check import BrokenPromise, Check
 from segue.conformance.checks.catalog import options_of
-from segue.conformance.checks.leak import slope
+from segue.conformance.checks.leak import slope, written_bytes
 from segue.conformance.checks.options import _extremes, _wrong_values
 from segue.conformance.compare import difference
 from segue.v1 import analyze_pb2, catalog_pb2
@@ -65,6 +68,31 @@ def test_one_leap_is_no_leak():
     assert slope(calls, [5e8] * 5 + [6e8] * 5) < 2e5
     assert slope(calls, [5e8 + 2e5 * call for call in calls]) == pytest.approx(2e5)
     assert slope([7], [1.0]) == 0
+
+
+def test_memory_is_what_a_process_wrote_whoever_else_reads_its_files(tmp_path):
+    (tmp_path / "file").write_bytes(bytes(20 << 20))
+    opened = f"import mmap; file = open({str(tmp_path / 'file')!r}, 'rb')"
+    reader = f"{opened}; pages = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ); pages.find(bytes([1]))"
+    wait = "; print(flush=True); input(); wrote = bytes([1]) * (20 << 20); print(flush=True); input()"
+
+    def start():
+        return Popen([sys.executable, "-c", reader + wait], stdin=PIPE, stdout=PIPE)
+
+    with start() as one:
+        one.stdout.readline()
+        alone = written_bytes(one.pid)
+        with start() as other:
+            other.stdout.readline()
+            beside = written_bytes(one.pid)
+            other.kill()
+        one.stdin.write(b"\n")
+        one.stdin.flush()
+        one.stdout.readline()
+        wrote = written_bytes(one.pid) - beside
+        one.kill()
+    assert abs(beside - alone) < 1 << 20
+    assert 20 << 20 <= wrote < 22 << 20
 
 
 class Quiet:

@@ -1,6 +1,7 @@
 """A model that algorithms share is loaded once, and the time a load may take counts from its turn."""
 
 import asyncio
+import time
 
 import pytest
 from segue.plugin_api import Analyzer, message_model
@@ -8,7 +9,7 @@ from segue.plugin_api.errors import AlgorithmUnavailable
 from segue.plugin_api.store import ModelStore
 from segue.server import triton as triton_module
 from segue.server.desired import DesiredFile
-from segue.server.fleet import READY, Fleet
+from segue.server.fleet import LOADING, READY, UNLOADED, Fleet
 from segue.server.plugins import LoadedPlugin
 from segue.server.settings import Settings
 from segue.v1 import analyze_pb2
@@ -23,11 +24,14 @@ class TritonThatNeedsTime:
     """Takes its time to load a model, dies when told to, and keeps what it was told to load."""
 
     def __init__(self):
-        self.loaded, self.died = [], asyncio.Event()
+        self.loaded, self.died, self.fails = [], asyncio.Event(), 0
 
     async def load(self, model, seconds):
         self.loaded.append(model)
         await asyncio.sleep(0.05)
+        if self.fails:
+            self.fails -= 1
+            raise AlgorithmUnavailable(f"model {model} failed to load")
 
     async def lost(self):
         await self.died.wait()
@@ -96,6 +100,36 @@ async def test_an_algorithm_that_fails_has_its_own_models_loaded_anew(fleet):
             break
     assert fleet._triton.loaded.count("own") > 1
     assert fleet._triton.loaded.count("shared") == 1
+
+
+async def test_what_an_operator_loads_in_vain_is_tried_again_soon(fleet):
+    await fleet.settled(5.0)
+    served = fleet.algorithms["b"]
+    served.algorithm.check_probe = lambda response: time.sleep(0.02)  # a slow probe is repeated after a second
+    served.wake.set()
+    await asyncio.sleep(0.1)
+    await fleet.unload(served)
+    assert served.state == UNLOADED
+    fleet._triton.fails = 1
+    with pytest.raises(AlgorithmUnavailable):
+        await fleet.load(served)
+    assert served.state == LOADING
+    for _ in range(20):
+        await asyncio.sleep(0.02)
+        if served.state == READY:
+            break
+    assert served.state == READY
+
+
+async def test_what_can_not_be_loaded_anew_serves_on(fleet):
+    await fleet.settled(5.0)
+    served = fleet.algorithms["b"]
+    fleet._triton.fails = 99
+    with pytest.raises(AlgorithmUnavailable):
+        await fleet.load(served)
+    for _ in range(20):
+        await asyncio.sleep(0.02)
+        assert served.state == READY
 
 
 class SlowTriton(service_pb2_grpc.GRPCInferenceServiceServicer):

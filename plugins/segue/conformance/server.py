@@ -43,12 +43,13 @@ def _find(name: str) -> tuple[LoadedPlugin, Algorithm]:
     raise NotFound(f"algorithm {name!r} is not installed here, must be one of {', '.join(known) or 'none'}{broken}")
 
 
-def _subject(name: str, address: str, pid: int | None, bounds: Bounds) -> Subject:
-    plugin, algorithm = _find(name)
+def _subject(
+    plugin: LoadedPlugin, algorithm: Algorithm, address: str, pid: int | None, bounds: Bounds | None
+) -> Subject:
     (entry,) = entry_points(group=ENTRY_POINT_GROUP, name=plugin.name)
     unlimited = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
     channel = grpc.insecure_channel(address, options=[*unlimited, ("grpc.max_reconnect_backoff_ms", 200)])
-    return Subject(algorithm, entry.module, channel, pid, bounds)
+    return Subject(algorithm, entry.module, channel, pid, bounds or Bounds())
 
 
 @contextmanager
@@ -73,7 +74,7 @@ def connected(name: str, address: str, *, pid: int | None = None, bounds: Bounds
     AlgorithmUnavailable
         If the server can't be reached or does not serve it.
     """
-    subject = _subject(name, address, pid, bounds or Bounds())
+    subject = _subject(*_find(name), address, pid, bounds)
     with subject.channel:
         state, cause = _state(subject)
         if state != catalog_pb2.ALGORITHM_STATE_READY:
@@ -112,7 +113,7 @@ def embedded(name: str, *, store: Path | None = None, bounds: Bounds | None = No
         with (folder / "log").open("wb") as log:
             command = [*_SEGUE, "serve", "--address", address]
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        subject = _subject(name, address, process.pid, bounds or Bounds())
+        subject = _subject(plugin, algorithm, address, process.pid, bounds)
         try:
             with subject.channel:
                 _wait(subject, process, folder / "log")

@@ -187,7 +187,7 @@ class _Streams:
             try:
                 self._waiting.put_nowait(stream)
             except queue.Full:
-                stream.close(Overloaded(f"{self._waiting.maxsize} compositions are waiting already"))
+                stream.close(Overloaded(f"{self._waiting.maxsize} calls are waiting already"))
 
     def close(self) -> None:
         self._waiting.put(None)

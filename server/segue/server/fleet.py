@@ -127,7 +127,7 @@ class Fleet:
         served.wake.set()
 
     async def load(self, served: ServedAlgorithm) -> None:
-        """Load, or reload, an algorithm's models and probe it.
+        """Load, or reload, an algorithm's models and probe it; what served goes on where that fails.
 
         Raises
         ------
@@ -136,11 +136,19 @@ class Fleet:
         """
         with self._desired.change() as desired:
             desired.unloaded.discard(served.name)
-        self._forget(served.models.values())
-        await self._load_models(served)
-        await self._probe(served)
-        self._set(served, READY)
-        served.wake.set()
+        before = {model: model.loaded for model in served.models.values()}
+        self._forget(before)
+        if served.state == UNLOADED:
+            self._set(served, LOADING)
+        try:
+            await self._load_models(served)
+            await self._probe(served)
+            self._set(served, READY)
+        finally:
+            for model, version in before.items():
+                if model.loaded is None:  # what could not be loaded anew serves on
+                    model.loaded = version
+            served.wake.set()
 
     async def unload(self, served: ServedAlgorithm) -> None:
         """Take an algorithm out of service; its models are unloaded once the calls under way are done."""

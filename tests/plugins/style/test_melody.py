@@ -30,8 +30,19 @@ def test_the_track_whose_bars_differ_is_the_melody_unless_it_is_low(pitch, found
     assert np.array_equal(melody, (piece.track == 1) & found)
 
 
-def test_patterns_alone_have_no_melody():
-    piece = join(bars(STEADY, 60, 0), bars(STEADY, 72, 1), bars(STEADY, 36, 2))
+@pytest.mark.parametrize("times", [1, 38])
+def test_a_tune_over_block_chords_is_the_melody_however_often_it_comes_back(times):
+    chords = [bars([[0]] * 8 * times, pitch, 1) for pitch in (48, 64, 79)]
+    chords = [(start, 4 * np.ones(len(start)), *rest) for start, _, *rest in chords]
+    piece = join(bars(VARIED * times, 72, 0), *chords)
+    melody = read_arrangement(piece, analyze_pb2.AnalyzeResponse()).melody
+    assert np.array_equal(melody, piece.track == 0)
+
+
+@pytest.mark.parametrize("pattern", [STEADY, [*STEADY[:3], [0, 2]] * 2])
+@pytest.mark.parametrize("times", [1, 38])
+def test_patterns_alone_have_no_melody(pattern, times):
+    piece = join(bars(pattern * times, 60, 0), bars(pattern * times, 72, 1), bars(STEADY * times, 36, 2))
     assert not read_arrangement(piece, analyze_pb2.AnalyzeResponse()).melody.any()
 
 

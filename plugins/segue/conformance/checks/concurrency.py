@@ -8,6 +8,7 @@ import grpc
 from segue.conformance.check import BrokenPromise, Check, NotApplicable
 from segue.conformance.checks.bad_input import bad_requests
 from segue.conformance.compare import difference
+from segue.conformance.failures import read_failure
 from segue.conformance.requests import different_requests
 from segue.conformance.subject import Subject
 
@@ -22,21 +23,24 @@ def look(subject: Subject) -> str:
     bad = [bad.request for bad in bad_requests(subject) if not bad.answerable][-2:]
     calls = [(index, subject.begin(request)) for _ in range(rounds) for index, request in enumerate(requests)]
     beside = [subject.begin(request) for request in bad]
+    for call in (*beside, *(call for _, call in calls)):
+        call.exception()  # it is over now
     for index, call in calls:
-        if found := difference(alone[index], _answer(call, len(calls))):
+        if found := difference(alone[index], _answer(subject, requests[index], call, len(calls))):
             raise BrokenPromise(
                 f"one of {len(calls)} calls at once differs in {found} from the same call alone",
                 "each item of a batch is computed from itself alone",
             )
-    for call in beside:
-        call.exception()
     return f"{len(calls)} calls at once, {len(requests)} different, with {len(bad)} bad ones among them"
 
 
-def _answer(call: Any, count: int) -> Any:
+def _answer(subject: Subject, request: Any, call: Any, count: int) -> Any:
+    """Return the answer of a call; one that found the queue full, as every queue has an end, is made again."""
     try:
         return call.result()
     except grpc.RpcError as error:
+        if read_failure(error).reason == "OVERLOADED":
+            return subject.call(request)
         raise BrokenPromise(
             f"one of {count} calls at once fails with {error.code().name}: {error.details()}",
             "an answer: a bad item of a batch fails alone",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Final
 
 import psutil
@@ -29,20 +31,22 @@ def look(subject: Subject) -> str:
     """Call again and again and fit a line to the memory of the gateway, Triton and the models' processes."""
     if subject.pid is None:
         raise NotApplicable("the server was not started here, so its memory can't be measured")
+    if sys.platform != "linux":
+        raise NotApplicable(f"memory is read from Linux's /proc, which {sys.platform} has not")
     requests = different_requests(subject)
     most = subject.bounds.leak_calls
     share = max(1, most // _ROUNDS)
     end = time.monotonic() + subject.bounds.seconds
     made: list[int] = [0]
-    resident = [resident_bytes(subject.pid)]
+    held = [written_bytes(subject.pid)]
     with ThreadPoolExecutor(_CALLERS) as pool:
         while made[-1] < most and (time.monotonic() < end or len(made) < 4):
             batch = islice(cycle(requests), min(share, subject.affordable(share, _CALLERS)))
             count = sum(1 for _ in pool.map(subject.call, batch))
             made.append(made[-1] + count)
-            resident.append(resident_bytes(subject.pid))
+            held.append(written_bytes(subject.pid))
     warm = next(index for index, calls in enumerate(made) if calls >= _WARM_UP * made[-1])
-    growth = slope(made[warm:], resident[warm:])
+    growth = slope(made[warm:], held[warm:])
     rise = growth * (made[-1] - made[warm])
     if growth > _PER_CALL_BYTES and rise > _IN_ALL_BYTES:
         if made[-1] < min(_TELLING_CALLS, most):
@@ -64,17 +68,22 @@ def slope(x: Sequence[float], y: Sequence[float]) -> float:
     return slopes[len(slopes) // 2] if slopes else 0.0
 
 
-def resident_bytes(pid: int) -> int:
-    """Return the memory that a process and all below it hold for themselves."""
+def written_bytes(pid: int) -> int:
+    """Return the memory that a process and all below it wrote and hold, files apart.
+
+    Pages of a file do not count: they become a process's own, or cease to be, as others that map the file end or start,
+    and another tritonserver on the machine would look like a leak of 26 MB.
+    """
     root = psutil.Process(pid)
     total = 0
     for process in [root, *root.children(recursive=True)]:
         try:
-            total += process.memory_full_info().uss
-        except psutil.NoSuchProcess:
+            rows = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:]
+        except (FileNotFoundError, ProcessLookupError):  # it has ended
             continue
-        except psutil.AccessDenied as error:
+        except PermissionError as error:
             raise NotApplicable(f"the memory of process {process.pid} can't be read by user {os.getuid()}") from error
+        total += sum(int(row.split()[1]) << 10 for row in rows if row.startswith(("Anonymous:", "Swap:")))
     return total
 
 

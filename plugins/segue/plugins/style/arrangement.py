@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 from segue.music import Piece
 from segue.music.rhythm import bar_patterns
@@ -28,8 +29,12 @@ _FEW: Final = 0.05
 _AT_ONCE: Final = 1.5
 """Notes that sound at once in the mean, from which a line is not one voice."""
 _LOW: Final = 53
+_STRETCH: Final = 8
+"""Bars within which rhythms are compared: over a whole piece a tune that comes back would count as a pattern."""
+_PATTERN: Final = 2
+"""Different rhythms that a pattern of accompaniment has in a stretch."""
 _LEAST_VARIED: Final = 0.15
-"""Different rhythms of a melody's bars, as a share of them; a pattern of accompaniment has fewer."""
+"""Different rhythms of a melody's bars, as a share of a stretch, and share of the piece's bars in which it sounds."""
 
 
 @dataclass(frozen=True)
@@ -193,11 +198,23 @@ def _leading_track(piece: Piece) -> int | None:
         if piece.tracks[track].drums or len(own) in (0, len(piece)) or np.median(own.pitch) < _LOW:
             continue
         patterns = bar_patterns(own)
-        varied = len(np.unique(patterns, axis=0)) / len(patterns)
         covers = len(patterns) / len(piece.bar_starts)
-        if _is_one_voice(own) and min(varied, covers) > best:
-            best, found = min(varied, covers), track
+        fit = min(_variety(patterns), covers)
+        if _is_one_voice(own) and fit > best:
+            best, found = fit, track
     return found
+
+
+def _variety(patterns: NDArray[np.bool_]) -> float:
+    """Return the share of different bars in a stretch, the mean over all stretches; 0 for a pattern that repeats.
+
+    What comes back changes little of it. Fewer bars than a stretch do not tell whether they are a pattern.
+    """
+    _, kind = np.unique(patterns, axis=0, return_inverse=True)
+    stretches = np.sort(sliding_window_view(kind.ravel(), min(_STRETCH, len(patterns))), axis=1)
+    different = 1 + np.count_nonzero(np.diff(stretches, axis=1), axis=1).mean()
+    length = stretches.shape[1]
+    return float(different / length) if different > _PATTERN or length < _STRETCH else 0.0
 
 
 def _is_one_voice(line: Piece) -> bool:

@@ -1,0 +1,109 @@
+"""Both clients: addresses, TLS and channels, and who answers there."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import pytest
+from segue.client import AsyncClient, Client, ConnectionFailed, InvalidField, RetryPolicy
+from segue.v1 import catalog_pb2_grpc
+
+HERE = Path(__file__).parent
+
+
+async def test_nothing_at_the_address(unused_address):
+    with (
+        Client(unused_address, retry=RetryPolicy(attempts=2, first_pause_seconds=0.01)) as client,
+        pytest.raises(ConnectionFailed, match=f"nothing answers at {unused_address}"),
+    ):
+        client.plugins()
+
+
+async def test_a_retry_meets_a_server_that_has_just_come_up(unused_address, server):
+    """The channel's own back-off must not outlast the retries."""
+    with Client(unused_address, retry=RetryPolicy(attempts=8)) as client:
+        with pytest.raises(ConnectionFailed):
+            client.plugins(timeout=0.3)
+        late = grpc.server(ThreadPoolExecutor(1))
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(server[0], late)
+        late.add_insecure_port(unused_address)
+        late.start()
+        try:
+            assert client.plugins(timeout=5)
+        finally:
+            late.stop(0).wait()
+
+
+@pytest.fixture
+def unused_address():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("address", "right"), [("http://localhost:8700", "is a URL"), ("localhost", "names no port"), ("", "names no port")]
+)
+def test_addresses_are_checked(address, right):
+    with pytest.raises(InvalidField, match=right):
+        Client(address)
+
+
+def test_certificates_that_cannot_be_read_are_named(tmp_path):
+    with pytest.raises(InvalidField, match="root_certificates"):
+        Client("a:1", root_certificates=tmp_path / "none.pem")
+
+
+def test_plaintext_server_is_told_from_tls(address):
+    with (
+        Client(address, secure=True, retry=RetryPolicy(attempts=1)) as client,
+        pytest.raises(ConnectionFailed, match="TLS handshake"),
+    ):
+        client.plugins(timeout=5)
+
+
+@pytest.fixture
+def tls_address(server):
+    """The fake behind TLS, with a certificate of its own."""
+    key, certificate = ((HERE / f"localhost-{part}.pem").read_bytes() for part in ("key", "certificate"))
+    served = grpc.server(ThreadPoolExecutor(2))
+    catalog_pb2_grpc.add_CatalogServiceServicer_to_server(server[0], served)
+    port = served.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(key, certificate)]))
+    served.start()
+    yield f"127.0.0.1:{port}"
+    served.stop(0).wait()
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+async def test_tls(tls_address, kind):
+    certificate = HERE / "localhost-certificate.pem"
+    for settings in (
+        {"root_certificates": certificate},
+        {"root_certificates": certificate.read_bytes()},
+        {"credentials": grpc.ssl_channel_credentials(certificate.read_bytes())},
+    ):
+        client = kind(tls_address, **settings)
+        plugins = client.plugins()
+        assert await plugins if kind is AsyncClient else plugins
+        if kind is AsyncClient:
+            await client.close()
+        else:
+            client.close()
+
+
+@pytest.mark.parametrize(("settings", "error"), [({"secure": True}, "TLS handshake"), ({}, "must use TLS too")])
+def test_a_tls_server_says_what_it_needs(tls_address, settings, error):
+    with (
+        Client(tls_address, retry=RetryPolicy(attempts=1), **settings) as client,
+        pytest.raises(ConnectionFailed, match=error),
+    ):
+        client.plugins(timeout=5)
+
+
+def test_a_channel_can_be_passed_in_and_stays_open(address, fake):
+    with grpc.insecure_channel(address) as channel:
+        with Client(channel=channel) as client:
+            client.plugins()
+        with Client(channel=channel) as client:
+            client.plugins()

@@ -21,7 +21,7 @@ from segue.plugins.moods import THEME_STYLES
 from segue.plugins.transformer.artifacts import Profile
 from segue.plugins.transformer.controls import control_values
 from segue.plugins.transformer.elements import FIELD_SIZES, METRES, SLOTS, family
-from segue.plugins.transformer.ensemble import DRUM_KIT, NAMES, choose_ensemble
+from segue.plugins.transformer.ensemble import DRUM_KIT, NAMES, choose_ensemble, plays_chords
 from segue.plugins.transformer.figures import choose_figures, choose_profile, read_wishes, steered
 from segue.plugins.transformer.form import Section, lay_out
 from segue.plugins.transformer.given import MAX_BARS, Given, read_given
@@ -147,6 +147,7 @@ def read_request(
     sections = _sections(request, given, filled)
     bars = sections[-1].first + sections[-1].bars if sections else _bars(request, given, filled)
     rules, kept = plan_rules(request, given, ensemble, Frame(bars, metre, minor, shift, chords, sections))
+    alone = given is None and ensemble.drums.count(False) == 1
     most = 2 + bars * (MOST_IN_BAR + 1) + sum(len(part) for part in rules.given)
     plan = Plan(
         rules=rules,
@@ -156,7 +157,7 @@ def read_request(
         temperature=float(options["temperature"]),
         top_p=float(options["top_p"]),
         guidance=float(options["guidance"]),
-        asked=steered(asked, figures, shift, alone=given is None and ensemble.drums.count(False) == 1),
+        asked=steered(asked, figures, shift, alone=alone, chordal=plays_chords(ensemble)),
     )
     tempo = asked.tempo if asked.tempo is not None else float(np.rint(np.exp(figures.tempo)))
     if key is not None:

@@ -23,6 +23,7 @@ from segue.plugins.transformer.grammar import Place
 from segue.plugins.transformer.network import HYPERMETRE, REMAINING, Inputs, Layer, Network, rotate, rotation
 from segue.plugins.transformer.segments import LONGEST, prefix
 from segue.plugins.transformer.state import Cache, Plan, State
+from segue.plugins.transformer.steering import tilt_of
 from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention, silu
 
@@ -69,7 +70,8 @@ class Composer:
                 elements[count] = element
                 count += 1
             at = Place(at.bar + 1)
-        state = State(plan, elements, count, at, self._caches(plan), 0)
+        tilt = tilt_of(plan.asked, elements[:count], rules)
+        state = State(plan, elements, count, at, self._caches(plan), 0, tilt)
         return replace(state, cached=self._fill(state))
 
     @torch.inference_mode()
@@ -91,11 +93,11 @@ class Composer:
 
     def _fill(self, state: State) -> int:
         """Fill the caches with all but the last element, or the last bars of them; return how many are in them."""
-        first = 0
-        if state.count > _FULL:
+        first, head = 0, prefix(state.plan.families)
+        if len(head) + state.count > _FULL:
             lines = np.flatnonzero(state.written[:, PLACE] == BAR)
             first = int(lines[min(int(np.searchsorted(lines, state.count - _KEPT)), len(lines) - 1)])
-        rows = np.concatenate([prefix(state.plan.families), state.elements[first : state.count - 1]])
+        rows = np.concatenate([head, state.elements[first : state.count - 1]])
         bar = np.cumsum(state.written[:, PLACE] == BAR)[first : state.count - 1] - 1
         bars = np.concatenate([np.zeros(len(rows) - len(bar), np.int64), bar])
         places = torch.arange(len(rows), device=self._device)

@@ -128,20 +128,31 @@ def towards(
 ) -> Figures:
     """Move figures until the proxies are as asked for, as little as possible and leaving alone what is fixed.
 
-    Each figure goes at most one and a half standard deviations, and never against the wish: a sad piece that is slow
-    already is not set higher to be no sadder than asked.
+    Each figure goes at most one and a half standard deviations (register three semitones: farther there is no bass),
+    and never against the wish: a sad piece that is slow already is not set higher to be no sadder than asked. Loudness and onsets a second go as far as the arousal in any
+    case: a slow piece that is loud isn't heard as calm.
     """
     if arousal is not None:
         wanted = np.arctanh(np.clip(arousal, -0.95, 0.95))
         weights = {"tempo": 0.65, "density": 0.5, "loudness": 0.4}  # more onsets a second go with a faster tempo
         now = np.arctanh(np.clip(proxies(*_seen(figures), minor)[1], -0.999, 0.999))
         figures = _moved(figures, weights, _with_the_wish(arousal, float(wanted - now)), fixed)
+        figures = _beyond(figures, arousal, fixed)
     if valence is not None:
         wanted = np.arctanh(np.clip(valence, -0.95, 0.95))
         now = np.arctanh(np.clip(proxies(*_seen(figures), minor)[0], -0.999, 0.999))
         figures = _moved(figures, {"register": 0.2}, _with_the_wish(valence, float(wanted - now)), fixed)
     felt = proxies(*_seen(figures), minor)
     return figures._replace(valence=felt[0], arousal=felt[1])
+
+
+def _beyond(figures: Figures, arousal: float, fixed: frozenset[str]) -> Figures:
+    """Move loudness and onsets a second to where an arousal puts them, if they aren't beyond that."""
+    further = min if arousal < 0 else max
+    (loudness, spread), (onsets, apart) = _TYPICAL["loudness"], _TYPICAL["onsets"]
+    density = onsets + apart * arousal - figures.tempo + float(np.log(60))
+    asked = {"loudness": loudness + 2 * spread * arousal, "density": density}
+    return figures._replace(**{n: further(getattr(figures, n), a) for n, a in asked.items() if n not in fixed})
 
 
 def _with_the_wish(wish: float, far: float) -> float:
@@ -156,7 +167,9 @@ def _moved(figures: Figures, weights: Mapping[str, float], far: float, fixed: fr
     free = {name: weight for name, weight in weights.items() if name not in fixed}
     size = sum(weight**2 for weight in free.values())
     spread = {name: _TYPICAL["onsets" if name == "density" else name][1] for name in free}
-    steps = {name: float(np.clip(far * weight / size, -1.5, 1.5)) * spread[name] for name, weight in free.items()}
+    most = {name: 0.6 if name == "register" else 1.5 for name in free}
+    share = {name: float(np.clip(far * weight / size, -most[name], most[name])) for name, weight in free.items()}
+    steps = {name: share[name] * spread[name] for name in free}
     return figures._replace(**{name: getattr(figures, name) + step for name, step in steps.items()})
 
 

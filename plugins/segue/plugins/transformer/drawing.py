@@ -12,7 +12,7 @@ from segue.plugins.transformer import grammar
 from segue.plugins.transformer.elements import BAR, FIELD_SIZES, FIRST_PLACE, LENGTH, PITCH, PLACE, SLOT, VELOCITY
 from segue.plugins.transformer.form import bring_back
 from segue.plugins.transformer.state import State
-from segue.plugins.transformer.steering import CALL, corrected, tilted
+from segue.plugins.transformer.steering import CALL, tilt_of, tilted
 
 
 class Draw:
@@ -78,10 +78,10 @@ class Draw:
             element = self._chosen[row]
             state.elements[state.count] = element
             note = bool(element[PLACE] != BAR) and not self._given[row]
-            plan, tilt, missed, silent = state.plan, state.tilt, state.missed, state.silent
+            plan, tilt, silent = state.plan, state.tilt, state.silent
             if element[PLACE] == BAR:
                 silent = np.setdiff1d(np.arange(len(plan.families)), state.written[:, SLOT] - 1)
-                tilt, missed = corrected(missed, plan.asked, state.written, plan.rules)
+                tilt = tilt_of(plan.asked, state.written, plan.rules)
                 plan = replace(plan, rules=bring_back(plan.rules, state.elements[: state.count + 1], state.at.bar + 1))
             found.append(
                 replace(
@@ -91,7 +91,6 @@ class Draw:
                     cached=state.cached + 1,
                     at=state.at.after(element, bool(self._given[row]), plan.rules.steps),
                     tilt=tilt,
-                    missed=missed,
                     silent=silent,
                     log_likelihood=state.log_likelihood + (float(self._log_p[row]) if note else 0.0),
                     composed=state.composed + note,

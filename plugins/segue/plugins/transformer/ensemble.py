@@ -14,6 +14,7 @@ from segue.v1 import generate_pb2
 
 DRUM_KIT: Final = 128
 _BASS_FAMILY: Final = 4
+_CHORDAL: Final = (0, 1, 3)
 RANGES: Final = {
     0: (21, 108), 1: (48, 103), 2: (24, 96), 3: (38, 88), 4: (26, 67), 5: (36, 100), 6: (36, 96), 7: (34, 88),
     8: (44, 92), 9: (55, 100), 10: (24, 103), 11: (24, 103), 12: (24, 103), 13: (36, 96), 14: (36, 96), 15: (24, 103),
@@ -72,6 +73,11 @@ def choose_ensemble(request: generate_pb2.GenerateRequest, given: Given | None, 
     programs = tuple(0 if asked[i] == DRUM_KIT else asked[i] for i in slots)
     order = tuple(slots.index(index) for index in range(len(asked)))
     return Ensemble(programs, drums, order, bool(fixed) or profile.lead)
+
+
+def plays_chords(ensemble: Ensemble) -> bool:
+    """Say whether the last instrument is a piano, harpsichord, mallets or a guitar: one that can break a chord."""
+    return not ensemble.drums[-1] and ensemble.programs[-1] // 8 in _CHORDAL
 
 
 def playable(program: int, drums: bool, shift: int, finish: generate_pb2.Finish) -> NDArray[np.bool_]:

@@ -130,11 +130,13 @@ def choose_figures(wishes: Wishes, profile: Profile, style: Sequence[Profile], m
     return towards(figures._replace(**asked), minor, wishes.valence, wishes.arousal, frozenset(asked))
 
 
-def steered(wishes: Wishes, figures: Figures, shift: int, *, alone: bool) -> Tilt:
-    """Return the figures that the piece is steered to: the sliders', those that an arousal stands for, and register.
+def steered(wishes: Wishes, figures: Figures, shift: int, *, alone: bool, chordal: bool) -> Tilt:
+    """Return the figures that the piece is steered to: the sliders', those that an emotion stands for, and register.
 
     Left alone, a new piece for one pitched instrument climbs out of the register that it was told; others keep theirs.
+    What is calm or sad is played legato and in broken chords, if the lowest instrument is one for chords.
     """
     names = {*wishes.sliders, *(() if wishes.arousal is None else ("density", "loudness"))}
-    names |= {"register"} if alone else set()
-    return Tilt(**{name: getattr(figures, name) + (shift if name == "register" else 0) for name in names})
+    names |= {"register"} if alone or wishes.valence is not None else set()
+    legato = -wishes.arousal if chordal and wishes.arousal is not None and wishes.arousal < 0 else None
+    return Tilt(**{n: getattr(figures, n) + (shift if n == "register" else 0) for n in names}, legato=legato)

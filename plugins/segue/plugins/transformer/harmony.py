@@ -18,7 +18,7 @@ from segue.plugins.transformer.elements import FIELD_SIZES, GRID, PITCH
 
 CELL: Final = GRID // 2
 """Steps in a cell: chords change at half beats."""
-_INSIDE: Final = 1.0
+_INSIDE: Final = 2.0
 _OUTSIDE_ON_BEAT, _OUTSIDE = -6.0, -3.0
 """Added to the scores of notes inside a chord, and outside it on a beat and elsewhere, in nats."""
 _PITCH_CLASS: Final = np.r_[-1, np.arange(128) % 12, np.full(FIELD_SIZES[PITCH] - 129, -1)]

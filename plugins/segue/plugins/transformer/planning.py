@@ -66,7 +66,7 @@ def plan_rules(
     if given is not None and given.role != "REFERENCE":
         free, parts, kept = _kept(given, bars, is_drum, frame.shift)
     closing = pitches.copy()
-    if free[0].all() and free[-1].all():
+    if free[-1].all() and (free[0].all() or not free[0].any()):
         closing[~drums] &= _tonic_chord(frame.minor, frame.shift)
     intro = intro_bars(frame.sections, bars)
     if ensemble.lead and np.count_nonzero(~drums) > 1 and frame.sections:

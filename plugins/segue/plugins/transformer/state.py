@@ -87,8 +87,8 @@ class State:
         Where the next element comes.
     caches, cached
         One for the controls and, with guidance, one without; how many elements are in them, the prefix among them.
-    tilt, missed
-        How far scores are tilted, and the sum of what the bars so far missed.
+    tilt
+        How far scores are tilted.
     silent
         Slots that have played nothing before this bar, in a piece that has gone on for a bar; empty before.
     log_likelihood, composed
@@ -102,7 +102,6 @@ class State:
     caches: tuple[Cache, ...]
     cached: int
     tilt: Tilt = UPRIGHT
-    missed: Tilt = UPRIGHT
     silent: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     log_likelihood: float = 0.0
     composed: int = 0

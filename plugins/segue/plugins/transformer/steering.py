@@ -1,10 +1,11 @@
 """Sliders obeyed for sure: the network's scores are tilted by what the bars written so far miss.
 
 The network is told every slider as a control, but it follows the music that it has begun at least as much. So at
-every bar line what is asked is compared with what is there, and the difference, now and added up (a PI controller),
-tilts the scores of the fields that bear on it: towards nearer places for more onsets, longer notes and notes struck
-together for more polyphony, higher pitches, louder notes. No slider is touched that was not asked for; pitches lean
-towards the key. An instrument that has played nothing yet is called the louder the longer it waits.
+every bar line what is asked is compared with what the last bars have, and what they miss in all (an integral controller
+that forgets) tilts the scores of the fields that bear on it: towards nearer places for more onsets, longer notes and
+notes struck together for more polyphony, higher pitches. Velocities are drawn to the asked loudness, the more the
+farther they are from it. No slider is touched that was not asked for; pitches lean towards the key. An instrument that
+has played nothing yet is called the louder the longer it waits.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from segue.plugins.transformer.elements import (
     LENGTHS,
     PITCH,
     PLACE,
+    VELOCITIES,
     VELOCITY,
     Elements,
     decode,
@@ -31,51 +33,63 @@ from segue.plugins.transformer.grammar import Place, Rules
 
 
 class Tilt(NamedTuple):
-    """How far scores are tilted; also what is asked for, and the sum of what was missed; None where nothing is asked.
+    """How far scores are tilted; also what is asked for; None where nothing is asked.
 
     Attributes
     ----------
     density, polyphony, register, loudness
-        As in ``controls.Figures``; register is that of the piece with C as its tonic.
+        As in ``controls.Figures``; register is that of the piece with C as its tonic; loudness is not a tilt but what
+        velocities are drawn to.
+    legato
+        0-1: long notes, one after the other.
     """
 
     density: float | None = None
     polyphony: float | None = None
     register: float | None = None
     loudness: float | None = None
+    legato: float | None = None
 
 
 UPRIGHT: Final = Tilt()
 """No tilt."""
-_GAIN: Final = Tilt(density=5.0, polyphony=1.5, register=0.05, loudness=0.04)
-_SUM_GAIN: Final = Tilt(density=1.5, polyphony=0.4, register=0.025, loudness=0.03)
-_MOST: Final = Tilt(density=10.0, polyphony=2.0, register=0.4, loudness=0.25)
-_LEAST: Final = _MOST._replace(density=2.5)  # more would empty whole bars
+_WINDOW: Final = 8
+"""Bars that are looked back at."""
+_GAIN: Final = Tilt(density=2.5, polyphony=2.0, register=0.012)
+"""Nats for what the bars miss in sum (of register, which is followed for long, on average). A tilt that would right it
+all in the next bar swings from bar to bar.
+"""
+_MOST: Final = Tilt(density=10.0, polyphony=3.0, register=0.4)
+_LEAST: Final = _MOST._replace(density=4.0)  # more would empty whole bars
+_LOUDNESS_SPREAD: Final = 15.0
+"""How far from the asked loudness a velocity loses half a nat."""
+_LONGER, _BROKEN = 2.0, 4.0
+"""What all legato adds to a note e times as long, and takes from a note struck together with the last one, in nats."""
 _LONGEST_AHEAD: Final = 2 * GRID
 _LOG_LENGTHS: Final = np.r_[0.0, np.log(np.minimum(LENGTHS / GRID, 2.0))]
 _PITCHES: Final = np.r_[0.0, np.arange(128) - 60.0, np.zeros(FIELD_SIZES[PITCH] - 129)]
-_VELOCITIES: Final = np.arange(FIELD_SIZES[VELOCITY]) * 10.0
+_VELOCITIES: Final = np.r_[0, VELOCITIES]
 
 
-def corrected(missed: Tilt, asked: Tilt, written: Elements, rules: Rules) -> tuple[Tilt, Tilt]:
-    """Return the tilt after one more bar, and the sum of what was missed at its end and before."""
-    notes = decode(written, 0)
-    if asked == UPRIGHT or not len(notes.bar):
-        return UPRIGHT, missed
+def tilt_of(asked: Tilt, written: Elements, rules: Rules) -> Tilt:
+    """Return how far the scores of the next bar are tilted."""
+    lines = np.flatnonzero(written[:, PLACE] == BAR)[-_WINDOW:]
+    notes = decode(written[lines[0] :], 0)
+    tilt = UPRIGHT._replace(loudness=asked.loudness, legato=asked.legato)
+    if asked == tilt or not len(notes.bar):
+        return tilt
     drums = rules.drums[notes.slot]
-    seen = measure(notes, drums, int(notes.bar.max()) + 1, rules.steps, 120.0, minor=False)
+    seen = measure(notes, drums, len(lines), rules.steps, 120.0, minor=False)
     if not drums.all():
         seen = seen._replace(
             register=float(np.average(notes.pitch[~drums], weights=np.minimum(notes.length[~drums], rules.steps)))
         )
-    tilt, sums = {}, {}
-    for name, wish in asked._asdict().items():
-        if wish is not None:
-            error = wish - getattr(seen, name)
-            sums[name] = (getattr(missed, name) or 0.0) + error
-            pushed = getattr(_GAIN, name) * error + getattr(_SUM_GAIN, name) * sums[name]
-            tilt[name] = float(np.clip(pushed, -getattr(_LEAST, name), getattr(_MOST, name)))
-    return Tilt(**tilt), Tilt(**sums)
+    for name, gain in _GAIN._asdict().items():
+        wish = getattr(asked, name)
+        if gain is not None and wish is not None:
+            missed = (wish - getattr(seen, name)) * (1 if name == "register" else len(lines))
+            tilt = tilt._replace(**{name: float(np.clip(gain * missed, -getattr(_LEAST, name), getattr(_MOST, name)))})
+    return tilt
 
 
 CALL: Final = 1.5
@@ -90,16 +104,21 @@ def tilted(
     """Return the scores of a field, shape (values,), tilted; ``step`` is where in the bar the next note is."""
     if len(rules.thin) and rules.thin[at.bar]:
         tilt = tilt._replace(density=(tilt.density or 0.0) - _THIN)
-    if field == PLACE and (tilt.density is not None or tilt.polyphony is not None):
+    density, polyphony, legato = tilt.density or 0.0, tilt.polyphony or 0.0, tilt.legato or 0.0
+    if at.place < 0:
+        density = max(density, 0.0)  # thinner bars keep their first beat
+    if at.bar == rules.bars - 1:
+        legato = 0.0  # the last chord is struck together
+    if field == PLACE and (density or polyphony or legato):
         ahead = np.arange(len(scores)) - FIRST_PLACE - max(at.place, 0)
         ahead[BAR] = min(rules.steps - max(at.place, 0), _LONGEST_AHEAD)
-        scores = scores - (tilt.density or 0.0) * np.maximum(ahead, 0) / GRID
+        scores = scores - density * np.maximum(ahead, 0) / GRID
         if at.place >= 0:
-            scores[FIRST_PLACE + at.place] += (tilt.polyphony or 0.0) - (tilt.density or 0.0)
+            scores[FIRST_PLACE + at.place] += polyphony - density - _BROKEN * legato
     elif field == PITCH:
         scores = scores + rules.leaning_at(at.bar, step) + (tilt.register or 0.0) * _PITCHES
-    elif field == LENGTH and tilt.polyphony is not None:
-        scores = scores + tilt.polyphony * _LOG_LENGTHS
+    elif field == LENGTH:
+        scores = scores + (polyphony + _LONGER * legato) * _LOG_LENGTHS
     elif field == VELOCITY and tilt.loudness is not None:
-        scores = scores + tilt.loudness * _VELOCITIES
+        scores = scores - ((_VELOCITIES - tilt.loudness) / _LOUDNESS_SPREAD) ** 2 / 2
     return scores

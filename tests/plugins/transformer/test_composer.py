@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -72,6 +74,16 @@ def test_a_long_piece_goes_on_when_the_cache_is_full(model, monkeypatch):
         lengths.append(session.now.state.cached)
     assert session.now.state.count > max(lengths)
     assert (np.diff(lengths) < 0).any()
+
+
+def test_the_prefix_counts_in_a_full_cache(model, monkeypatch):
+    session = model.start(item(3, bars=32, instruments=[73, 40, 0]))
+    while session.now.state.count < 60 or session.now.state.elements[session.now.state.count - 1, PLACE] != BAR:
+        session.now = replace(session.now, state=model._composer.advance([session.now.state], 1)[0])
+    state = session.now.state
+    monkeypatch.setattr(composer, "_FULL", state.count)
+    monkeypatch.setattr(composer, "_KEPT", 20)
+    assert model._composer._with_room(state).cached < state.count <= state.cached
 
 
 def test_a_step_that_fails_leaves_the_sessions_as_they_were(model, monkeypatch):

@@ -32,6 +32,12 @@ def test_an_opening_is_kept_and_gone_on_from(model):
     assert notes(early, drums=True) == notes(opening, drums=True)
 
 
+def test_a_continuation_ends_on_the_tonic(model):
+    response = compose_response(model, item(3, given=[given(made_piece(bars=4), "OPENING")], bars=8))
+    piece = midi_to_piece(response.pieces[0].music.midi)[0].without_drums()
+    assert set((piece.pitch[piece.start >= 28] % 12).tolist()) <= {0, 4, 7}
+
+
 def test_a_melody_is_kept_and_accompanied(model):
     piece = compose_with(model, given(made_piece(bars=4), "MELODY", track=0), instruments=[40, 0])
     melody = made_piece(bars=4)

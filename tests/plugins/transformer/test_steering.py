@@ -4,8 +4,11 @@ import torch
 from segue.music import midi_to_piece
 from segue.music.features import FEATURES, features
 from segue.music.reading import Reading
-from segue.plugins.transformer import drawing
-from segue.plugins.transformer.elements import SLOT
+from segue.plugins.transformer import drawing, steering
+from segue.plugins.transformer.elements import FIELD_SIZES, PLACE, SLOT
+from segue.plugins.transformer.grammar import Place
+from segue.plugins.transformer.steering import UPRIGHT, tilted
+from segue.v1 import music_pb2
 
 from ..in_process import run_to_the_end
 from .conftest import item
@@ -44,3 +47,35 @@ def test_an_instrument_that_waits_is_called(model, monkeypatch, called):
         model.step([session])
     played = session.now.state.written[:, SLOT] == 1 + SHY
     assert played.any() == called
+
+
+@pytest.mark.parametrize("value", [0.1, 0.5, 0.9])
+def test_loudness_does_not_swing_from_bar_to_bar(model, value):
+    messages = run_to_the_end(model, [item(2, bars=12, instruments=[0], attributes={"loudness": value})])[0]
+    piece = midi_to_piece(messages[-1].complete.pieces[0].music.midi)[0]
+    by_bar = [piece.velocity[piece.start // 4 == bar].mean() for bar in set((piece.start // 4).tolist())]
+    assert np.abs(np.diff(by_bar)).mean() < 15  # velocities drawn at random change by more
+
+
+def test_a_thinner_bar_keeps_its_first_beat(model):
+    rules = model.start(item(1, bars=4)).now.commission.plan.rules
+    scores, thin = np.zeros(FIELD_SIZES[PLACE]), UPRIGHT._replace(density=-4.0)
+    begun, under_way = (tilted(scores, PLACE, thin, Place(1, 0, 0, place), 0, rules) for place in (-1, 0))
+    assert (begun == scores).all()
+    assert under_way.argmax() > 0
+    assert under_way.max() > 0
+
+
+def test_what_is_sad_is_legato_and_in_broken_chords(model, monkeypatch):
+    sad = music_pb2.Emotion(quadrant=music_pb2.EMOTION_QUADRANT_SAD)
+    found = []
+    for longer, broken in ((0.0, 0.0), (steering._LONGER, steering._BROKEN)):
+        monkeypatch.setattr(steering, "_LONGER", longer)
+        monkeypatch.setattr(steering, "_BROKEN", broken)
+        items = [item(seed, bars=6, instruments=[0], emotion=sad) for seed in range(4)]
+        pieces = [midi_to_piece(m[-1].complete.pieces[0].music.midi)[0] for m in run_to_the_end(model, items)]
+        found.append(
+            [np.mean([p.duration.mean() for p in pieces]), np.mean([len(set(p.start)) / len(p) for p in pieces])]
+        )
+    assert found[1][0] > 1.2 * found[0][0]
+    assert found[1][1] > found[0][1]

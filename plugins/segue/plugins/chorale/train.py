@@ -26,7 +26,7 @@ from segue.plugins.chorale.likeness import compare, keys
 from segue.plugins.chorale.measure import measure, nats, nats_per_note
 from segue.plugins.chorale.network import Network, NetworkSettings
 from segue.plugins.exporting import export
-from segue.plugins.training import FromJson, Loop, Processes, follow, warm_cosine
+from segue.plugins.training import Loop, Processes, follow, warm_cosine
 from torch import Tensor, nn
 
 
@@ -53,7 +53,7 @@ class ChoraleSettings(TrainingSettings):
         None, description="Folder of an earlier version whose network is kept as it is; the rest is made anew."
     )
     threads: int = Field(1, ge=1, description="CPU threads.")
-    network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes and dropouts, as JSON.")
+    network: NetworkSettings = Field(NetworkSettings(), description="Sizes and dropouts, as JSON.")
 
 
 class ChoraleTrainer(Trainer):

@@ -27,7 +27,7 @@ from segue.plugins.gan.network import Critic, Encoder, Generator, NetworkSetting
 from segue.plugins.gan.present import notes_to_piece
 from segue.plugins.gan.report import reports
 from segue.plugins.gan.roll import BEATS, MELODY, from_root
-from segue.plugins.training import FromJson, Loop, follow
+from segue.plugins.training import Loop, follow
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -50,7 +50,7 @@ class GanSettings(TrainingSettings):
     )
     pop_share: float = Field(0.2, ge=0, le=1, description="Share of the phrases that are drawn from pop songs.")
     threads: int = Field(1, ge=1, description="CPU threads.")
-    network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes, as JSON.")
+    network: NetworkSettings = Field(NetworkSettings(), description="Sizes, as JSON.")
 
 
 class GanTrainer(Trainer):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from rich.console import Console
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
 from segue.plugins.lyrics.artifacts import Artifacts
@@ -40,11 +39,6 @@ class LyricsSettings(FitSettings):
         default=100, ge=1, description="Steps between looks at the validation songs, and checkpoints."
     )
     network: NetworkSettings = Field(default=NetworkSettings(), description="Sizes and dropout, as JSON.")
-
-    @field_validator("network", mode="before")
-    @classmethod
-    def _read_json(cls, value: Any) -> Any:
-        return json.loads(value) if isinstance(value, str) else value
 
 
 class LyricsTrainer(Trainer):

@@ -20,7 +20,7 @@ from segue.plugins.style_audio.network import Listener, NetworkSettings, Texture
 from segue.plugins.style_audio.report import reports
 from segue.plugins.style_audio.rhythm import fold
 from segue.plugins.style_audio.spectrum import BANDS, to_bands
-from segue.plugins.training import FromJson, Loop
+from segue.plugins.training import Loop
 from torch import Tensor
 from torch.nn import functional
 
@@ -41,7 +41,7 @@ class StyleAudioSettings(TrainingSettings):
     smoothing: float = Field(default=0.1, ge=0, lt=1, description="Share of the target that is spread over all styles.")
     charts: int = Field(default=32, ge=1, description="Charts that are learnt from, at most.")
     threads: int = Field(default=1, ge=1, le=64, description="CPU threads.")
-    network: FromJson[NetworkSettings] = Field(default=NetworkSettings(), description="Sizes, as JSON.")
+    network: NetworkSettings = Field(default=NetworkSettings(), description="Sizes, as JSON.")
 
 
 class StyleAudioTrainer(Trainer):

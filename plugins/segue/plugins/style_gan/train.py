@@ -25,7 +25,7 @@ from segue.plugins.style_gan.data import DOMAINS, grooves, read_songs, sources
 from segue.plugins.style_gan.lessons import Lesson, Windows, hide
 from segue.plugins.style_gan.network import Discriminator, Generator, NetworkSettings, decide
 from segue.plugins.style_gan.report import reports
-from segue.plugins.training import FromJson, Loop, follow
+from segue.plugins.training import Loop, follow
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -51,7 +51,7 @@ class StyleGanSettings(TrainingSettings):
         0.995, ge=0, lt=1, description="Decay of the moving average of the generator, which is kept."
     )
     threads: int = Field(1, ge=1, description="CPU threads.")
-    network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes, as JSON.")
+    network: NetworkSettings = Field(NetworkSettings(), description="Sizes, as JSON.")
 
 
 class StyleGanTrainer(Trainer):

@@ -19,7 +19,7 @@ from segue.plugins.style_seq.ear_training import fit_ear
 from segue.plugins.style_seq.hearing import Listener
 from segue.plugins.style_seq.network import Network, NetworkSettings, nats
 from segue.plugins.style_seq.report import reports
-from segue.plugins.training import FromJson, Loop
+from segue.plugins.training import Loop
 from torch import Tensor, nn
 
 _WARM_UP: Final = 40
@@ -35,7 +35,7 @@ class StyleSeqSettings(TrainingSettings):
     weight_decay: float = Field(0.05, ge=0, description="Weight decay of the matrices.")
     threads: int = Field(1, ge=1, description="CPU threads.")
     ear_steps: int = Field(2400, ge=1, description="Training steps of the chord network, 16 stretches of 24 bars each.")
-    network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes, as JSON.")
+    network: NetworkSettings = Field(NetworkSettings(), description="Sizes, as JSON.")
 
 
 class StyleSeqTrainer(Trainer):

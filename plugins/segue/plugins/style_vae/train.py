@@ -20,7 +20,7 @@ from segue.plugins.style_vae.habits import habits_of
 from segue.plugins.style_vae.lessons import Bank, Batch
 from segue.plugins.style_vae.network import Network, NetworkSettings
 from segue.plugins.style_vae.report import reports
-from segue.plugins.training import FromJson, Loop, follow
+from segue.plugins.training import Loop, follow
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -40,7 +40,7 @@ class StyleVaeSettings(TrainingSettings):
     free_nats: float = Field(12.0, ge=0, description="Divergence of a block that costs nothing.")
     average: float = Field(0.995, ge=0, lt=1, description="Decay of the moving average of the weights, which is kept.")
     threads: int = Field(1, ge=1, description="CPU threads.")
-    network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes, as JSON.")
+    network: NetworkSettings = Field(NetworkSettings(), description="Sizes, as JSON.")
 
 
 class StyleVaeTrainer(Trainer):

@@ -129,8 +129,8 @@ def towards(
     """Move figures until the proxies are as asked for, as little as possible and leaving alone what is fixed.
 
     Each figure goes at most one and a half standard deviations (register three semitones: farther there is no bass),
-    and never against the wish: a sad piece that is slow already is not set higher to be no sadder than asked. Loudness and onsets a second go as far as the arousal in any
-    case: a slow piece that is loud isn't heard as calm.
+    and never against the wish: a sad piece that is slow already is not set higher to be no sadder than asked. Loudness
+    and onsets a second follow the arousal in any case: a slow piece that is loud isn't heard as calm.
     """
     if arousal is not None:
         wanted = np.arctanh(np.clip(arousal, -0.95, 0.95))
@@ -147,12 +147,16 @@ def towards(
 
 
 def _beyond(figures: Figures, arousal: float, fixed: frozenset[str]) -> Figures:
-    """Move loudness and onsets a second to where an arousal puts them, if they aren't beyond that."""
-    further = min if arousal < 0 else max
+    """Move loudness and onsets a second towards where music is heard as calm, or excited; beyond that they stay."""
+    further, sign = (min, -1) if arousal < 0 else (max, 1)
     (loudness, spread), (onsets, apart) = _TYPICAL["loudness"], _TYPICAL["onsets"]
-    density = onsets + apart * arousal - figures.tempo + float(np.log(60))
-    asked = {"loudness": loudness + 2 * spread * arousal, "density": density}
-    return figures._replace(**{n: further(getattr(figures, n), a) for n, a in asked.items() if n not in fixed})
+    density = onsets + sign * apart - figures.tempo + float(np.log(60))
+    ends = {
+        "loudness": further(loudness + sign * 2 * spread, figures.loudness),
+        "density": further(density, figures.density),
+    }
+    steps = {n: abs(arousal) * (end - getattr(figures, n)) for n, end in ends.items() if n not in fixed}
+    return figures._replace(**{n: getattr(figures, n) + step for n, step in steps.items()})
 
 
 def _with_the_wish(wish: float, far: float) -> float:

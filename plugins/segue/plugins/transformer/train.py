@@ -17,7 +17,7 @@ from rich.console import Console
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
 from segue.plugins.exporting import export
-from segue.plugins.training import FromJson, Loop, Processes, warm_cosine
+from segue.plugins.training import Loop, Processes, warm_cosine
 from segue.plugins.transformer.artifacts import WEIGHTS, load_network, save
 from segue.plugins.transformer.data import Song, read_songs, sources
 from segue.plugins.transformer.exported import exportable
@@ -48,7 +48,7 @@ class TransformerSettings(TrainingSettings):
         None, description="Folder of a trained version to go on from; by default the weights begin at random."
     )
     threads: int = Field(1, ge=1, description="CPU threads.")
-    network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes and dropout, as JSON.")
+    network: NetworkSettings = Field(NetworkSettings(), description="Sizes and dropout, as JSON.")
 
 
 class TransformerTrainer(Trainer):

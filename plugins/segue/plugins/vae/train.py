@@ -13,7 +13,7 @@ from pydantic import Field
 from rich.console import Console
 from segue.music.originality import OriginalityIndex
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
-from segue.plugins.training import FromJson, Loop, warm_cosine
+from segue.plugins.training import Loop, warm_cosine
 from segue.plugins.vae.artifacts import Artifacts, load, save
 from segue.plugins.vae.attributes import NAMES, REGISTER, measure
 from segue.plugins.vae.data import Melody, read_melodies, sources
@@ -46,7 +46,7 @@ class VaeSettings(TrainingSettings):
     octaves: float = Field(0.2, ge=0, le=1, description="Share of windows moved by an octave.")
     astray: float = Field(0.1, ge=0, le=1, description="Share of windows moved to a key they are not in.")
     threads: int = Field(1, ge=1, description="CPU threads.")
-    network: FromJson[NetworkSettings] = Field(NetworkSettings(), description="Sizes, as JSON.")
+    network: NetworkSettings = Field(NetworkSettings(), description="Sizes, as JSON.")
 
 
 class VaeTrainer(Trainer):

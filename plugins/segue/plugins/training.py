@@ -46,7 +46,7 @@ class Part(Protocol):
 
 
 def training_device() -> torch.device:
-    """Return where a process trains: on its graphics card, the first one unless ``torchrun`` says another, or the CPU."""
+    """Return where a process trains: on its graphics card (the one that ``torchrun`` gives it) or on the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return torch.device("cpu")

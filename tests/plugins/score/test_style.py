@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ def test_the_head_alone_is_learnt_anew(data, tmp_path, monkeypatch):
     for name in ("artifacts", "work"):
         (tmp_path / name).mkdir()
     run = Run(data, tmp_path / "artifacts", tmp_path / "work", 0, Console(quiet=True))
-    ScoreTrainer().train(run, ScoreSettings(keep=str(SHIPPED)))
+    ScoreTrainer().train(run, ScoreSettings(keep=SHIPPED))
     for name in ("chords", "melody", "originality"):
         file = f"{name}.safetensors"
         assert (run.artifacts / file).read_bytes() == (SHIPPED / file).read_bytes()
@@ -124,7 +125,19 @@ def test_the_head_alone_is_learnt_anew(data, tmp_path, monkeypatch):
     assert rows["largest class"]["whole, as played"] < 0.6
 
 
+def test_the_index_alone_is_made_anew(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "evaluate", lambda *_: {})
+    monkeypatch.setattr(train, "known_melodies", lambda _: [("A tune", tune()), ("Its band", oompah())])
+    for name in ("artifacts", "work"):
+        (tmp_path / name).mkdir()
+    run = Run(data, tmp_path / "artifacts", tmp_path / "work", 0, Console(quiet=True))
+    ScoreTrainer().train(run, ScoreSettings(keep=SHIPPED, anew=["originality"]))
+    styles = "styles.safetensors"
+    assert (run.artifacts / styles).read_bytes() == (SHIPPED / styles).read_bytes()
+    assert Networks.load(run.artifacts).originality.titles == ["A tune", "Its band"]
+
+
 def test_a_folder_that_is_no_version_is_named(data, tmp_path):
     run = Run(data, tmp_path, tmp_path, 0, Console(quiet=True))
     with pytest.raises(InvalidRequest, match=r"nowhere holds no chords\.safetensors"):
-        ScoreTrainer().train(run, ScoreSettings(keep="nowhere"))
+        ScoreTrainer().train(run, ScoreSettings(keep=Path("nowhere")))

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_model, save
+from safetensors.torch import load_model
 from segue.music import Piece
 from segue.music.originality import OriginalityIndex
 from segue.music.reading import Reading
@@ -55,13 +55,6 @@ class Networks:
             LinearClassifier.load(folder / STYLES_FILE),
             OriginalityIndex.load(folder / ORIGINALITY_FILE),
         )
-
-    def save(self, folder: Path) -> None:
-        """Write the networks of a version."""
-        (folder / CHORDS_FILE).write_bytes(save(self.chords.state_dict()))
-        (folder / MELODY_FILE).write_bytes(save(self.melody.state_dict()))
-        self.styles.save(folder / STYLES_FILE)
-        self.originality.save(folder / ORIGINALITY_FILE)
 
     def read(self, piece: Piece) -> Reading:
         """Read a piece with the networks."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 import numpy as np
 import torch
 from pydantic import Field
 from rich.console import Console
 from rich.progress import track
+from safetensors.torch import save
 from segue.music.originality import OriginalityIndex
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
@@ -31,12 +32,18 @@ _SHARES: Final = (0.6, 0.15, 0.25)
 _CELLS, _NOTES = 192, 384
 
 
+PartName = Literal["chords", "melody", "styles", "originality"]
+
+
 class ScoreSettings(TrainingSettings):
-    """Settings of the two networks."""
+    """Settings of the trainer."""
 
     chord_steps: int = Field(2600, ge=1, description="Training steps of the chord network, 16 stretches each.")
     melody_steps: int = Field(1600, ge=1, description="Training steps of the melody network, 16 stretches each.")
-    keep: str = Field("", description="Folder of a version whose networks and index stay; styles alone are learnt.")
+    keep: Path | None = Field(None, description="Folder of a version whose parts stay, but for those named in anew.")
+    anew: list[PartName] = Field(
+        ["styles"], description="Parts made anew beside those kept: chords, melody, styles, originality."
+    )
 
 
 class ScoreTrainer(Trainer):
@@ -46,47 +53,21 @@ class ScoreTrainer(Trainer):
     example: ClassVar[str] = "segue train score --data DATA --evaluate"
 
     def train(self, run: Run, settings: ScoreSettings) -> Sequence[Report]:
-        """Train both networks and measure them.
+        """Make the parts of a version, or some of them beside those of another, and measure them.
 
         Raises
         ------
         InvalidRequest
             If the data lacks a pack, or the version to keep lacks a file.
         """
-        if settings.keep:
-            run.sources += sources(run.data)
-            _refit_styles(Path(settings.keep), run)
-            return self.evaluate(run.data, run.artifacts, run.console)
-        everything = list(songs(run.data))
         run.sources += sources(run.data)
-        cells = [song_chords(song) for song in track(everything, "songs to cells", console=run.console)]
-        kinds = (cells, chart_chords(run.data / "style_parallel_synth"), chorale_chords(run.data))
-        groups = [(share, _part(kind, "train")) for share, kind in zip(_SHARES, kinds, strict=True)]
-        chords = ChordNet()
-        batch = crops(groups, _CELLS, 16, run.seed, hide_top)
-        valid = _part(cells, "valid")
-        fit(
-            chords,
-            batch,
-            lambda net: accuracy(net, valid),
-            run,
-            "chords",
-            steps=settings.chord_steps,
-            rate=3e-3,
-            smoothing=0.05,
-        )
-        notes = [song_notes(song) for song in track(everything, "songs to notes", console=run.console)]
-        melody = MelodyNet()
-        batch = crops([(1.0, _part(notes, "train"))], _NOTES, 16, run.seed)
-        valid = _part(notes, "valid")
-        fit(melody, batch, lambda net: accuracy(net, valid), run, "melody", steps=settings.melody_steps, rate=4e-3)
-        known = list(known_melodies(run.data))
-        Networks(
-            chords.eval(),
-            melody.eval(),
-            fit_styles(run.data, run.seed, run.console),
-            OriginalityIndex.build([piece for _, piece in known], [title for title, _ in known]),
-        ).save(run.artifacts)
+        for name, (file, make) in _PARTS.items():
+            if settings.keep is None or name in settings.anew:
+                make(run, run.artifacts / file, settings)
+            elif (settings.keep / file).is_file():
+                shutil.copyfile(settings.keep / file, run.artifacts / file)
+            else:
+                raise InvalidRequest("keep", f"{settings.keep} holds no {file}; it must be a version of 'score'")
         return self.evaluate(run.data, run.artifacts, run.console)
 
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
@@ -94,12 +75,40 @@ class ScoreTrainer(Trainer):
         return list(evaluate(data, Networks.load(artifacts), console).values())
 
 
-def _refit_styles(kept: Path, run: Run) -> None:
-    for name in (CHORDS_FILE, MELODY_FILE, ORIGINALITY_FILE):
-        if not (kept / name).is_file():
-            raise InvalidRequest("keep", f"{kept} holds no {name}; it must be the folder of a version of 'score'")
-        shutil.copyfile(kept / name, run.artifacts / name)
-    fit_styles(run.data, run.seed, run.console).save(run.artifacts / STYLES_FILE)
+def _make_chords(run: Run, file: Path, settings: ScoreSettings) -> None:
+    cells = [song_chords(song) for song in track(list(songs(run.data)), "songs to cells", console=run.console)]
+    kinds = (cells, chart_chords(run.data / "style_parallel_synth"), chorale_chords(run.data))
+    groups = [(share, _part(kind, "train")) for share, kind in zip(_SHARES, kinds, strict=True)]
+    net, valid = ChordNet(), _part(cells, "valid")
+    batch = crops(groups, _CELLS, 16, run.seed, hide_top)
+    steps = settings.chord_steps
+    fit(net, batch, lambda net: accuracy(net, valid), run, "chords", steps=steps, rate=3e-3, smoothing=0.05)
+    file.write_bytes(save(net.state_dict()))
+
+
+def _make_melody(run: Run, file: Path, settings: ScoreSettings) -> None:
+    notes = [song_notes(song) for song in track(list(songs(run.data)), "songs to notes", console=run.console)]
+    net, valid = MelodyNet(), _part(notes, "valid")
+    batch = crops([(1.0, _part(notes, "train"))], _NOTES, 16, run.seed)
+    fit(net, batch, lambda net: accuracy(net, valid), run, "melody", steps=settings.melody_steps, rate=4e-3)
+    file.write_bytes(save(net.state_dict()))
+
+
+def _make_styles(run: Run, file: Path, settings: ScoreSettings) -> None:
+    fit_styles(run.data, run.seed, run.console).save(file)
+
+
+def _make_originality(run: Run, file: Path, settings: ScoreSettings) -> None:
+    titles, pieces = zip(*known_melodies(run.data), strict=True)
+    OriginalityIndex.build(pieces, titles).save(file)
+
+
+_PARTS: Final[Mapping[PartName, tuple[str, Callable[[Run, Path, ScoreSettings], None]]]] = {
+    "chords": (CHORDS_FILE, _make_chords),
+    "melody": (MELODY_FILE, _make_melody),
+    "styles": (STYLES_FILE, _make_styles),
+    "originality": (ORIGINALITY_FILE, _make_originality),
+}
 
 
 def _part(examples: Sequence[Example], part: str) -> list[Example]:

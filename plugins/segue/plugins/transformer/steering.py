@@ -102,11 +102,11 @@ def tilted(
     scores: NDArray[np.float64], field: int, tilt: Tilt, at: Place, step: int, rules: Rules
 ) -> NDArray[np.float64]:
     """Return the scores of a field, shape (values,), tilted; ``step`` is where in the bar the next note is."""
-    if len(rules.thin) and rules.thin[at.bar]:
-        tilt = tilt._replace(density=(tilt.density or 0.0) - _THIN)
     density, polyphony, legato = tilt.density or 0.0, tilt.polyphony or 0.0, tilt.legato or 0.0
     if at.place < 0:
-        density = max(density, 0.0)  # thinner bars keep their first beat
+        density = max(density, 0.0)  # bars that were asked to be thin keep their first beat
+    if len(rules.thin) and rules.thin[at.bar]:
+        density -= _THIN
     if at.bar == rules.bars - 1:
         legato = 0.0  # the last chord is struck together
     if field == PLACE and (density or polyphony or legato):

@@ -33,8 +33,9 @@ from torch import nn
 class TransformerSettings(TrainingSettings):
     """Settings of the trainer; the defaults are for a CPU.
 
-    On a GPU, not tried on one: ``--set steps=20000 --set batch=65536 --set network='{"width": 768, "layers": 12,
-    "heads": 12, "groups": 4, "inner": 2048, "head": 768}'``, under ``torchrun`` with several.
+    On a GPU the shipped weights were made with ``--set steps=4000 --set batch=12288 --set network='{"dropout": 0.2}'``,
+    seven minutes of one H200; with dropout .1 the network learns the songs by heart after 2,000 steps. Larger networks,
+    and several GPUs under ``torchrun``, were not tried.
     """
 
     steps: int = Field(1325, ge=1, description="Optimiser steps.")

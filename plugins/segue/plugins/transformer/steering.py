@@ -55,13 +55,13 @@ UPRIGHT: Final = Tilt()
 """No tilt."""
 _WINDOW: Final = 8
 """Bars that are looked back at."""
-_GAIN: Final = Tilt(density=2.5, polyphony=2.0, register=0.012)
+_GAIN: Final = Tilt(density=4.0, polyphony=2.0, register=0.02)
 """Nats for what the bars miss in sum (of register, which is followed for long, on average). A tilt that would right it
 all in the next bar swings from bar to bar.
 """
 _MOST: Final = Tilt(density=10.0, polyphony=3.0, register=0.4)
 _LEAST: Final = _MOST._replace(density=4.0)  # more would empty whole bars
-_LOUDNESS_SPREAD: Final = 15.0
+_LOUDNESS_SPREAD: Final = 12.0
 """How far from the asked loudness a velocity loses half a nat."""
 _LONGER, _BROKEN = 2.0, 4.0
 """What all legato adds to a note e times as long, and takes from a note struck together with the last one, in nats."""

@@ -35,7 +35,7 @@ from segue.plugins.style_seq.retrieval import Retrieval
 from segue.plugins.style_seq.source_cycle import hear_cycle
 
 _STRENGTHS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
-_REAL: Final = 8
+_REAL: Final = 24
 _REAL_BARS: Final = 32
 _REAL_STYLES: Final = ("hymn", "jazz_swing", "pop_8beat", "rock", "bossanova", "house", "folk", "hiphop")
 

@@ -5,15 +5,13 @@ A trainer draws what a step needs from ``(seed, step)``, so that one that was in
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 import torch
-from pydantic import BeforeValidator
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from segue.plugin_api.training import Run, TrainingSettings
 from torch import distributed, nn
@@ -23,16 +21,6 @@ _CHECKPOINT: Final = "checkpoint.pt"
 _EVERY: Final = 100
 _RISE: Final = 100
 _LOWEST_PACE: Final = 0.02
-
-SettingsT = TypeVar("SettingsT")
-
-
-def _read_json(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
-
-
-FromJson = Annotated[SettingsT, BeforeValidator(_read_json)]
-"""A setting that is itself a model, such as the sizes of a network: ``--set NAME={...}`` gives it as JSON."""
 
 
 class Part(Protocol):

@@ -27,7 +27,6 @@ from segue.plugins.score.emotion_pretraining import STRETCH, Pack, PretrainingSe
 from segue.plugins.score.fitting import fit
 from segue.plugins.score.kernel import fit_kernel
 from segue.plugins.score.linear import LinearClassifier, fit_linear
-from segue.plugins.training import FromJson
 from torch import Tensor, nn
 
 _FOLDS, _DRAWS = 10, 5
@@ -43,7 +42,7 @@ class EmotionSettings(TrainingSettings):
     steps: int = Field(480, ge=1, description="Training steps of the CNN and of the GRU, 24 stretches each.")
     strength: float = Field(0.03, gt=0, description="How loose the weights on the features are.")
     attention_strength: float = Field(0.01, gt=0, description="Likewise, on what the Transformer hears.")
-    pretraining: FromJson[PretrainingSettings] = Field(
+    pretraining: PretrainingSettings = Field(
         PretrainingSettings(), description="What the Transformer learns before, as JSON."
     )
 

@@ -63,6 +63,7 @@ class ScoreTrainer(Trainer):
         run.sources += sources(run.data)
         for name, (file, make) in _PARTS.items():
             if settings.keep is None or name in settings.anew:
+                torch.manual_seed(run.seed)
                 make(run, run.artifacts / file, settings)
             elif (settings.keep / file).is_file():
                 shutil.copyfile(settings.keep / file, run.artifacts / file)

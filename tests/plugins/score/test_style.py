@@ -141,3 +141,10 @@ def test_a_folder_that_is_no_version_is_named(data, tmp_path):
     run = Run(data, tmp_path, tmp_path, 0, Console(quiet=True))
     with pytest.raises(InvalidRequest, match=r"nowhere holds no chords\.safetensors"):
         ScoreTrainer().train(run, ScoreSettings(keep=Path("nowhere")))
+
+
+def test_what_cannot_be_kept_is_named_before_anything_is_learnt(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "song_chords", lambda _: pytest.fail("it has begun"))
+    run = Run(data, tmp_path, tmp_path, 0, Console(quiet=True))
+    with pytest.raises(InvalidRequest, match=r"nowhere holds no melody\.safetensors"):
+        ScoreTrainer().train(run, ScoreSettings(keep=Path("nowhere"), anew=["chords"]))

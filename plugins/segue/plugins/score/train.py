@@ -61,19 +61,25 @@ class ScoreTrainer(Trainer):
             If the data lacks a pack, or the version to keep lacks a file.
         """
         run.sources += sources(run.data)
+        made = set(_PARTS if settings.keep is None else settings.anew)
+        if settings.keep is not None:
+            _copy(settings.keep, [file for name, (file, _) in _PARTS.items() if name not in made], run.artifacts)
         for name, (file, make) in _PARTS.items():
-            if settings.keep is None or name in settings.anew:
+            if name in made:
                 torch.manual_seed(run.seed)
                 make(run, run.artifacts / file, settings)
-            elif (settings.keep / file).is_file():
-                shutil.copyfile(settings.keep / file, run.artifacts / file)
-            else:
-                raise InvalidRequest("keep", f"{settings.keep} holds no {file}; it must be a version of 'score'")
         return self.evaluate(run.data, run.artifacts, run.console)
 
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
         """Measure keys, numerals, chords and melody beside profiles, templates and the skyline."""
         return list(evaluate(data, Networks.load(artifacts), console).values())
+
+
+def _copy(version: Path, files: Sequence[str], into: Path) -> None:
+    for file in files:
+        if not (version / file).is_file():
+            raise InvalidRequest("keep", f"{version} holds no {file}; it must be a version of 'score'")
+        shutil.copyfile(version / file, into / file)
 
 
 def _make_chords(run: Run, file: Path, settings: ScoreSettings) -> None:

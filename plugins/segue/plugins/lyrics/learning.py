@@ -17,6 +17,7 @@ from segue.plugin_api.training import TrainingSettings
 from segue.plugins.lyrics.corpus import Corpus, Song
 from segue.plugins.lyrics.network import Network, NetworkSettings
 from segue.plugins.lyrics.vocabulary import SONG, UNKNOWN, Vocabulary
+from segue.plugins.training import training_device
 from torch import Tensor, nn
 
 _CHECKPOINT: Final = "checkpoint.pt"
@@ -97,7 +98,7 @@ def fit(
 ) -> Network:
     """Train a network; resumes from the checkpoint in ``work`` if it was made with the same settings."""
     torch.manual_seed(seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = training_device()
     network = Network(settings.network, len(vocabulary)).to(device)
     best = copy.deepcopy(network)
     rows = torch.from_numpy(curriculum(corpus, vocabulary, settings, seed))

@@ -21,9 +21,11 @@ import sysconfig
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
+from segue.plugin_api.log_lines import line_to_text
 from segue.server.hangs import HangWatch
+from segue.server.leftovers import claim, remove_shared_memory, sweep
 from segue.server.triton import LOADS_AT_ONCE, Triton
 
 log = logging.getLogger(__name__)
@@ -128,6 +130,7 @@ class TritonServer:
         self._port = free_port()
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
+        self._claim: IO[str] | None = None
         self._shared_memory_prefix = f"segue_{os.getpid()}_{self._port}_"
 
     @property
@@ -142,6 +145,8 @@ class TritonServer:
 
     async def start(self) -> None:
         """Start it and keep it running until ``stop``."""
+        sweep()
+        self._claim = claim(self._scratch, self._shared_memory_prefix)
         backends = self._scratch / "backends"
         shutil.copytree(self._installation.backends / "python", backends / "python")
         stub = shutil.copy2(self._installation.stub, backends / "python")
@@ -159,6 +164,8 @@ class TritonServer:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), seconds)
         self._sweep()
+        if self._claim is not None:
+            self._claim.close()
 
     async def _spawn(self) -> None:
         arguments = [
@@ -235,8 +242,7 @@ class TritonServer:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-        for leftover in Path("/dev/shm").glob(f"{self._shared_memory_prefix}*"):  # noqa: S108
-            leftover.unlink(missing_ok=True)
+        remove_shared_memory(self._shared_memory_prefix)
 
 
 def _die_with_parent() -> None:
@@ -252,7 +258,7 @@ async def _stream_log(process: asyncio.subprocess.Process) -> None:
             continue
         if not line:
             return
-        text = line.decode(errors="replace").rstrip()
-        # Triton's glog lines begin with I, W or E and the date.
+        # Lines of Triton's glog, and those of our models (``triton_entry``), begin with I, W or E.
+        text = line_to_text(line.decode(errors="replace"))
         level = {"W": logging.WARNING, "E": logging.ERROR}.get(text[:1], logging.DEBUG)
         triton_log.log(level, "%s", text)

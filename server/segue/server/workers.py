@@ -21,6 +21,7 @@ from typing import Final
 import uvloop
 from pydantic import SecretStr
 from segue.server.app import App
+from segue.server.leftovers import SCRATCH_PREFIX
 from segue.server.logs import set_up_logging
 from segue.server.settings import Settings
 from segue.server.tritonserver import TritonServer, free_port
@@ -48,7 +49,7 @@ class Workers:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until told to stop, then drain the workers and stop Triton."""
-        scratch = Path(tempfile.mkdtemp(prefix="segue-"))
+        scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX))
         repository = scratch / "models"
         repository.mkdir()
         settings = self._settings

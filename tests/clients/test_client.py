@@ -164,8 +164,10 @@ async def test_values_that_do_not_fit_name_their_field(client):
     with pytest.raises(InvalidField) as caught:
         await client.recommend(count="many")
     assert caught.value.violations[0][0] == "count"
-    with pytest.raises(InvalidField, match="count"):
+    with pytest.raises(InvalidField, match="count: is 1000000000000, must be -2147483648 to 2147483647"):
         await client.recommend(count=10**12)
+    with pytest.raises(InvalidField, match="seed: is -1, must be 0 to 4294967295"):
+        await client.recommend(seed=-1)
     with pytest.raises(InvalidField, match=r"write \['jazz'\]"):
         await client.recommend(tags="jazz")
     with pytest.raises(InvalidField, match=r"options\.x"):
@@ -174,8 +176,10 @@ async def test_values_that_do_not_fit_name_their_field(client):
         await client.analyze(b"MThd0123456789", aspects=["keey"])
     with pytest.raises(InvalidMusic, match="not MIDI"):
         await client.analyze(b"what is this")
-    with pytest.raises(InvalidField, match="sliders are"):
+    with pytest.raises(InvalidField, match="'loud' is no slider; the sliders are"):
         await client.generate(attributes={"loud": 1})
+    with pytest.raises(InvalidField, match="loudness is 'much'; the sliders are"):
+        await client.generate(attributes={"loudness": "much"})
 
 
 async def test_messages_may_be_as_large_as_audio(client, fake):

@@ -336,6 +336,10 @@ def test_errors_of_the_server(segue, fake):
     assert (error["reason"], error["message"], error["call_id"]) == ("NOT_FOUND", "no listener 'x'", "c0ffee")
 
 
+def test_a_file_of_certificates_is_named_by_its_option(segue):
+    assert segue("plugins", "--ca", "none.pem", code=1).stderr.startswith("error: --ca: can't be read")
+
+
 def test_nothing_answers(segue):
     result = segue("plugins", "--address", "127.0.0.1:1", "--timeout", "0.5", code=1)
     assert result.stderr == "error: nothing answers at 127.0.0.1:1; start it with 'segue serve'\n"

@@ -2,6 +2,8 @@ import math
 
 import pytest
 from segue.music import Meter, Piece, Tempo, TrackInfo, music_to_piece, piece_to_midi, piece_to_score, place
+from segue.music.cells import cut
+from segue.music.grid import find_grid
 from segue.plugin_api import InvalidMusic
 from segue.v1 import music_pb2 as pb
 
@@ -96,3 +98,9 @@ def test_a_note_too_short_to_hear_still_ends_after_it_begins(start, duration):
     score = pb.Score(tracks=[pb.Track(notes=[pb.Note(start=start, duration=duration, pitch=60)])])
     piece, _ = music_to_piece(pb.Music(score=score))
     assert piece.end > piece.start
+
+
+def test_the_shortest_piece_has_a_cell():
+    score = pb.Score(tracks=[pb.Track(notes=[pb.Note(duration=5e-324, pitch=60)])])
+    piece, _ = music_to_piece(pb.Music(score=score))
+    assert cut(piece, find_grid(piece)).sounding[0, 60] > 0

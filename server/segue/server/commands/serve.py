@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 from segue.plugin_api.errors import SegueError
 from segue.server.app import App
+from segue.server.commands.plainly import wrong_settings
 from segue.server.fleet import READY, VERBS
 from segue.server.logs import set_up_logging
 from segue.server.settings import Settings
@@ -62,11 +63,8 @@ def serve(
     try:
         settings = Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
-        for detail in error.errors():
-            name, *inside = (str(part) for part in detail["loc"])
-            where = f"--{name.replace('_', '-')} or SEGUE_{name.upper()}" if name in flags else f"SEGUE_{name.upper()}"
-            text = escape(detail["msg"].removeprefix("Value error, "))
-            console.print(f"[red]{'.'.join([name, *inside])}[/red] ({where}): {text}")
+        for line in wrong_settings(error, flags):
+            console.print(f"[red]{escape(line)}[/red]")
         raise typer.Exit(2) from None
     set_up_logging(settings.log_level, settings.log_format)
     try:

@@ -147,6 +147,15 @@ async def test_plays_get_event_ids_that_a_retry_keeps(client, fake):
     assert not play.event_id
 
 
+async def test_plays_may_be_mappings(client, fake):
+    await client.record_plays([{"listener_id": "bob", "track_id": "t1", "plays": 3}])
+    (play,) = fake.calls("RecordPlays")[0].request.plays
+    assert (play.listener_id, play.track_id, play.plays, len(play.event_id)) == ("bob", "t1", 3, 36)
+    for wrong in ({"song": "t1"}, {"plays": "often"}, ("bob", "t1"), None):
+        with pytest.raises(InvalidField, match=r"plays\[1\].*a mapping of .*track_id"):
+            await client.record_plays([play, wrong])
+
+
 async def test_list_plays(client):
     response = await client.list_plays("alice", page_size=1)
     assert response.next_page_token == "next"

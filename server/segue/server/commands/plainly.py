@@ -17,7 +17,7 @@ P = ParamSpec("P")
 
 
 def plainly(command: Callable[P, None]) -> Callable[P, None]:
-    """Print what a ``SegueError``, the operating system or a wrong setting says, and exit with 1."""
+    """Print what a ``SegueError``, the operating system, a missing part or a wrong setting says, and exit with 1."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -27,6 +27,8 @@ def plainly(command: Callable[P, None]) -> Callable[P, None]:
             lines = [error.message]
         except OSError as error:
             lines = [f"{error.filename or 'input/output'}: {error.strerror or error}"]
+        except ModuleNotFoundError as error:
+            lines = [f"a part is not installed ({error}); pip install 'segue[all]' brings what every command needs"]
         except ValidationError as error:
             if error.title != Settings.__name__:
                 raise
@@ -34,7 +36,7 @@ def plainly(command: Callable[P, None]) -> Callable[P, None]:
         else:
             return
         for line in lines:
-            Console(stderr=True, highlight=False).print(f"[bold red]error:[/bold red] {escape(line)}")
+            Console(stderr=True, highlight=False, soft_wrap=True).print(f"[bold red]error:[/bold red] {escape(line)}")
         raise typer.Exit(1)
 
     return run

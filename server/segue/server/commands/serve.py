@@ -28,7 +28,7 @@ from segue.v1 import catalog_pb2
 
 log = logging.getLogger(__name__)
 app = typer.Typer(help="Start the server.", add_completion=False)
-console = Console(stderr=True)
+console = Console(stderr=True, highlight=False)
 
 
 @app.command()
@@ -64,14 +64,14 @@ def serve(
         settings = Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         for line in wrong_settings(error, flags):
-            console.print(f"[red]{escape(line)}[/red]")
+            console.print(f"[red]{escape(line)}[/red]", soft_wrap=True)
         raise typer.Exit(2) from None
     set_up_logging(settings.log_level, settings.log_format)
     try:
         uvloop.run(_serve(settings))
     except (NoEmbeddedTriton, RuntimeError, OSError, ValueError, SegueError) as error:
         log.debug("could not start", exc_info=error)
-        console.print(f"[red]{escape(str(error))}[/red]")
+        console.print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
         raise typer.Exit(1) from None
 
 

@@ -87,6 +87,15 @@ def test_a_gateway_that_is_killed_takes_its_triton_along(start):
     assert not [process for process in below if alive(process)]
 
 
+def test_workers_that_can_not_start_end_the_server(tmp_path):
+    server = Server(tmp_path, None, "--workers", "2", SEGUE_PLUGINS="[]")
+    environment = server._environment | {"SEGUE_DATABASE_URL": "nonsense"}
+    result = subprocess.run(server._command, env=environment, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert "worker can't start: database_url is no URL" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_what_a_killed_gateway_leaves_is_removed_by_the_next(start):
     server = start(**FEW)
     pattern = f"segue_{server.process.pid}_*"

@@ -51,6 +51,9 @@ from sqlalchemy import URL
 
 log = logging.getLogger(__name__)
 
+WHY_NOT_STARTED: Final = (RuntimeError, OSError, ValueError, SegueError)
+"""What ``App.start`` raises where the text is all that an operator needs."""
+
 _SWEEP_SECONDS: Final = 60.0
 
 

@@ -16,13 +16,11 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from segue.plugin_api.errors import SegueError
-from segue.server.app import App
+from segue.server.app import WHY_NOT_STARTED, App
 from segue.server.commands.plainly import wrong_settings
 from segue.server.fleet import READY, VERBS
 from segue.server.logs import set_up_logging
 from segue.server.settings import Settings
-from segue.server.tritonserver import NoEmbeddedTriton
 from segue.server.workers import Workers
 from segue.v1 import catalog_pb2
 
@@ -69,7 +67,7 @@ def serve(
     set_up_logging(settings.log_level, settings.log_format)
     try:
         uvloop.run(_serve(settings))
-    except (NoEmbeddedTriton, RuntimeError, OSError, ValueError, SegueError) as error:
+    except WHY_NOT_STARTED as error:
         log.debug("could not start", exc_info=error)
         console.print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
         raise typer.Exit(1) from None

@@ -156,4 +156,8 @@ def test_admin_needs_its_token(start):
     code, reason, *_ = failure(server.admin.GetTraffic, request)
     assert (code, reason) == ("PERMISSION_DENIED", "PERMISSION_DENIED")
     failure(server.admin.GetTraffic, request, metadata=[("authorization", "Bearer wrong")])
+    failure(server.admin.GetTraffic, request, metadata=[("authorization", "Bearer s3cret ")])
     server.admin.GetTraffic(request, metadata=[("authorization", "Bearer s3cret")])
+    below = server.processes()[1:]
+    assert any(process.name() == "tritonserver" for process in below)
+    assert not [process for process in below if "SEGUE_ADMIN_TOKEN" in process.environ()]

@@ -34,6 +34,8 @@ triton_log = logging.getLogger("triton")
 _BACKOFF_SECONDS: Final = (0.2, 1.0, 3.0, 10.0, 30.0)
 _STEADY_SECONDS: Final = 60.0
 """A server that ran this long starts its next restart at the shortest pause again."""
+_SECRETS: Final = ("SEGUE_ADMIN_TOKEN", "SEGUE_DATABASE_URL")
+"""Settings that a model's process, which runs other people's code, has no business with."""
 _PR_SET_PDEATHSIG: Final = 1
 _prctl: Final = ctypes.CDLL(None).prctl  # found now: a child between fork and exec must not load libraries
 
@@ -186,7 +188,8 @@ class TritonServer:
         ]
         libraries = [str(self._installation.libraries), str(sysconfig.get_config_var("LIBDIR") or "")]
         # A second BLAS thread spins while it waits: on busy cores a model needs four times the processor time to load.
-        environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ} | {
+        inherited = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+        environment = {"OPENBLAS_NUM_THREADS": "1", **inherited} | {
             "LD_LIBRARY_PATH": os.pathsep.join([*libraries, os.environ.get("LD_LIBRARY_PATH", "")]).strip(os.pathsep),
             # A stub ignores PYTHONPATH: it finds this environment by the python on its PATH, and the rest of our path
             # is added by the model.py that repository.py writes.

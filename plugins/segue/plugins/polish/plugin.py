@@ -15,7 +15,7 @@ SEGUE_PLUGIN_API = 1
 MAX_NOTES: Final = 40_000
 """Notes of a piece: an hour of dense music. What is beyond would take memory without bound."""
 MAX_BARS: Final = 50_000
-"""Bars of a piece: a day of common time. Beyond it only metres of some thirty-seconds reach, whose every bar takes time."""
+"""Bars of a piece: a day of common time. Only metres of some thirty-seconds reach beyond, and every bar takes time."""
 
 
 class PolishOptions(Options):

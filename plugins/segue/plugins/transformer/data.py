@@ -192,32 +192,39 @@ def on_beats(piece: Piece, seconds: NDArray[np.float64], downbeat: NDArray[np.bo
     )  # fmt: skip
 
 
-def _synthetic(data: Path) -> Iterator[Song]:
+def _charts(data: Path) -> list[dict[str, str]]:
     if not (data / _SYNTH).exists():
-        return
-    folder = data / _SYNTH.parent
+        return []
     with (data / _SYNTH).open(newline="") as rows:
-        for row in csv.DictReader(rows):
-            piece = midi_to_piece((folder / row["midi"]).read_bytes())[0]
-            title = f"{row['title']} ({row['style']})"
-            part = part_of(f"c{row['chart_id']}")
-            plain = to_song(piece, title, row["style"], part, lead=False)
-            if plain is not None:
-                yield plain
-            melody = folder / "melody" / f"{row['chart_id']}.mid"
-            if plain is not None and melody.is_file():
-                tune = midi_to_piece(melody.read_bytes())[0]
-                columns = [
-                    np.concatenate([getattr(tune, name), getattr(piece, name)])
-                    for name in ("start", "duration", "pitch", "velocity")
-                ]
-                joined = Piece.of(
-                    columns[0], columns[1], columns[2], columns[3], np.r_[tune.track * 0, piece.track + 1],
-                    tracks=(tune.tracks[0], *piece.tracks), tempos=piece.tempos, meters=piece.meters,
-                )  # fmt: skip
-                with_tune = to_song(joined, title, row["style"], part, lead=True)
-                if with_tune is not None:
-                    yield with_tune
+        return list(csv.DictReader(rows))
+
+
+def _synthetic(data: Path) -> Iterator[Song]:
+    folder = data / _SYNTH.parent
+    learnt = {sheet.number for sheet in _free_sheets(data) if part_of(sheet.title) == "train"}
+    for row in _charts(data):
+        part = part_of(f"c{row['chart_id']}")
+        if part != "train" and row["chart_id"] in learnt:
+            continue  # a tune that is learnt as a lead sheet measures nothing
+        piece = midi_to_piece((folder / row["midi"]).read_bytes())[0]
+        title = f"{row['title']} ({row['style']})"
+        plain = to_song(piece, title, row["style"], part, lead=False)
+        if plain is not None:
+            yield plain
+        melody = folder / "melody" / f"{row['chart_id']}.mid"
+        if plain is not None and melody.is_file():
+            tune = midi_to_piece(melody.read_bytes())[0]
+            columns = [
+                np.concatenate([getattr(tune, name), getattr(piece, name)])
+                for name in ("start", "duration", "pitch", "velocity")
+            ]
+            joined = Piece.of(
+                columns[0], columns[1], columns[2], columns[3], np.r_[tune.track * 0, piece.track + 1],
+                tracks=(tune.tracks[0], *piece.tracks), tempos=piece.tempos, meters=piece.meters,
+            )  # fmt: skip
+            with_tune = to_song(joined, title, row["style"], part, lead=True)
+            if with_tune is not None:
+                yield with_tune
 
 
 def chorales(data: Path) -> Iterator[Song]:
@@ -237,11 +244,15 @@ def chorales(data: Path) -> Iterator[Song]:
             yield song
 
 
+def _free_sheets(data: Path) -> list[openewld.LeadSheet]:
+    return [sheet for sheet in openewld.lead_sheets(data) if sheet.free] if (data / _OPENEWLD).exists() else []
+
+
 def _lead_sheets(data: Path) -> Iterator[Song]:
-    if not (data / _OPENEWLD).exists():
-        return
-    for sheet in openewld.lead_sheets(data):
-        if sheet.free:
-            song = to_song(sheet.piece(), sheet.title, "lead_sheet", part_of(sheet.title), lead=True)
+    learnt = {row["chart_id"] for row in _charts(data) if part_of(f"c{row['chart_id']}") == "train"}
+    for sheet in _free_sheets(data):
+        part = part_of(sheet.title)
+        if part == "train" or sheet.number not in learnt:  # likewise
+            song = to_song(sheet.piece(), sheet.title, "lead_sheet", part, lead=True)
             if song is not None:
                 yield song

@@ -42,7 +42,7 @@ def members(name: str) -> tuple[str, ...]:
     for group, styles in GROUPS.items():
         if _plain(group) == plain:
             return styles
-    raise InvalidField("style", f"is {name!r}, must be one of {', '.join([*GROUPS, *STYLES, *UNHEARD])}")
+    raise InvalidField("style", f"is {name!r}, must be one of {', '.join(dict.fromkeys([*GROUPS, *STYLES, *UNHEARD]))}")
 
 
 def style_to_write(name: str, known: Sequence[str]) -> str:
@@ -57,7 +57,7 @@ def style_to_write(name: str, known: Sequence[str]) -> str:
         if style in known:
             return style
     groups = [group for group, styles in GROUPS.items() if set(styles) & set(known)]
-    raise InvalidField("style", f"is {name!r}, must be one of {', '.join([*groups, *known])}")
+    raise InvalidField("style", f"is {name!r}, must be one of {', '.join(dict.fromkeys([*groups, *known]))}")
 
 
 def _plain(name: str) -> str:

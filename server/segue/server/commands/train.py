@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import os
 import platform
 import shlex
@@ -130,19 +131,27 @@ def _card(
             }
             for source in run.sources
         ],
-        "reports": [{"protocol": report.protocol, "rows": report.rows} for report in reports],
+        "reports": [_told(report) for report in reports],
         "environment": {"python": platform.python_version(), **_versions("numpy", "torch", "segue")},
     }
 
 
-def _versions(*names: str) -> dict[str, str]:
+def _told(report: Report) -> dict[str, Any]:
+    """Return a report as JSON can say it: a figure that could not be measured (no number, or infinite) is left out."""
+    rows = {
+        name: {metric: value for metric, value in row.items() if math.isfinite(value)}
+        for name, row in report.rows.items()
+    }
+    return {"protocol": report.protocol, "rows": rows}
 
+
+def _versions(*names: str) -> dict[str, str]:
     return {name: version(name) for name in names if name in sys.modules or name == "segue"}
 
 
 def _show(reports: Sequence[Report], *, as_json: bool) -> None:
     if as_json:
-        console.print_json(json.dumps([{"protocol": r.protocol, "rows": r.rows} for r in reports]))
+        console.print_json(json.dumps([_told(report) for report in reports]))
         return
     for report in reports:
         metrics = list(dict.fromkeys(metric for row in report.rows.values() for metric in row))

@@ -51,7 +51,7 @@ class Rules:
     given
         For each bar the elements that are given in it, in order.
     harmony
-        The chords that are asked for, None if none are.
+        The chords that are asked for, or drawn where none are; None if there are none.
     sources
         For each bar the earlier one whose music it brings back, -1 for new ones; empty if all are new.
     thin
@@ -72,14 +72,14 @@ class Rules:
 
     def pitches_at(self, bar: int, step: int) -> NDArray[np.bool_]:
         """Return the pitches that each slot may play at a step of a bar."""
-        if self.harmony is not None and self.harmony.covers(bar, step):
+        if self.harmony is not None and self.harmony.asked and self.harmony.covers(bar, step):
             return self.pitches
         return self.closing if bar == self.bars - 1 or bar == step == 0 else self.pitches
 
     def leaning_at(self, bar: int, step: int) -> NDArray[np.float64]:
         """Return what is added to the score of each pitch token there: by the chord, or else by the key."""
         if self.harmony is not None and self.harmony.covers(bar, step):
-            return self.harmony.leaning(bar, step)
+            return self.harmony.leaning(bar, step, self.leaning)
         return self.leaning
 
     def bass_slot(self, bar: int) -> int | None:

@@ -1,13 +1,13 @@
 """What may come next: masks that make every piece valid and of exactly the bars that were asked for.
 
 Notes ascend in place, slot and pitch; every instrument keeps to its range; no bar is silent; the last bar sounds the
-tonic chord over its root. Notes that are given are written where they belong, and nothing else where they play. Where a
+tonic chord over its root, no higher than the piece went before. Notes that are given are written where they belong, and nothing else where they play. Where a
 chord that is asked for begins, the lowest free instrument strikes its bass.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -86,6 +86,18 @@ class Rules:
         """Return the slot that strikes the bass of the chords of a bar: the last pitched one that is free."""
         free = np.flatnonzero(self.free[bar] & ~self.drums)
         return int(free[-1]) if len(free) else None
+
+
+def close_within(rules: Rules, written: Elements, bar: int) -> Rules:
+    """Return the rules with the last bar, if this is it, no higher than each instrument was in what is written."""
+    if bar != rules.bars - 1:
+        return rules
+    closing = rules.closing.copy()
+    for slot in np.flatnonzero(~rules.drums).tolist():
+        own = written[written[:, SLOT] == slot + 1, PITCH]
+        if closing[slot, : own.max(initial=0) + 1].any():
+            closing[slot, own.max() + 1 :] = False
+    return replace(rules, closing=closing)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ _COMES_BACK: Final = 0.34
 """Share of the phrases of the training part's lead sheets that have the chords of the one eight bars before."""
 _SETTLED: Final = 3
 """Bars of a phrase that come back; its last one leads to what follows."""
+_LONGEST: Final = 6
+"""Half bars after which the root changes."""
 _FIRST: Final = 2 * PHRASE
 _FREE: Final = -1
 _SEVENTHS: Final = frozenset({"7", "maj7", "min7", "hdim7", "dim7"})
@@ -141,7 +143,9 @@ class Progressions:
                     chords[at] = plan[later[at // 2], at % 2]
             if chords[half] == _FREE:
                 ahead = int(chords[half - 1]) if half else _FREE
-                chords[half] = self._counts.draw(half, 2 * bars, following, other, ahead, rng)
+                later_roots = chords[half + 1 : half + 1 + _LONGEST] % 12
+                stays = len(later_roots) < _LONGEST or bool((later_roots != following % 12).any())
+                chords[half] = self._counts.draw(half, 2 * bars, following, other, ahead, stays, rng)
             other = following if chords[half] != following else other
         for bar in np.flatnonzero(again >= 0).tolist():
             plan[bar] = plan[again[bar]]
@@ -183,10 +187,16 @@ class _Counts:
         return found
 
     def draw(
-        self, half: int, halves: int, following: int, other: int, ahead: int, rng: np.random.Generator
+        self, half: int, halves: int, following: int, other: int, ahead: int, stays: bool, rng: np.random.Generator
     ) -> int:
-        """Draw the chord of a half bar; ``ahead`` is the one before it, -1 if that is not settled yet."""
+        """Draw the chord of a half bar.
+
+        ``ahead`` is the one before it, -1 if that is not settled yet; ``stays`` says whether the root may be that of
+        the following one.
+        """
         likely = self._likely(_Before(_place(half, halves), following, other, _FREE))
+        if not stays:
+            likely = likely * (self._chords % 12 != following % 12)
         if ahead != _FREE and ahead in self._chords:
             row = int(np.searchsorted(self._chords, ahead))
             place = _place(half - 1, halves)

@@ -69,12 +69,12 @@ def to_piece(commission: Commission, made: Drawn) -> tuple[Piece, list[music_pb2
 
 
 def _of_chord(piece: Piece, chords: NDArray[np.int64], c: Commission) -> NDArray[np.bool_]:
-    """Mark the notes of the chords that a piece was drawn to, which may be foreign to the key, as secondary dominants are.
+    """Mark the notes of the chords that a piece was drawn to, such as those of secondary dominants.
 
-    In minor none: what is not of a major scale has no place there.
+    In minor none: what a chord has of C major's chromatic notes has no place there.
     """
     over = chords[piece.start.astype(np.int64)]
-    return np.asarray(TONES[over, (piece.pitch - c.tonic) % 12] & (not c.minor))
+    return np.asarray(TONES[over, (piece.pitch - c.tonic) % 12] & c.chromatic & (not c.minor))
 
 
 def _thin(piece: Piece) -> tuple[Piece, list[music_pb2.Edit]]:

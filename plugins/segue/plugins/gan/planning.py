@@ -22,9 +22,7 @@ _DOMINANT: Final = QUALITY_NAMES.index("7") * 12 + 7
 _LOWERED: Final = (4, 9, 11)
 _LEADING: Final = 11
 _LEADING_ROOTS: Final = (7, 11)
-TONES: Final = np.array(
-    [np.isin(np.arange(12), chord_pitch_classes(chord)) for chord in range(NO_CHORD + 1)]
-)
+TONES: Final = np.array([np.isin(np.arange(12), chord_pitch_classes(chord)) for chord in range(NO_CHORD + 1)])
 """Whether a pitch class belongs to a chord, shape (133, 12)."""
 
 

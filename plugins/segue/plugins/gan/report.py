@@ -59,7 +59,8 @@ def reports(made: Artifacts, songs: Sequence[Phrases]) -> list[Report]:
     }
     whole = {name: summary(rolls) for name, rolls in own_rows.items()}
     whole["composed"] |= {
-        "changed afterwards": sum(len(edits) for _, edits in finished) / max(sum(len(piece.notes) for piece in drawn), 1),
+        "changed afterwards": sum(len(edits) for _, edits in finished)
+        / max(sum(len(piece.notes) for piece in drawn), 1),
         "copied": float(np.mean([like.copied_fraction for like in likes])),
         "above human 95 %": float(np.mean([like.human_percentile > 0.95 for like in likes])),
     }

@@ -1,7 +1,8 @@
 """Chords led from one to the next, each voice staying near where it was.
 
 Chords and pad are drawn from the root of each beat's chord, so that a voicing jumps as far as the root does. A player
-takes an inversion instead: what lies outside the octaves in which the track usually plays is moved into them by octaves.
+takes an inversion instead: what lies outside the octaves in which the track usually plays is moved into them by
+octaves.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What may come next: masks that make every piece valid and of exactly the bars that were asked for.
 
 Notes ascend in place, slot and pitch; every instrument keeps to its range; no bar is silent; the last bar sounds the
-tonic chord over its root, no higher than the piece went before. Notes that are given are written where they belong, and nothing else where they play. Where a
-chord that is asked for begins, the lowest free instrument strikes its bass.
+tonic chord over its root, no higher than the piece went before. Notes that are given are written where they belong, and
+nothing else where they play. Where a chord begins that is asked for, or drawn for the piece, the lowest free instrument
+strikes its bass.
 """
 
 from __future__ import annotations

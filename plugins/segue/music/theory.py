@@ -137,6 +137,23 @@ def spell(pitch_class: int, key: int | None = None) -> str:
     return letter + ("#" * accidentals if accidentals >= 0 else "b" * -accidentals)
 
 
+def key_to_index(name: str) -> int:
+    """Read a key such as ``Bb``, ``f#``, ``E-`` or ``Gb:maj``: 0-11 major, 12-23 minor.
+
+    Raises
+    ------
+    ValueError
+        If it begins with no letter from A to G.
+    """
+    tonic, _, mode = name.partition(":")
+    if not tonic or tonic[0].upper() not in _LETTERS:
+        raise ValueError(f"{name!r} is no key, such as Bb, f# or Gb:maj")
+    position = _LETTERS.index(tonic[0].upper()) - 1  # on the line of fifths
+    pitch_class = 7 * position + tonic.count("#") - tonic[1:].count("b") - tonic.count("-")
+    minor = mode.startswith("min") if mode else tonic[0].islower()
+    return pitch_class % 12 + 12 * minor
+
+
 def _fifths(key: int) -> int:
     """Return a key's place on the line of fifths by its signature: C major and A minor 0, G major 1, F major -1."""
     sharps = ((key + 3 * (key // 12)) % 12 * 7) % 12

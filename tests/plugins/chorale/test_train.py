@@ -8,7 +8,7 @@ from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Run
 from segue.plugins.chorale import likeness
 from segue.plugins.chorale.artifacts import CONFIG, INDEX, WEIGHTS
-from segue.plugins.chorale.data import JSB, Draw, collate, read_chorales
+from segue.plugins.chorale.data import Draw, collate, read_chorales
 from segue.plugins.chorale.frames import VOICES
 from segue.plugins.chorale.model import ChoraleModel
 from segue.plugins.chorale.train import ChoraleSettings, ChoraleTrainer
@@ -28,7 +28,7 @@ def write_json(folder) -> None:
     data = {
         split: [scale_piece(rng).tolist() for _ in range(n)] for split, n in [("train", 6), ("valid", 2), ("test", 2)]
     }
-    (folder / JSB).write_text(json.dumps(data))
+    (folder / "Jsb16thSeparated.json").write_text(json.dumps(data))
 
 
 def write_midi(folder, count: int) -> None:

@@ -7,7 +7,7 @@ from segue.music.keys import guess_key, histogram_scores
 from segue.music.reading import Reading
 from segue.music.rhythm import place_onsets, swing
 from segue.music.roman import roman_numerals, settle_diminished
-from segue.music.theory import NO_CHORD, QUALITY_NAMES, chord_symbol, key_name, spell
+from segue.music.theory import NO_CHORD, QUALITY_NAMES, chord_symbol, key_name, key_to_index, spell
 
 
 def chord(root, quality):
@@ -20,6 +20,20 @@ def chord(root, quality):
 )
 def test_spelling(key, pitch_class, name):
     assert spell(pitch_class, key) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("C", 0), ("Bb", 10), ("f#", 18), ("E-", 3), ("Gb:maj", 6), ("B:min", 23), ("Cb:maj", 11), ("b", 23), ("bb", 22)],
+)
+def test_keys_are_read_as_packs_write_them(name, key):
+    assert key_to_index(name) == key
+
+
+@pytest.mark.parametrize("name", ["", "H", ":maj"])
+def test_what_is_no_key_is_named(name):
+    with pytest.raises(ValueError, match=f"'{name}' is no key"):
+        key_to_index(name)
 
 
 def test_names():

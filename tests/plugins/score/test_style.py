@@ -56,7 +56,7 @@ def data(tmp_path):
     chorales = folder.parent / "jsb_chorales"
     chorales.mkdir()
     steps = [[[60, 55, 52, 48]] * 64 for _ in range(4)]
-    (chorales / "Jsb16thSeparated.json").write_text(json.dumps({"train": steps, "test": steps}))
+    (chorales / "Jsb16thSeparated.json").write_text(json.dumps({"train": steps, "valid": [], "test": steps}))
     song = folder.parent / "pop909" / "001"
     song.mkdir(parents=True)
     joined = Piece.of(

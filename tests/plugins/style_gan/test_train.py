@@ -54,10 +54,10 @@ def write_data(folder) -> None:
         meters=(Meter(0.0, 4, 4),),
     )
     (folder / "openewld" / "a.mid").write_bytes(piece_to_midi(sheet))
-    names = ["id", "title", "us_pd_pre1931", "midi"]
+    names = ["id", "title", "us_pd_pre1931", "metric", "tonality", "midi"]
     with (folder / "openewld" / "index.csv").open("w", newline="") as file:
-        free = [[number, "Old", "yes", "a.mid"] for number in numbers(1)]
-        csv.writer(file).writerows([names, *free, [7, "New", "no", "a.mid"]])
+        free = [[number, "Old", "yes", "4/4", "C major", "a.mid"] for number in numbers(1)]
+        csv.writer(file).writerows([names, *free, [7, "New", "no", "4/4", "C major", "a.mid"]])
 
 
 @pytest.fixture(scope="module")

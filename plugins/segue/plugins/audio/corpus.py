@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, Tempo, midi_to_piece
 from segue.plugin_api.errors import InvalidRequest
-from segue.plugin_api.training import DataSource
 from segue.plugins.audio.beats import onset_strength
 from segue.plugins.audio.render import RATE, render
 from segue.plugins.audio.sound import resampled
@@ -26,7 +25,8 @@ from segue.plugins.audio.tagger import RATE as MEL_RATE
 from segue.plugins.audio.tagger import mel_power
 from segue.plugins.audio.transcriber import RATE as NOTE_RATE
 from segue.plugins.audio.transcriber import Posteriors, Transcriber, cut_windows, join
-from segue.plugins.score.data import Part, analysed_pieces, key_to_index, part_of, songs
+from segue.plugins.packs import openewld, pop909
+from segue.plugins.score.data import Part, analysed_pieces, part_of
 
 PACKS: Final = ("pop909", "openewld", "style_parallel_synth", "when_in_rome")
 _BATCH: Final = 16
@@ -62,16 +62,6 @@ class Played:
         return float(60 / np.median(np.diff(beats)))
 
 
-def sources(data: Path) -> list[DataSource]:
-    """Return the packs that are learnt from."""
-    return [
-        DataSource("JSB chorales", "public domain", data / "jsb_chorales"),
-        DataSource("OpenEWLD (published before 1931, or traditional)", "public domain", data / "openewld"),
-        DataSource("POP909", "MIT", data / "pop909"),
-        DataSource("style_parallel_synth (synthetic)", "public-domain charts", data / "style_parallel_synth"),
-    ]
-
-
 def choose(data: Path, part: Part, counts: tuple[int, int, int, int]) -> list[Played]:
     """Choose pieces of a part: so many of each pack, in the order of their names' hashes.
 
@@ -94,39 +84,25 @@ def _hash(name: str) -> int:
 
 
 def _songs(data: Path, part: Part) -> Iterator[Played]:
-    for song in songs(data):
-        if song.part == part:
+    for song in pop909.songs(data):
+        if part_of(song.number) == part:
             yield Played(f"pop909/{song.number}", song.piece(), song.key)
 
 
-def _tonalities(data: Path) -> dict[str, tuple[int, bool, str]]:
-    """Return key, whether it may be learnt from, and MIDI file of each lead sheet that states a key."""
-    with (data / "openewld" / "index.csv").open(newline="") as rows:
-        return {
-            row["id"]: (_key(row["tonality"]), row["us_pd_pre1931"] in ("yes", "traditional"), row["midi"])
-            for row in csv.DictReader(rows)
-            if row["tonality"]
-        }
-
-
-def _key(tonality: str) -> int:
-    tonic, mode = tonality.split()
-    return key_to_index(f"{tonic}:{mode[:3]}")
-
-
 def _lead_sheets(data: Path, part: Part) -> Iterator[Played]:
-    for number, (key, free, midi) in _tonalities(data).items():
-        if part_of(f"c{number}") == part and free:
-            yield _at_a_tempo(f"openewld/{number}", data / "openewld" / midi, key)
+    for sheet in openewld.lead_sheets(data):
+        if sheet.free and sheet.key is not None and part_of(f"c{sheet.number}") == part:
+            yield _at_a_tempo(f"openewld/{sheet.number}", sheet.path, sheet.key)
 
 
 def _charts(data: Path, part: Part) -> Iterator[Played]:
-    keys = _tonalities(data)
+    keys = {sheet.number: sheet.key for sheet in openewld.lead_sheets(data)}
     with (data / "style_parallel_synth" / "index.csv").open(newline="") as rows:
         for row in csv.DictReader(rows):
-            if row["chart_id"] in keys and part_of(f"c{row['chart_id']}") == part:
+            key = keys.get(row["chart_id"])
+            if key is not None and part_of(f"c{row['chart_id']}") == part:
                 path = data / "style_parallel_synth" / row["midi"]
-                yield _at_a_tempo(f"style_parallel_synth/{row['midi']}", path, keys[row["chart_id"]][0])
+                yield _at_a_tempo(f"style_parallel_synth/{row['midi']}", path, key)
 
 
 def _analysed(data: Path, part: Part) -> Iterator[Played]:

@@ -15,12 +15,13 @@ from rich.progress import track
 from safetensors.numpy import load_file, save_file
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
-from segue.plugins.audio.corpus import choose, hear, sources
+from segue.plugins.audio.corpus import choose, hear
 from segue.plugins.audio.evaluation import evaluate
 from segue.plugins.audio.learning import learn_notes
 from segue.plugins.audio.scorer import Scorer
 from segue.plugins.audio.tempo_learning import learn_tempo, tempo_choices
 from segue.plugins.audio.transcriber import Transcriber
+from segue.plugins.packs.files import sources
 
 _SECONDS: Final = 45.0
 _COUNTS: Final = (160, 50, 60, 0)
@@ -53,7 +54,7 @@ class AudioTrainer(Trainer):
         run.sources += [
             DataSource("basic-pitch 0.4.0, its network", "Apache-2.0", transcriber),
             DataSource("musicnn 0.1.0, its network", "ISC", tagger),
-            *sources(run.data),
+            *sources(run.data, "jsb_chorales", "openewld", "pop909", "style_parallel_synth"),
         ]
         for path in (transcriber, *(tagger / name for name in _TAGGER)):
             shutil.copyfile(path, run.artifacts / path.name)

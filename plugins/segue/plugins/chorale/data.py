@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from segue.music import midi_to_piece
-from segue.music.bar_lines import PER_BEAT, Frames, Metre, infer_metres
+from segue.music.bar_lines import PER_BEAT, Frames, Metre
 from segue.plugin_api import InvalidMusic, InvalidRequest
 from segue.plugins.chorale import memory
 from segue.plugins.chorale.features import (
@@ -43,9 +42,8 @@ from segue.plugins.chorale.frames import (
     to_tokens,
 )
 from segue.plugins.chorale.voices import is_one_voice, to_voices, voice_tracks
-
-JSB = "Jsb16thSeparated.json"
-SPLITS = ("train", "valid", "test")
+from segue.plugins.packs import jsb
+from segue.plugins.packs.jsb import SPLITS
 
 
 @dataclass(frozen=True)
@@ -109,18 +107,14 @@ def read_chorales(data: Path) -> dict[str, list[Chorale]]:
     InvalidRequest
         If there is nothing to train on.
     """
-    path = data / JSB if data.is_dir() else data
+    path = data / jsb.PLACE.name if data.is_dir() else data
     if path.is_file() and path.suffix == ".json":
-        raw = json.loads(path.read_text())
-        frames = {split: [np.array(piece, np.int64).reshape(-1, 4) for piece in raw[split]] for split in SPLITS}
-        return {
-            split: [Chorale.of(f, m) for f, m in zip(p, infer_metres(p), strict=True)] for split, p in frames.items()
-        }
+        read = jsb.chorales(path)
+        return {split: [Chorale.of(one.frames, one.metre) for one in read if one.split == split] for split in SPLITS}
     pieces = [found for file in sorted(data.rglob("*.mid*")) if (found := _read_midi(file)) is not None]
     if len(pieces) < 10:
-        raise InvalidRequest(
-            "data", f"holds neither {JSB} nor ten MIDI files of four voices in 4/4 or 3/4 (found {len(pieces)})"
-        )
+        wanted = f"{jsb.PLACE.name} nor ten MIDI files of four voices in 4/4 or 3/4"
+        raise InvalidRequest("data", f"holds neither {wanted} (found {len(pieces)})")
     order = np.random.default_rng(0).permutation(len(pieces))
     cuts = [len(pieces) * 8 // 10, len(pieces) * 9 // 10]
     return {split: [pieces[i] for i in part] for split, part in zip(SPLITS, np.split(order, cuts), strict=True)}

@@ -27,11 +27,12 @@ from rich.console import Console
 from segue.music.bar_lines import PER_BEAT, Frames
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import Report, Run
-from segue.plugins.chorale.data import SPLITS, Chorale, Draw, collate
+from segue.plugins.chorale.data import Chorale, Draw, collate
 from segue.plugins.chorale.frames import NO_NOTE, REST
 from segue.plugins.chorale.measure import nats
 from segue.plugins.chorale.network import CLASSES, Network
 from segue.plugins.chorale.train import ChoraleSettings, fit
+from segue.plugins.packs.jsb import SPLITS
 from segue.plugins.training import Processes
 from torch import Tensor
 

@@ -24,10 +24,10 @@ from segue.music.grid import find_grid
 from segue.music.keys import histogram_scores
 from segue.music.theory import NO_CHORD
 from segue.plugin_api.errors import InvalidRequest
-from segue.plugin_api.training import DataSource
 from segue.plugins.gan.roll import BAR, BASS, BEATS, CHORDS, DRUMS, MELODY, PAD, PER_BEAT, STEPS, to_roll
+from segue.plugins.packs import pop909
 from segue.plugins.score.charts import written_chords
-from segue.plugins.vae.data import key_index, part_of, regular_bars
+from segue.plugins.vae.data import part_of, regular_bars
 from segue.plugins.vae.tokens import home_shift
 
 POP: Final = "pop_piano"
@@ -73,16 +73,7 @@ def read_phrases(data: Path) -> list[Phrases]:
     if not (data / "style_parallel_synth" / "index.csv").is_file():
         raise InvalidRequest("data", f"{data} holds no style_parallel_synth/index.csv")
     found = list(_arrangements(data / "style_parallel_synth"))
-    return found + (list(_pop909(data / "pop909")) if (data / "pop909").is_dir() else [])
-
-
-def sources(data: Path) -> list[DataSource]:
-    """Return the packs in a folder, for the model card."""
-    known = {
-        "style_parallel_synth": ("style_parallel_synth (synthetic)", "public-domain charts"),
-        "pop909": ("POP909", "MIT"),
-    }
-    return [DataSource(name, licence, data / pack) for pack, (name, licence) in known.items() if (data / pack).is_dir()]
+    return found + (list(_pop909(data)) if (data / "pop909").is_dir() else [])
 
 
 def _phrases(
@@ -162,37 +153,27 @@ def _kind(name: str, own: Piece) -> int:
     return PAD if np.median(own.duration) >= _LONG else CHORDS
 
 
-def _pop909(root: Path) -> Iterator[Phrases]:
-    with (root / "index.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        folder = root / f"{int(row['song_id']):03d}"
-        path = folder / f"{folder.name}.mid"
-        if not path.is_file():
-            continue
-        piece, _ = midi_to_piece(path.read_bytes())
-        beats = np.loadtxt(folder / "beat_midi.txt", ndmin=2)
-        at = piece.seconds_to_beats(beats[:, 0])
-        grid = np.arange(len(at))
-        begin, end = (np.interp(time, at, grid) for time in (piece.start, piece.end))
+def _pop909(data: Path) -> Iterator[Phrases]:
+    for song in pop909.songs(data):
+        piece, marks = song.piece(), song.marks()
+        begin, end = marks.count(piece)
         piece = piece.with_notes(start=begin, duration=np.maximum(end - begin, 0.01))
         parts = []
         for index, info in enumerate(piece.tracks):
             own = piece.track == index
-            if info.name == "PIANO":
+            if info.name == pop909.PIANO:
                 lowest = own & _is_lowest(piece, own)
                 parts += [_columns(piece, BASS, lowest), _columns(piece, CHORDS, own & ~lowest)]
-            elif info.name in ("MELODY", "BRIDGE"):
-                parts.append(_columns(piece, MELODY if info.name == "MELODY" else PAD, own))
-        starts = [
-            np.arange(first, last - STEPS + 1, STEPS) for first, last in regular_bars(np.flatnonzero(beats[:, 2] == 1))
-        ]
+            elif info.name in (pop909.MELODY, pop909.BRIDGE):
+                parts.append(_columns(piece, MELODY if info.name == pop909.MELODY else PAD, own))
+        bars = regular_bars(np.flatnonzero(marks.pairs))
+        starts = [np.arange(first, last - STEPS + 1, STEPS) for first, last in bars]
         notes = np.concatenate(parts)
         found = _phrases(
-            f"{row['name']} (POP909 {folder.name})",
-            part_of(f"pop909/{folder.name}"),
+            song.citation,
+            part_of(f"pop909/{song.number}"),
             POP,
-            key_index(row["main_key"]),
+            song.key,
             notes,
             np.concatenate([np.zeros(0, np.int64), *starts]).astype(np.int64),
             _hear_chords(notes),

@@ -22,11 +22,12 @@ from segue.music.originality import OriginalityIndex
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
 from segue.plugins.gan.artifacts import Artifacts, load, save
 from segue.plugins.gan.calibrate import calibrate
-from segue.plugins.gan.data import POP, Phrases, read_phrases, sources
+from segue.plugins.gan.data import POP, Phrases, read_phrases
 from segue.plugins.gan.network import Critic, Encoder, Generator, NetworkSettings, noise_size, to_cells
 from segue.plugins.gan.present import notes_to_piece
 from segue.plugins.gan.report import reports
 from segue.plugins.gan.roll import BEATS, MELODY, from_root
+from segue.plugins.packs.files import sources
 from segue.plugins.training import Loop, follow
 from torch import Tensor, nn
 from torch.nn import functional
@@ -63,7 +64,7 @@ class GanTrainer(Trainer):
         """Train; resumes from the checkpoint in ``run.work`` if it was made with the same settings."""
         torch.set_num_threads(settings.threads)
         phrases = read_phrases(run.data)
-        run.sources.extend(sources(run.data))
+        run.sources.extend(sources(run.data, "style_parallel_synth", "pop909"))
         train = [song for song in phrases if song.part == "train"]
         styles = sorted({song.style for song in train})
         batches = _Batches(train, styles, settings)

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from segue.music import Piece, TrackInfo, midi_to_piece
 from segue.plugin_api.errors import InvalidField
 from segue.plugin_api.training import DataSource
+from segue.plugins.packs import jsb, openewld, pop909
 
 PARTS: Final = ("train", "dev", "test")
-_VOICES: Final = ("Soprano", "Alto", "Tenor", "Bass")
 
 
 def part_of(name: str) -> str:
@@ -30,39 +28,33 @@ def part_of(name: str) -> str:
     return {0: "test", 1: "dev"}.get(bucket, "train")
 
 
-def chorales(root: Path, part: str) -> Iterator[Piece]:
+def chorales(data: Path, part: str) -> Iterator[Piece]:
     """Chorales on a sixteenth grid, one track a voice; a repeated pitch counts as held, as the pack has it."""
     split = {"train": "train", "dev": "valid", "test": "test"}[part]
-    for steps in json.loads((root / "Jsb16thSeparated.json").read_text())[split]:
-        grid = np.array(steps)  # (steps, 4)
-        columns = []
-        for voice in range(4):
-            changes = np.flatnonzero(np.diff(grid[:, voice])) + 1
-            starts = np.concatenate(([0], changes))
-            ends = np.concatenate((changes, [len(grid)]))
-            pitch = grid[starts, voice]
-            columns.append(np.stack([starts, ends - starts, pitch, np.full_like(starts, voice)])[:, pitch >= 0])
-        start, duration, pitch, voice = np.concatenate(columns, axis=1)
-        yield Piece.of(start / 4, duration / 4, pitch, 72, voice, tracks=tuple(TrackInfo(n, 52) for n in _VOICES))
+    tracks = tuple(TrackInfo(name, 52) for name in jsb.VOICES)
+    for chorale in jsb.chorales(data / jsb.PLACE):
+        if chorale.split == split:
+            begin, end, pitch, voice = chorale.notes().T
+            yield Piece.of(begin / 4, (end - begin) / 4, pitch, 72, voice, tracks=tracks)
 
 
-def pop_songs(root: Path, part: str) -> Iterator[Piece]:
+def pop_songs(data: Path, part: str) -> Iterator[Piece]:
     """Pop songs: melody, bridge, piano."""
-    for path in sorted(root.glob("[0-9]*/*.mid")):
-        if part_of(f"pop909/{path.stem}") == part:
-            yield midi_to_piece(path.read_bytes())[0]
+    for song in pop909.songs(data):
+        if part_of(f"pop909/{song.number}") == part:
+            yield song.piece()
 
 
-def lead_sheets(root: Path, part: str) -> Iterator[Piece]:
+def lead_sheets(data: Path, part: str) -> Iterator[Piece]:
     """Lead sheets: melody and chords."""
-    with (root / "index.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["us_pd_pre1931"] in ("yes", "traditional") and part_of(f"openewld/{row['id']}") == part:
-                yield midi_to_piece((root / row["midi"]).read_bytes())[0]
+    for sheet in openewld.lead_sheets(data):
+        if sheet.free and part_of(f"openewld/{sheet.number}") == part:
+            yield sheet.piece()
 
 
-def accompaniments(root: Path, part: str) -> Iterator[Piece]:
+def accompaniments(data: Path, part: str) -> Iterator[Piece]:
     """Synthetic accompaniments in sixteen styles; never in a part to measure with."""
+    root = data / "style_parallel_synth"
     with (root / "index.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if part == "train" and part_of(f"openewld/{row['chart_id']}") == part:
@@ -85,7 +77,7 @@ def read(data: Path, part: str) -> dict[str, list[Piece]]:
     InvalidField
         If the folder holds none of the packs.
     """
-    found = {name: list(reader(data / name, part)) for name, (reader, _) in PACKS.items() if (data / name).is_dir()}
+    found = {name: list(reader(data, part)) for name, (reader, _) in PACKS.items() if (data / name).is_dir()}
     found = {name: [piece for piece in pieces if len(piece) > 7] for name, pieces in found.items()}
     found = {name: pieces for name, pieces in found.items() if pieces}
     if not found:

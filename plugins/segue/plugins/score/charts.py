@@ -8,8 +8,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music.theory import QUALITY_NAMES
-from segue.plugins.score.data import key_to_index
+from segue.music.theory import QUALITY_NAMES, key_to_index
 
 _QUALITIES: Final = {
     "": "maj", "6": "maj", "m": "min", "m6": "min", "7": "7", "9": "7", "11": "7", "13": "7", "M7": "maj7",

@@ -19,7 +19,9 @@ from segue.music.features import features
 from segue.music.reading import Reading
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource, Report, Run, Trainer, TrainingSettings
-from segue.plugins.score.data import songs
+from segue.plugins.packs.files import sources
+from segue.plugins.packs.pop909 import songs
+from segue.plugins.score.data import part_of
 from segue.plugins.score.emotion import LISTENERS, Heard, Listeners
 from segue.plugins.score.emotion_course import CLIPS, hear_course
 from segue.plugins.score.emotion_nets import FRAMES, NOTES, AttentionNet, note_tokens, piano_roll
@@ -84,7 +86,7 @@ def piano_songs(data: Path, clips: Sequence[Clip]) -> list[Pack]:
         by_song.setdefault(clip.song, []).append(note_tokens(clip.piece))
     packs: list[Pack] = [list(by_song.values())]
     if (data / "pop909").is_dir():
-        packs += [[[note_tokens(song.piece())] for song in songs(data) if song.part != "test"]] * 2
+        packs += [[[note_tokens(song.piece())] for song in songs(data) if part_of(song.number) != "test"]] * 2
     return packs
 
 
@@ -97,8 +99,7 @@ class EmotionTrainer(Trainer):
     def train(self, run: Run, settings: EmotionSettings) -> Sequence[Report]:
         """Train the listeners, weigh their votes on the validation part, and measure them."""
         run.sources.append(DataSource("EMOPIA 1.0", "CC-BY-NC-SA-4.0", run.data / "emopia", non_commercial=True))
-        if (run.data / "pop909").is_dir():
-            run.sources.append(DataSource("POP909", "MIT", run.data / "pop909"))
+        run.sources += sources(run.data, "pop909")
         train, valid = emopia(run.data, "train"), emopia(run.data, "val")
         pieces, labels = [clip.piece for clip in train], [str(clip.quadrant) for clip in train]
         table = np.stack([features(Reading(piece)) for piece in track(pieces, "features", console=run.console)])

@@ -21,7 +21,8 @@ from segue.music.reading import Reading
 from segue.music.roman import roman_numerals
 from segue.music.theory import NO_CHORD, chord_symbol, spell
 from segue.plugin_api.training import Report
-from segue.plugins.score.data import Analysed, Song, analysed_pieces, songs
+from segue.plugins.packs.pop909 import Song, songs
+from segue.plugins.score.data import Analysed, analysed_pieces, part_of
 from segue.plugins.score.examples import song_notes
 from segue.plugins.score.genres import measure_genres
 from segue.plugins.score.melody_net import CLASSES, class_probabilities
@@ -53,7 +54,7 @@ def evaluate(data: Path, networks: Networks, console: Console) -> dict[str, Repo
     read = networks.read
     held_out = [piece for piece in analysed_pieces(data) if not piece.development]
     chorales = [piece for piece in held_out if piece.chorale]
-    tests = [song for song in songs(data) if song.part == "test"]
+    tests = [song for song in songs(data) if part_of(song.number) == "test"]
     finders: dict[str, KeyFinder] = {
         "krumhansl": lambda piece: _histogram_key(piece, "krumhansl"),
         "temperley": lambda piece: _histogram_key(piece, "temperley"),

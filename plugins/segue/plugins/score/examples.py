@@ -17,17 +17,18 @@ from segue.music.cells import cut
 from segue.music.chords import find_chords
 from segue.music.grid import find_grid
 from segue.music.reading import Reading
-from segue.music.theory import NO_CHORD, QUALITY_NAMES
+from segue.music.theory import NO_CHORD, QUALITY_NAMES, key_to_index
+from segue.plugins.packs.pop909 import BRIDGE, MELODY, PIANO, Song
 from segue.plugins.score.charts import written_chords
 from segue.plugins.score.chord_net import HIGHEST, cell_features
 from segue.plugins.score.corpus import chorales
-from segue.plugins.score.data import Part, Song, key_to_index, part_of
+from segue.plugins.score.data import Part, part_of
 from segue.plugins.score.melody_net import CLASSES, note_features
 from torch import Tensor
 
 _SILENT_TOP: Final = 0.3
 _FOLDED: Final = {"sus4(b7)": "sus4", "maj6": "maj", "min6": "min", "minmaj7": "min"}
-_TRACKS: Final = {"MELODY": "melody", "BRIDGE": "bridge", "PIANO": "accompaniment"}
+_TRACKS: Final = {MELODY: "melody", BRIDGE: "bridge", PIANO: "accompaniment"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def song_chords(song: Song) -> Example:
     row = np.searchsorted(edges[:, 0], middle, side="right") - 1
     inside = (row >= 0) & (middle < edges[row, 1])
     chords = np.array([label_to_chord(label) for _, _, label in song.chords])
-    return Example(song.part, cell_features(cells), np.where(inside, chords[row], NO_CHORD))
+    return Example(part_of(song.number), cell_features(cells), np.where(inside, chords[row], NO_CHORD))
 
 
 def chart_chords(folder: Path) -> list[Example]:
@@ -105,7 +106,7 @@ def song_notes(song: Song) -> Example:
     piece = song.piece()
     reading = Reading(piece)
     classes = np.array([CLASSES.index(_TRACKS[info.name]) for info in piece.tracks])
-    return Example(song.part, note_features(reading), classes[reading.pitched.track])
+    return Example(part_of(song.number), note_features(reading), classes[reading.pitched.track])
 
 
 def crops(

@@ -15,7 +15,8 @@ from rich.progress import track
 from segue.music import Piece, midi_to_piece
 from segue.music.grid import find_grid
 from segue.plugin_api.training import Report
-from segue.plugins.score.data import songs
+from segue.plugins.packs.pop909 import songs
+from segue.plugins.score.data import part_of
 
 _STRETCH: Final = 4 / 3
 _FRAMES_PER_SECOND: Final = 50
@@ -48,10 +49,9 @@ def measure_meters(data: Path, console: Console) -> dict[str, Report]:
 
 def _songs(data: Path) -> Iterator[tuple[str, Piece, Seconds, Seconds]]:
     for song in songs(data):
-        if song.part == "test":
-            lines = (song.path.parent / "beat_midi.txt").read_text().split("\n")
-            rows = np.array([line.split()[:3] for line in lines if line.strip()], np.float64)
-            yield song.number, song.piece(), rows[:, 0], rows[rows[:, 2] == 1, 0]
+        if part_of(song.number) == "test":
+            marks = song.marks()
+            yield song.number, song.piece(), marks.seconds, marks.seconds[marks.pairs]
 
 
 def _scores(data: Path) -> Iterator[tuple[str, Piece, Seconds, Seconds]]:

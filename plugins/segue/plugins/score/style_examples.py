@@ -17,8 +17,9 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, midi_to_piece
+from segue.plugins.packs import pop909
 from segue.plugins.score.corpus import chorales
-from segue.plugins.score.data import Part, part_of, songs
+from segue.plugins.score.data import Part, part_of
 from segue.plugins.score.style import style_features
 
 Tune = Literal["its own", "without a tune", "with a tune"]
@@ -57,11 +58,11 @@ def styled_pieces(data: Path) -> Iterator[StyledPiece]:
     """Read chorales, songs with and without their melody, and accompaniments with and without their chart's tune."""
     for title, piece in chorales(data):
         yield StyledPiece("chorale", part_of(title), "its own", piece)
-    for song in songs(data):
-        piece = song.piece()
-        accompaniment = np.array([info.name != "MELODY" for info in piece.tracks])[piece.track]
-        yield StyledPiece("pop_piano", song.part, "its own", piece)
-        yield StyledPiece("pop_piano", song.part, "without a tune", piece.select(accompaniment))
+    for song in pop909.songs(data):
+        piece, part = song.piece(), part_of(song.number)
+        accompaniment = piece.select(~pop909.played_by(piece, pop909.MELODY))
+        yield StyledPiece("pop_piano", part, "its own", piece)
+        yield StyledPiece("pop_piano", part, "without a tune", accompaniment)
     folder = data / "style_parallel_synth"
     with (folder / "index.csv").open(newline="") as rows:
         for row in csv.DictReader(rows):

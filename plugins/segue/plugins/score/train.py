@@ -16,9 +16,10 @@ from safetensors.torch import save
 from segue.music.originality import OriginalityIndex
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
+from segue.plugins.packs.files import sources
+from segue.plugins.packs.pop909 import songs
 from segue.plugins.score.chord_net import ChordNet
-from segue.plugins.score.corpus import known_melodies, sources
-from segue.plugins.score.data import songs
+from segue.plugins.score.corpus import known_melodies
 from segue.plugins.score.evaluation import evaluate
 from segue.plugins.score.examples import Example, chart_chords, chorale_chords, crops, hide_top, song_chords, song_notes
 from segue.plugins.score.fitting import fit
@@ -60,7 +61,7 @@ class ScoreTrainer(Trainer):
         InvalidRequest
             If the data lacks a pack, or the version to keep lacks a file.
         """
-        run.sources += sources(run.data)
+        run.sources += sources(run.data, "jsb_chorales", "openewld", "pop909", "style_parallel_synth")
         made = set(_PARTS if settings.keep is None else settings.anew)
         if settings.keep is not None:
             _copy(settings.keep, [file for name, (file, _) in _PARTS.items() if name not in made], run.artifacts)
@@ -83,7 +84,7 @@ def _copy(version: Path, files: Sequence[str], into: Path) -> None:
 
 
 def _make_chords(run: Run, file: Path, settings: ScoreSettings) -> None:
-    cells = [song_chords(song) for song in track(list(songs(run.data)), "songs to cells", console=run.console)]
+    cells = [song_chords(song) for song in track(songs(run.data), "songs to cells", console=run.console)]
     kinds = (cells, chart_chords(run.data / "style_parallel_synth"), chorale_chords(run.data))
     groups = [(share, _part(kind, "train")) for share, kind in zip(_SHARES, kinds, strict=True)]
     net, valid = ChordNet(), _part(cells, "valid")
@@ -94,7 +95,7 @@ def _make_chords(run: Run, file: Path, settings: ScoreSettings) -> None:
 
 
 def _make_melody(run: Run, file: Path, settings: ScoreSettings) -> None:
-    notes = [song_notes(song) for song in track(list(songs(run.data)), "songs to notes", console=run.console)]
+    notes = [song_notes(song) for song in track(songs(run.data), "songs to notes", console=run.console)]
     net, valid = MelodyNet(), _part(notes, "valid")
     batch = crops([(1.0, _part(notes, "train"))], _NOTES, 16, run.seed)
     fit(net, batch, lambda net: accuracy(net, valid), run, "melody", steps=settings.melody_steps, rate=4e-3)

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 from segue.music import Piece, midi_to_piece
 from segue.plugin_api.errors import InvalidRequest
-from segue.plugin_api.training import DataSource
 from segue.plugins.score.data import Part, part_of
 
 _PACK: Final = "style_parallel_synth"
@@ -68,11 +67,6 @@ def read_charts(data: Path) -> list[Chart]:
             tune = midi_to_piece(melody.read_bytes())[0]
             charts.append(Chart(number, part_of(f"c{number}"), int(own[0]["bars"]), tune, styles))
     return charts
-
-
-def source(data: Path) -> DataSource:
-    """Return the pack for the model card."""
-    return DataSource(f"{_PACK} (synthetic)", "public-domain charts", data / _PACK)
 
 
 def join(first: Piece, second: Piece) -> Piece:

@@ -13,7 +13,7 @@ from pydantic import Field
 from rich.console import Console
 from rich.progress import track
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
-from segue.plugins.style.pack import source
+from segue.plugins.packs.files import sources
 from segue.plugins.style_audio.artifacts import Artifacts, Style, load, save
 from segue.plugins.style_audio.data import Arrangement, arrangements, hear
 from segue.plugins.style_audio.network import Listener, NetworkSettings, Texture
@@ -54,7 +54,7 @@ class StyleAudioTrainer(Trainer):
         """Train; resumes from the checkpoint in ``run.work`` if it was made with the same settings."""
         torch.set_num_threads(settings.threads)
         train = arrangements(run.data)["train"]
-        run.sources.append(source(run.data))
+        run.sources.extend(sources(run.data, "style_parallel_synth"))
         charts = sorted({each.chart.number for each in train})[: settings.charts]
         train = [each for each in train if each.chart.number in charts]
         styles = sorted({each.style for each in train})

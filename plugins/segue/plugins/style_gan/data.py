@@ -7,7 +7,6 @@ data with; so the classifier of ``score``, by which results are measured, has no
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music import Piece, midi_to_piece
-from segue.plugin_api.training import DataSource
+from segue.music import Piece
+from segue.plugins.packs import openewld
 from segue.plugins.score.corpus import chorales
 from segue.plugins.score.data import part_of
 from segue.plugins.score.harmony import describe_chords, describe_key
@@ -36,7 +35,6 @@ DOMAINS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Domains between which the cycles go, and the styles that are written in each."""
 LEAD_SHEET: Final = "lead_sheet"
-_FREE: Final = ("yes", "traditional")
 _PERCUSSIVE: Final = 112
 """General MIDI program from which on a pitched track is percussion."""
 
@@ -65,16 +63,6 @@ Found = tuple[str, str, str, str, Piece, NDArray[np.bool_]]
 """Title, chart, part, style, piece, tune."""
 
 
-def sources(data: Path) -> list[DataSource]:
-    """Return the packs in a folder, for the model card."""
-    real = {
-        "jsb_chorales": ("JSB chorales", "public domain"),
-        "openewld": ("OpenEWLD (published before 1931, or traditional)", "public domain"),
-    }
-    there = [DataSource(name, licence, data / at) for at, (name, licence) in real.items() if (data / at).is_dir()]
-    return [pack.source(data), *there]
-
-
 def read_songs(data: Path, parts: Iterable[str]) -> list[Song]:
     """Read the songs of some parts, with the bars and chords that ``score`` hears in them.
 
@@ -86,7 +74,7 @@ def read_songs(data: Path, parts: Iterable[str]) -> list[Song]:
     folder = ScoreAnalyzer.models[0].shipped
     assert folder is not None
     networks, wanted = Networks.load(folder / "1"), set(parts)
-    found = [*_arrangements(data), *_chorales(data), *_lead_sheets(data / "openewld")]
+    found = [*_arrangements(data), *_chorales(data), *_lead_sheets(data)]
     songs = []
     for title, chart, part, style, piece, tune in found:
         if part in wanted and len(piece.without_drums()):
@@ -132,13 +120,10 @@ def _chorales(data: Path) -> Iterator[Found]:
         yield title, title, part_of(title), "chorale", piece, piece.track == 0
 
 
-def _lead_sheets(root: Path) -> Iterator[Found]:
-    if not (root / "index.csv").is_file():
+def _lead_sheets(data: Path) -> Iterator[Found]:
+    if not (data / "openewld" / "index.csv").is_file():
         return
-    with (root / "index.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["us_pd_pre1931"] in _FREE and (root / row["midi"]).is_file():
-                piece = midi_to_piece((root / row["midi"]).read_bytes())[0]
-                if np.ptp(piece.track):
-                    chart = f"c{row['id']}"
-                    yield row["title"], chart, part_of(chart), LEAD_SHEET, piece, piece.track == 0
+    for sheet in openewld.lead_sheets(data):
+        if sheet.free and np.ptp((piece := sheet.piece()).track):
+            chart = f"c{sheet.number}"
+            yield sheet.title, chart, part_of(chart), LEAD_SHEET, piece, piece.track == 0

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from rich.console import Console
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
+from segue.plugins.packs.files import sources
 from segue.plugins.style_gan.artifacts import Artifacts, load, save
 from segue.plugins.style_gan.calibrate import calibrate
-from segue.plugins.style_gan.data import DOMAINS, grooves, read_songs, sources
+from segue.plugins.style_gan.data import DOMAINS, grooves, read_songs
 from segue.plugins.style_gan.lessons import Lesson, Windows, hide
 from segue.plugins.style_gan.network import Discriminator, Generator, NetworkSettings, decide
 from segue.plugins.style_gan.report import reports
@@ -64,7 +65,7 @@ class StyleGanTrainer(Trainer):
         """Train; resumes from the checkpoint in ``run.work`` if it was made with the same settings."""
         torch.set_num_threads(settings.threads)
         songs = read_songs(run.data, ["train"])
-        run.sources.extend(sources(run.data))
+        run.sources.extend(sources(run.data, "style_parallel_synth", "jsb_chorales", "openewld"))
         styles = [name for names in DOMAINS.values() for name in names]
         windows = Windows(songs, [*styles, *sorted({song.style for song in songs} - set(styles))])
         generator = _fit(windows, styles, run, settings)

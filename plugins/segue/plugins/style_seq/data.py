@@ -20,9 +20,9 @@ from segue.music import Piece, TrackInfo, midi_to_piece
 from segue.music.reading import Reading
 from segue.music.theory import NO_CHORD
 from segue.plugin_api.errors import InvalidRequest
-from segue.plugin_api.training import DataSource
+from segue.plugins.packs import pop909
 from segue.plugins.score.charts import written_chords
-from segue.plugins.score.data import Part, part_of, songs
+from segue.plugins.score.data import Part, part_of
 from segue.plugins.score.examples import label_to_chord
 from segue.plugins.style.pack import join
 from segue.plugins.style_seq.content import HALVES, Content, line, liveliness, settle, sounding
@@ -115,16 +115,6 @@ def read_songs(data: Path, listener: Listener | None = None) -> Iterator[Song]:
     yield from _voices_of_chorales(data)
 
 
-def sources(data: Path) -> list[DataSource]:
-    """Return the packs that were read, for the model card."""
-    known = [
-        DataSource("style_parallel_synth (synthetic)", "public-domain charts", data / "style_parallel_synth"),
-        DataSource("POP909", "MIT", data / "pop909"),
-        DataSource("JSB chorales", "public domain", data / "jsb_chorales"),
-    ]
-    return [source for source in known if source.path.is_dir()]
-
-
 def read_chart(folder: Path, row: dict[str, str]) -> tuple[Piece, Piece | None]:
     """Read an accompaniment of the synthetic pack, and the melody of its chart."""
     tune = folder / "melody" / f"{row['chart_id']}.mid"
@@ -177,18 +167,16 @@ def _song(
 
 
 def _pop(data: Path) -> Iterator[Song]:
-    for song in songs(data):
+    for song in pop909.songs(data):
         if (song.beats, song.quavers) != (2, 2):
             continue
-        marks = np.loadtxt(song.path.parent / "beat_midi.txt")
-        piece = song.piece()
-        named = _with_chords(piece, song.chords)
-        piece = on_beats(named, marks[:, 0], marks[:, 2], METRES[0])
+        marks = song.marks()
+        piece = on_beats(_with_chords(song.piece(), song.chords), marks.seconds, marks.pairs, METRES[0])
         labels = piece.select(piece.track == len(piece.tracks) - 1)
         names = [info.name for info in piece.tracks]
-        if not {"MELODY", "PIANO"} <= set(names):
+        if not {pop909.MELODY, pop909.PIANO} <= set(names):
             continue
-        melody, band = (piece.select(piece.track == names.index(name)) for name in ("MELODY", "PIANO"))
+        melody, band = (piece.select(piece.track == names.index(name)) for name in (pop909.MELODY, pop909.PIANO))
         if not len(band):
             continue
         bars = int(band.start.max() // 4) + 1
@@ -198,7 +186,8 @@ def _pop(data: Path) -> Iterator[Song]:
         harmony = settle(
             np.where(inside, labels.pitch[row], NO_CHORD), np.where(inside, labels.velocity[row], -1), bars
         )
-        yield _song(song.title, f"pop909/{song.number}", POP, song.part, band, melody, harmony, bars, played=True)
+        chart, part = f"pop909/{song.number}", part_of(song.number)
+        yield _song(song.title, chart, POP, part, band, melody, harmony, bars, played=True)
 
 
 def _with_chords(piece: Piece, chords: list[tuple[float, float, str]]) -> Piece:

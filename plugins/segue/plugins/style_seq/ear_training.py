@@ -15,9 +15,10 @@ from segue.music.cells import cut
 from segue.music.grid import find_grid
 from segue.music.reading import Reading
 from segue.plugin_api.training import Report, Run
+from segue.plugins.packs.pop909 import Song, songs
 from segue.plugins.score.charts import written_chords
 from segue.plugins.score.chord_net import ChordNet, cell_features
-from segue.plugins.score.data import Part, Song, songs
+from segue.plugins.score.data import Part, part_of
 from segue.plugins.score.evaluation import compare_chords
 from segue.plugins.score.examples import Example, chorale_chords, crops, hide_top, song_chords
 from segue.plugins.score.fitting import fit
@@ -82,7 +83,7 @@ def _examples(chart: Chart, written: NDArray[np.int64]) -> Iterator[Example]:
 
 
 def _songs(data: Path) -> list[Song]:
-    return list(songs(data)) if (data / "pop909" / "index.csv").is_file() else []
+    return songs(data) if (data / "pop909" / "index.csv").is_file() else []
 
 
 def _part(examples: Sequence[Example], part: Part) -> list[Example]:
@@ -95,7 +96,7 @@ def chords_report(ear: Ear, networks: Networks, data: Path, console: Console) ->
     rows: dict[str, dict[str, float]] = {}
     charts = [chart for chart in read_charts(data) if chart.part == "test"]
     pieces = [(chart.with_melody(style), written[chart.number]) for chart in charts for style in chart.styles]
-    held_out = [song for song in _songs(data) if song.part == "test"]
+    held_out = [song for song in _songs(data) if part_of(song.number) == "test"]
     for name, read in (("its ear", ear.read), ("score", networks.read)):
         told = track(pieces, f"chords by {name}", console=console)
         rows[name] = {"charts": float(np.mean([_agreement(read(piece), chords) for piece, chords in told]))}

@@ -19,7 +19,8 @@ from rich.progress import track
 from scipy.stats import spearmanr
 from segue.music import Piece
 from segue.plugin_api.training import Report
-from segue.plugins.score.data import songs as pop_songs
+from segue.plugins.packs import pop909
+from segue.plugins.score.data import part_of
 from segue.plugins.style.arrangement import Arrangement
 from segue.plugins.style.measure import chroma_similarity, melody_kept, strength
 from segue.plugins.style_seq.arrange import frames_of, read_content
@@ -160,7 +161,7 @@ def _examples(bench: Bench, console: Console) -> Report:
 def _real(bench: Bench, console: Console) -> Report:
     """Move test songs of POP909 to eight styles, one of each group."""
     rows: dict[str, list[Row]] = defaultdict(list)
-    held_out = [song for song in pop_songs(bench.data) if song.part == "test"][:_REAL]
+    held_out = [song for song in pop909.songs(bench.data) if part_of(song.number) == "test"][:_REAL]
     for number, song in enumerate(track(held_out, "songs of POP909", console=console)):
         piece = song.piece()
         arrangement = bench.listener.arrangement(piece.select(piece.start < 4 * _REAL_BARS))

@@ -12,9 +12,10 @@ from pydantic import Field
 from rich.console import Console
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
+from segue.plugins.packs.files import sources
 from segue.plugins.style_seq.artifacts import ensembles, load, save
 from segue.plugins.style_seq.batches import Batch, Stretches, part_names
-from segue.plugins.style_seq.data import Song, read_songs, sources
+from segue.plugins.style_seq.data import Song, read_songs
 from segue.plugins.style_seq.ear_training import fit_ear
 from segue.plugins.style_seq.hearing import Listener
 from segue.plugins.style_seq.network import Network, NetworkSettings, nats
@@ -50,7 +51,7 @@ class StyleSeqTrainer(Trainer):
         listener = Listener.shipped()
         with run.console.status("reading pieces"):
             songs = list(read_songs(run.data, listener))
-        run.sources.extend(sources(run.data))
+        run.sources.extend(sources(run.data, "style_parallel_synth", "pop909", "jsb_chorales"))
         train = [song for song in songs if song.part == "train"]
         if not train:
             raise InvalidRequest("data", f"{run.data} holds {len(songs)} pieces, none of them in the train part")

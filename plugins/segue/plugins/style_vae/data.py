@@ -8,20 +8,16 @@ that what ``score`` hears in the test part it never saw. Chords are those that i
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music import Meter, Piece, TrackInfo, midi_to_piece
-from segue.music.bar_lines import infer_metres
+from segue.music import Meter, Piece, TrackInfo
 from segue.plugin_api.errors import InvalidRequest
-from segue.plugin_api.training import DataSource
+from segue.plugins.packs import jsb, pop909
 from segue.plugins.score.data import part_of
 from segue.plugins.score.networks import Networks
 from segue.plugins.score.plugin import ScoreAnalyzer
@@ -36,11 +32,7 @@ BASS_BELOW: Final = 52
 _PERCUSSIVE: Final = 112
 """General MIDI program from which on a pitched track is percussion."""
 _FEWEST: Final = 16
-_PACKS: Final = {
-    "style_parallel_synth": ("style_parallel_synth (synthetic)", "public-domain charts"),
-    "pop909": ("POP909", "MIT"),
-    "jsb_chorales": ("JSB chorales", "public domain"),
-}
+PACKS: Final = ("style_parallel_synth", "pop909", "jsb_chorales")
 
 
 @dataclass(frozen=True)
@@ -103,19 +95,12 @@ def read_songs(data: Path) -> Iterator[Song]:
     InvalidRequest
         If the folder holds none of the packs.
     """
-    if not any((data / pack).is_dir() for pack in _PACKS):
-        raise InvalidRequest("data", f"{data} holds none of {', '.join(_PACKS)}")
+    if not any((data / pack).is_dir() for pack in PACKS):
+        raise InvalidRequest("data", f"{data} holds none of {', '.join(PACKS)}")
     readers = (_charts, _pop909, _chorales)
-    for pack, reader in zip(_PACKS, readers, strict=True):
+    for pack, reader in zip(PACKS, readers, strict=True):
         if (data / pack).is_dir():
             yield from reader(data)
-
-
-def sources(data: Path) -> list[DataSource]:
-    """Return the packs in a folder, for the model card."""
-    return [
-        DataSource(name, licence, data / pack) for pack, (name, licence) in _PACKS.items() if (data / pack).is_dir()
-    ]
 
 
 def listener() -> Networks:
@@ -162,43 +147,27 @@ def _charts(data: Path) -> Iterator[Song]:
 
 
 def _pop909(data: Path) -> Iterator[Song]:
-    root = data / "pop909"
-    with (root / "index.csv").open(encoding="utf-8") as file:
-        numbers = [f"{int(row['song_id']):03d}" for row in csv.DictReader(file)]
-    for number in numbers:
-        path = root / number / f"{number}.mid"
-        if not path.is_file():
-            continue
-        piece, _ = midi_to_piece(path.read_bytes())
-        beats = np.loadtxt(root / number / "beat_midi.txt", ndmin=2)
-        downbeats = np.flatnonzero(beats[:, 2] == 1).astype(np.float64)
-        at = piece.seconds_to_beats(beats[:, 0])
-        begin, end = (np.interp(time, at, np.arange(len(at))) for time in (piece.start, piece.end))
+    for song in pop909.songs(data):
+        piece, marks = song.piece(), song.marks()
+        downbeats = np.flatnonzero(marks.pairs).astype(np.float64)
+        begin, end = marks.count(piece)
         piece = replace(piece, meters=(Meter(float(downbeats[0] % 4), 4, 4),), tempos=())
         piece = piece.with_notes(start=begin, duration=np.maximum(end - begin, 0.05))
-        names = np.array([info.name for info in piece.tracks])[piece.track]
-        yield Song(f"pop909/{number}", part_of(number), POP, piece, names == "MELODY", downbeats)
+        melody = pop909.played_by(piece, pop909.MELODY)
+        yield Song(f"pop909/{song.number}", part_of(song.number), POP, piece, melody, downbeats)
 
 
 def _chorales(data: Path) -> Iterator[Song]:
-    raw = json.loads((data / "jsb_chorales" / "Jsb16thSeparated.json").read_text())
-    for part in ("train", "valid", "test"):
-        pieces = [np.array(piece, np.int64).reshape(-1, 4) for piece in raw[part]]
-        for number, (frames, metre) in enumerate(zip(pieces, infer_metres(pieces), strict=True)):
-            if metre is None:
-                continue
-            columns = []
-            for voice in range(4):
-                line = frames[:, voice]
-                cuts = np.r_[0, np.flatnonzero(np.diff(line)) + 1, len(line)]
-                columns += [(a / 4, (b - a) / 4, line[a], voice) for a, b in pairwise(cuts) if line[a] >= 0]
-            start, duration, pitch, voice_of = np.array(columns).T
-            first = -metre.offset % metre.bar_frames / 4
-            bar = metre.bar_frames / 4
-            meter = Meter(first, metre.bar_frames // 4, 4)
-            upbeat = (Meter(0.0, max(round(first), 1), 4),) if first else ()
-            bars = np.arange(first, len(frames) / 4 + bar - 0.01, bar)
-            bars = np.r_[0.0, bars] if first else bars
-            tracks = tuple(TrackInfo(name, 19) for name in ("Soprano", "Alto", "Tenor", "Bass"))
-            piece = Piece.of(start, duration, pitch, 72, voice_of, tracks=tracks, meters=(*upbeat, meter))
-            yield Song(f"jsb/{part}/{number}", part, CHORALE, piece, piece.track == 0, bars)
+    for chorale in sorted(jsb.chorales(data / jsb.PLACE), key=lambda chorale: jsb.SPLITS.index(chorale.split)):
+        if chorale.metre is None:
+            continue
+        begin, end, pitch, voice = chorale.notes().T
+        first = -chorale.metre.offset % chorale.metre.bar_frames / 4
+        bar = chorale.metre.bar_frames / 4
+        meter = Meter(first, chorale.metre.bar_frames // 4, 4)
+        upbeat = (Meter(0.0, max(round(first), 1), 4),) if first else ()
+        bars = np.arange(first, len(chorale.frames) / 4 + bar - 0.01, bar)
+        bars = np.r_[0.0, bars] if first else bars
+        tracks = tuple(TrackInfo(name, 19) for name in jsb.VOICES)
+        piece = Piece.of(begin / 4, (end - begin) / 4, pitch, 72, voice, tracks=tracks, meters=(*upbeat, meter))
+        yield Song(f"jsb/{chorale.split}/{chorale.number}", chorale.split, CHORALE, piece, piece.track == 0, bars)

@@ -13,9 +13,10 @@ from pydantic import Field
 from rich.console import Console
 from rich.progress import track
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
+from segue.plugins.packs.files import sources
 from segue.plugins.style_vae.artifacts import Artifacts, load, save
 from segue.plugins.style_vae.attributes import Scale
-from segue.plugins.style_vae.data import Lesson, listener, read_songs, sources, to_lesson
+from segue.plugins.style_vae.data import PACKS, Lesson, listener, read_songs, to_lesson
 from segue.plugins.style_vae.habits import habits_of
 from segue.plugins.style_vae.lessons import Bank, Batch
 from segue.plugins.style_vae.network import Network, NetworkSettings
@@ -53,7 +54,7 @@ class StyleVaeTrainer(Trainer):
         """Train; resumes from the checkpoint in ``run.work`` if it was made with the same settings."""
         torch.set_num_threads(settings.threads)
         lessons = _read(run.data, run.console)
-        run.sources.extend(sources(run.data))
+        run.sources.extend(sources(run.data, *PACKS))
         styles = sorted({lesson.style for lesson in lessons})
         bank = Bank(lessons, styles)
         block_scale = bank.scale(np.random.default_rng((run.seed, 0, 1)), _SCALED)

@@ -8,29 +8,25 @@ packs is read as MIDI files, whose subfolders name the styles.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Meter, Piece, Tempo, TrackInfo, midi_to_piece
-from segue.music.bar_lines import infer_metres
 from segue.music.reading import Reading
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource
-from segue.plugins.score.data import Part, part_of, songs
+from segue.plugins.packs import files, jsb, openewld, pop909
+from segue.plugins.score.data import Part, part_of
 from segue.plugins.transformer.controls import STYLES
 from segue.plugins.transformer.elements import GRID, METRES, SLOTS, Notes, bar_steps
 
-_JSB: Final = Path("jsb_chorales", "Jsb16thSeparated.json")
 _SYNTH: Final = Path("style_parallel_synth", "index.csv")
 _OPENEWLD: Final = Path("openewld", "index.csv")
-_FREE: Final = ("yes", "traditional")
 _METRES: Final = {(4, 4): 0, (2, 2): 0, (3, 4): 1, (6, 8): 2}
 _PLACES: Final = np.array([0, 3, 4, 6, 8, 9, 12])
 """Where in a beat a played note is put: sixteenths and triplets."""
@@ -139,7 +135,7 @@ def read_songs(data: Path) -> Iterator[Song]:
         If it holds neither a known pack nor MIDI files.
     """
     packs = [_pop(data), _synthetic(data), chorales(data), _lead_sheets(data)]
-    if not any((data / pack).exists() for pack in ("pop909", _SYNTH, _JSB, _OPENEWLD)):
+    if not any((data / pack).exists() for pack in ("pop909", _SYNTH, jsb.PLACE, _OPENEWLD)):
         packs = [_folder(data)]
     for pack in packs:
         yield from pack
@@ -147,13 +143,8 @@ def read_songs(data: Path) -> Iterator[Song]:
 
 def sources(data: Path) -> list[DataSource]:
     """Return the packs that a folder holds."""
-    known = [
-        DataSource("POP909", "MIT", data / "pop909"),
-        DataSource("style_parallel_synth (synthetic)", "public-domain charts", data / "style_parallel_synth"),
-        DataSource("JSB chorales", "public domain", data / "jsb_chorales"),
-        DataSource("OpenEWLD (published before 1931, or traditional)", "public domain", data / "openewld"),
-    ]
-    return [source for source in known if source.path.exists()] or [DataSource("MIDI files", "not stated", data)]
+    known = files.sources(data, "pop909", "style_parallel_synth", "jsb_chorales", "openewld")
+    return known or [DataSource("MIDI files", "not stated", data)]
 
 
 def _folder(data: Path) -> Iterator[Song]:
@@ -171,18 +162,18 @@ def _folder(data: Path) -> Iterator[Song]:
 def _pop(data: Path) -> Iterator[Song]:
     if not (data / "pop909").exists():
         return
-    for song in songs(data):
+    for song in pop909.songs(data):
         metre = {(2, 2): 0, (3, 2): 1, (2, 3): 2}.get((song.beats, song.quavers))
         if metre is None:
             continue
-        marks = np.loadtxt(song.path.parent / "beat_midi.txt")
-        piece = on_beats(song.piece(), marks[:, 0], marks[:, 2 if metre == 0 else 1], METRES[metre])
-        found = to_song(piece, f"{song.title} (POP909 {song.number})", "pop_piano", song.part, lead=True)
+        marks = song.marks()
+        piece = on_beats(song.piece(), marks.seconds, marks.pairs if metre == 0 else marks.bars, METRES[metre])
+        found = to_song(piece, song.citation, "pop_piano", part_of(song.number), lead=True)
         if found is not None:
             yield found
 
 
-def on_beats(piece: Piece, seconds: NDArray[np.float64], downbeat: NDArray[np.float64], metre: Meter) -> Piece:
+def on_beats(piece: Piece, seconds: NDArray[np.float64], downbeat: NDArray[np.bool_], metre: Meter) -> Piece:
     """Move a piece onto its marked beats; its first bar line is beat 0."""
     first = int(np.flatnonzero(downbeat)[0])
     beat = 1.5 if metre.denominator == 8 else 1.0
@@ -201,64 +192,67 @@ def on_beats(piece: Piece, seconds: NDArray[np.float64], downbeat: NDArray[np.fl
     )  # fmt: skip
 
 
-def _synthetic(data: Path) -> Iterator[Song]:
+def _charts(data: Path) -> list[dict[str, str]]:
     if not (data / _SYNTH).exists():
-        return
-    folder = data / _SYNTH.parent
+        return []
     with (data / _SYNTH).open(newline="") as rows:
-        for row in csv.DictReader(rows):
-            piece = midi_to_piece((folder / row["midi"]).read_bytes())[0]
-            title = f"{row['title']} ({row['style']})"
-            part = part_of(f"c{row['chart_id']}")
-            plain = to_song(piece, title, row["style"], part, lead=False)
-            if plain is not None:
-                yield plain
-            melody = folder / "melody" / f"{row['chart_id']}.mid"
-            if plain is not None and melody.is_file():
-                tune = midi_to_piece(melody.read_bytes())[0]
-                columns = [
-                    np.concatenate([getattr(tune, name), getattr(piece, name)])
-                    for name in ("start", "duration", "pitch", "velocity")
-                ]
-                joined = Piece.of(
-                    columns[0], columns[1], columns[2], columns[3], np.r_[tune.track * 0, piece.track + 1],
-                    tracks=(tune.tracks[0], *piece.tracks), tempos=piece.tempos, meters=piece.meters,
-                )  # fmt: skip
-                with_tune = to_song(joined, title, row["style"], part, lead=True)
-                if with_tune is not None:
-                    yield with_tune
+        return list(csv.DictReader(rows))
+
+
+def _synthetic(data: Path) -> Iterator[Song]:
+    folder = data / _SYNTH.parent
+    learnt = {sheet.number for sheet in _free_sheets(data) if part_of(sheet.title) == "train"}
+    for row in _charts(data):
+        part = part_of(f"c{row['chart_id']}")
+        if part != "train" and row["chart_id"] in learnt:
+            continue  # a tune that is learnt as a lead sheet measures nothing
+        piece = midi_to_piece((folder / row["midi"]).read_bytes())[0]
+        title = f"{row['title']} ({row['style']})"
+        plain = to_song(piece, title, row["style"], part, lead=False)
+        if plain is not None:
+            yield plain
+        melody = folder / "melody" / f"{row['chart_id']}.mid"
+        if plain is not None and melody.is_file():
+            tune = midi_to_piece(melody.read_bytes())[0]
+            columns = [
+                np.concatenate([getattr(tune, name), getattr(piece, name)])
+                for name in ("start", "duration", "pitch", "velocity")
+            ]
+            joined = Piece.of(
+                columns[0], columns[1], columns[2], columns[3], np.r_[tune.track * 0, piece.track + 1],
+                tracks=(tune.tracks[0], *piece.tracks), tempos=piece.tempos, meters=piece.meters,
+            )  # fmt: skip
+            with_tune = to_song(joined, title, row["style"], part, lead=True)
+            if with_tune is not None:
+                yield with_tune
 
 
 def chorales(data: Path) -> Iterator[Song]:
     """Read the chorales whose metre their length tells, soprano first."""
-    if not (data / _JSB).exists():
+    if not (data / jsb.PLACE).exists():
         return
-    for part, pieces in json.loads((data / _JSB).read_text()).items():
-        frames = [np.array(steps) for steps in pieces]
-        for number, (steps, metre) in enumerate(zip(frames, infer_metres(frames), strict=True)):
-            if metre is not None:
-                yield _chorale(steps, metre.offset, Meter(0.0, metre.bar_frames // 4, 4), f"{part} {number}", part)
+    for chorale in jsb.chorales(data / jsb.PLACE):
+        if chorale.metre is not None:
+            begin, end, pitch, voice = chorale.notes().T
+            metre = Meter(0.0, chorale.metre.bar_frames // 4, 4)
+            piece = Piece.of(
+                (begin + chorale.metre.offset) / 4, (end - begin) / 4, pitch, 80, voice,
+                tracks=(TrackInfo("", 52),) * 4, meters=(metre,),
+            )  # fmt: skip
+            song = to_song(piece, chorale.title, "chorale", chorale.split, lead=True)
+            assert song is not None
+            yield song
 
 
-def _chorale(steps: NDArray[np.int64], offset: int, metre: Meter, name: str, part: Part) -> Song:
-    rows: list[tuple[float, float, int, int]] = []
-    for voice, line in enumerate(steps.T):
-        cuts = np.r_[0, np.flatnonzero(np.diff(line)) + 1, len(line)]
-        rows += [((a + offset) / 4, (b - a) / 4, line[a], voice) for a, b in pairwise(cuts) if line[a] >= 0]
-    start, duration, pitch, track = zip(*rows, strict=True)
-    piece = Piece.of(start, duration, pitch, 80, track, tracks=(TrackInfo("", 52),) * 4, meters=(metre,))
-    song = to_song(piece, f"J. S. Bach, chorale (JSB {name})", "chorale", part, lead=True)
-    assert song is not None
-    return song
+def _free_sheets(data: Path) -> list[openewld.LeadSheet]:
+    return [sheet for sheet in openewld.lead_sheets(data) if sheet.free] if (data / _OPENEWLD).exists() else []
 
 
 def _lead_sheets(data: Path) -> Iterator[Song]:
-    if not (data / _OPENEWLD).exists():
-        return
-    with (data / _OPENEWLD).open(newline="") as rows:
-        for row in csv.DictReader(rows):
-            if row["us_pd_pre1931"] in _FREE:
-                piece = midi_to_piece((data / "openewld" / row["midi"]).read_bytes())[0]
-                song = to_song(piece, row["title"], "lead_sheet", part_of(row["title"]), lead=True)
-                if song is not None:
-                    yield song
+    learnt = {row["chart_id"] for row in _charts(data) if part_of(f"c{row['chart_id']}") == "train"}
+    for sheet in _free_sheets(data):
+        part = part_of(sheet.title)
+        if part == "train" or sheet.number not in learnt:  # likewise
+            song = to_song(sheet.piece(), sheet.title, "lead_sheet", part, lead=True)
+            if song is not None:
+                yield song

@@ -12,7 +12,8 @@ from segue.music import Piece
 from segue.music.chord_symbols import AskedChord, key_of_chords, read_chords, read_symbol
 from segue.music.theory import NO_CHORD, QUALITIES, QUALITY_NAMES
 from segue.plugin_api.training import Report
-from segue.plugins.score.data import songs
+from segue.plugins.packs.pop909 import songs
+from segue.plugins.score.data import part_of
 from segue.plugins.score.networks import Networks
 from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.obedience import Composed, compose
@@ -66,7 +67,7 @@ def _progressions(data: Path) -> list[tuple[str, ...]]:
     found = []
     for song in songs(data):
         symbols = [label for label, _ in groupby(_readable(label) for _, _, label in song.chords) if label != "N"]
-        if song.part == "test" and len(symbols) >= 3 * _CHORDS:
+        if part_of(song.number) == "test" and len(symbols) >= 3 * _CHORDS:
             found.append(tuple(symbols[_CHORDS : 2 * _CHORDS]))
     return found
 

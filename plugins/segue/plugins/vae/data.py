@@ -8,12 +8,9 @@ melody of each being its first track of one voice. The part of a song is what th
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +19,7 @@ from numpy.typing import NDArray
 from segue.music import Piece, midi_to_piece
 from segue.plugin_api.errors import InvalidMusic, InvalidRequest
 from segue.plugin_api.training import DataSource
+from segue.plugins.packs import files, jsb, openewld, pop909
 from segue.plugins.vae.attributes import fits
 from segue.plugins.vae.tokens import (
     BAR,
@@ -36,10 +34,10 @@ from segue.plugins.vae.tokens import (
     transpose,
 )
 
-PARTS: Final = ("train", "valid", "test")
-_FREE: Final = ("yes", "traditional")
-_LETTERS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+PARTS: Final = jsb.SPLITS
+_PACKS: Final = ("pop909", "openewld", "jsb_chorales")
 _FEWEST: Final = 8
+_SILENCE: Final = np.zeros((0, 3))
 
 
 @dataclass(frozen=True)
@@ -100,30 +98,25 @@ def read_melodies(data: Path) -> list[Melody]:
     InvalidRequest
         If the folder holds too few.
     """
-    packs = (_pop909, _openewld, _chorales)
-    names = ("pop909", "openewld", "jsb_chorales")
-    found = [m for name, read in zip(names, packs, strict=True) if (data / name).is_dir() for m in read(data / name)]
+    readers = (_pop909, _openewld, _chorales)
+    found = [m for name, read in zip(_PACKS, readers, strict=True) if (data / name).is_dir() for m in read(data)]
     found = found or list(_folder(data))
     if sum(melody.part == "train" for melody in found) < _FEWEST or any(
         all(melody.part != part for melody in found) for part in PARTS
     ):
         raise InvalidRequest(
-            "data", f"{data} holds none of {', '.join(names)}, nor enough MIDI files with a melody in 4/4"
+            "data", f"{data} holds none of {', '.join(_PACKS)}, nor enough MIDI files with a melody in 4/4"
         )
     return found
 
 
 def sources(data: Path) -> list[DataSource]:
     """Return the packs in a folder, for the model card."""
-    known = {
-        "pop909": ("POP909, melodies", "MIT"),
-        "openewld": ("OpenEWLD (published before 1931, or traditional)", "public domain"),
-        "jsb_chorales": ("JSB chorales, sopranos", "public domain"),
-    }
-    found = [
-        DataSource(name, licence, data / pack) for pack, (name, licence) in known.items() if (data / pack).is_dir()
+    taken = {"POP909": "POP909, melodies", "JSB chorales": "JSB chorales, sopranos"}
+    known = files.sources(data, *_PACKS)
+    return [replace(source, name=taken.get(source.name, source.name)) for source in known] or [
+        DataSource(data.name, "as its owner states", data)
     ]
-    return found or [DataSource(data.name, "as its owner states", data)]
 
 
 def _melody(title: str, part: str, key: int, notes: NDArray[np.int64], bars: list[tuple[int, int]]) -> Melody | None:
@@ -142,41 +135,20 @@ def _melody(title: str, part: str, key: int, notes: NDArray[np.int64], bars: lis
     return Melody(title, part, key >= 12, tuple(runs))
 
 
-def _pop909(root: Path) -> Iterator[Melody]:
-    with (root / "index.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        folder = root / f"{int(row['song_id']):03d}"
-        path = folder / f"{folder.name}.mid"
-        if not path.is_file():
+def _pop909(data: Path) -> Iterator[Melody]:
+    for song in pop909.songs(data):
+        piece, marks = song.piece(), song.marks()
+        own = piece.select(pop909.played_by(piece, pop909.MELODY))
+        if not len(own) or len(marks.seconds) < 16:
             continue
-        piece, _ = midi_to_piece(path.read_bytes())
-        tracks = [index for index, info in enumerate(piece.tracks) if info.name == "MELODY"]
-        own = piece.select(np.isin(piece.track, tracks))
-        beats = np.loadtxt(folder / "beat_midi.txt", ndmin=2)
-        if not len(own) or len(beats) < 16:
-            continue
-        at = piece.seconds_to_beats(beats[:, 0])
-        ticks = [
-            np.rint(np.interp(t, at, np.arange(len(at))) * PER_BEAT).astype(np.int64) for t in (own.start, own.end)
-        ]
-        inside = (own.start >= at[0] - 0.1) & (own.end <= at[-1] + 0.1)
-        notes = np.stack([ticks[0], np.maximum(ticks[1], ticks[0] + 1), own.pitch], axis=1)[inside]
-        melody = _melody(
-            f"{row['name']} (POP909 {folder.name})",
-            part_of(f"pop909/{folder.name}"),
-            key_index(row["main_key"]),
-            notes,
-            regular_bars(np.flatnonzero(beats[:, 2] == 1)),
-        )
+        begin, end = (np.rint(beats * PER_BEAT).astype(np.int64) for beats in marks.count(own))
+        first, last = piece.seconds_to_beats(marks.seconds[[0, -1]])
+        inside = (own.start >= first - 0.1) & (own.end <= last + 0.1)
+        notes = np.stack([begin, np.maximum(end, begin + 1), own.pitch], axis=1)[inside]
+        part, bars = part_of(f"pop909/{song.number}"), regular_bars(np.flatnonzero(marks.pairs))
+        melody = _melody(song.citation, part, song.key, notes, bars)
         if melody is not None:
             yield melody
-
-
-def key_index(name: str) -> int:
-    """Read a key such as ``Gb:maj``: 0-11 major, 12-23 minor."""
-    tonic, _, mode = name.partition(":")
-    return (_LETTERS[tonic[0]] + tonic.count("#") - tonic[1:].count("b")) % 12 + 12 * mode.startswith("min")
 
 
 def regular_bars(downbeats: NDArray[np.int64]) -> list[tuple[int, int]]:
@@ -186,44 +158,33 @@ def regular_bars(downbeats: NDArray[np.int64]) -> list[tuple[int, int]]:
     return [(int(p[0]) * PER_BEAT, int(p[-1]) * PER_BEAT) for p in parts if len(p) > 2]
 
 
-def _openewld(root: Path) -> Iterator[Melody]:
-    with (root / "index.csv").open(encoding="utf-8") as file:
-        free = {
-            int(row["id"]) for row in csv.DictReader(file) if row["us_pd_pre1931"] in _FREE and row["metric"] == "4/4"
-        }
-    with (root / "leadsheets.jsonl").open(encoding="utf-8") as file:
-        for line in file:
-            sheet = json.loads(line)
-            if sheet["id"] in free and sheet["melody"]:
-                rows = np.array(sheet["melody"], np.float64)
-                rows = rows[rows[:, 1] > rows[:, 0]]
-                key = melody_key(Piece.of(rows[:, 0], rows[:, 1] - rows[:, 0], rows[:, 2]))
-                begin, end = (np.rint(rows[:, column] * PER_BEAT).astype(np.int64) for column in (0, 1))
-                notes = np.stack([begin, np.maximum(end, begin + 1), rows[:, 2].astype(np.int64)], axis=1)
-                part = part_of(f"openewld/{sheet['id']}")
-                melody = _melody(sheet["title"], part, key, notes, [(0, -(-int(end.max()) // BAR) * BAR)])
-                if melody is not None:
-                    yield melody
-
-
-def _chorales(root: Path) -> Iterator[Melody]:
-    from segue.music.bar_lines import infer_metres
-
-    raw = json.loads((root / "Jsb16thSeparated.json").read_text())
-    for part in PARTS:
-        pieces = [np.array(piece, np.int64).reshape(-1, 4) for piece in raw[part]]
-        for number, (frames, metre) in enumerate(zip(pieces, infer_metres(pieces), strict=True)):
-            line = frames[:, 0]
-            cuts = np.r_[0, np.flatnonzero(np.diff(line)) + 1, len(line)]
-            notes = np.array([(a, b, line[a]) for a, b in pairwise(cuts) if line[a] >= 0], np.int64)
-            if metre is None or metre.bar_frames != BAR or len(notes) < _FEWEST:
-                continue
-            first = -metre.offset % BAR
-            whole = (len(line) - first) // BAR * BAR
-            key = melody_key(Piece.of(notes[:, 0] / PER_BEAT, (notes[:, 1] - notes[:, 0]) / PER_BEAT, notes[:, 2]))
-            melody = _melody(f"J. S. Bach, chorale (JSB {part} {number})", part, key, notes, [(first, first + whole)])
+def _openewld(data: Path) -> Iterator[Melody]:
+    written = openewld.melodies(data)
+    for sheet in openewld.lead_sheets(data):
+        rows = written.get(sheet.number, _SILENCE)
+        if sheet.free and sheet.metric == "4/4" and len(rows):
+            rows = rows[rows[:, 1] > rows[:, 0]]
+            key = melody_key(Piece.of(rows[:, 0], rows[:, 1] - rows[:, 0], rows[:, 2]))
+            begin, end = (np.rint(rows[:, column] * PER_BEAT).astype(np.int64) for column in (0, 1))
+            notes = np.stack([begin, np.maximum(end, begin + 1), rows[:, 2].astype(np.int64)], axis=1)
+            part = part_of(f"openewld/{sheet.number}")
+            melody = _melody(sheet.title, part, key, notes, [(0, -(-int(end.max()) // BAR) * BAR)])
             if melody is not None:
                 yield melody
+
+
+def _chorales(data: Path) -> Iterator[Melody]:
+    for chorale in sorted(jsb.chorales(data / jsb.PLACE), key=lambda chorale: PARTS.index(chorale.split)):
+        notes = chorale.notes()
+        notes = notes[notes[:, 3] == 0, :3]
+        if chorale.metre is None or chorale.metre.bar_frames != BAR or len(notes) < _FEWEST:
+            continue
+        first = -chorale.metre.offset % BAR
+        whole = (len(chorale.frames) - first) // BAR * BAR
+        key = melody_key(Piece.of(notes[:, 0] / PER_BEAT, (notes[:, 1] - notes[:, 0]) / PER_BEAT, notes[:, 2]))
+        melody = _melody(chorale.title, chorale.split, key, notes, [(first, first + whole)])
+        if melody is not None:
+            yield melody
 
 
 def _folder(root: Path) -> Iterator[Melody]:

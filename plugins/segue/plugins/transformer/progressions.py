@@ -5,9 +5,9 @@ draws from the chord that sounds speaks for staying. So the chords of styles tha
 first. They are drawn backwards, half bar by half bar: the last bar is the tonic's, and what leads to it is counted in
 the lead sheets of the training part, by the place in four bars and in the bar and by the two chords that follow. A
 chord that is seldom seen before a pair is drawn from what precedes the one chord, and so on [1]_. Where bars are to
-have the chords of earlier ones, the seam is weighed too: how likely the chord before it leads on. Hardly a lead sheet is in
-minor, so a minor piece has the degrees of a major one, each with the chord that it has in minor: a chain of secondary
-dominants becomes one of falling fifths.
+have the chords of earlier ones, the seam is weighed too: how likely the chord before it leads on. Hardly a lead sheet
+is in minor, so a minor piece has the degrees of a major one, each with the chord that it has in minor: a chain of
+secondary dominants becomes one of falling fifths.
 
 Everything is in C; chords are those of ``segue.music.theory``.
 

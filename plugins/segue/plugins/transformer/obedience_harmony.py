@@ -44,8 +44,8 @@ def measure_harmony(model: TransformerModel, songs: Sequence[Song]) -> Report:
     protocol = (
         f"{_EACH} pieces of {_BARS} bars a style that ask for nothing else, and held-out ones cut to {_BARS} bars, as "
         f"the chord network of 'score' hears them {_OF_BAR} times a bar: changes of root a bar; share of the bars "
-        "whose usual root is another than that of the bar before; the longest stretch of bars with one root; bits of the "
-        "roots of a piece; share of the time on the tonic."
+        "whose usual root is another than that of the bar before; the longest stretch of bars with one root; bits of "
+        "the roots of a piece; share of the time on the tonic."
     )
     return Report(protocol, rows)
 

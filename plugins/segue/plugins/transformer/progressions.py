@@ -162,7 +162,7 @@ def in_minor(chords: NDArray[np.int64]) -> NDArray[np.int64]:
     table = np.array(
         [[QUALITY_NAMES.index(name) * 12 + root for name in names] for root, *names in _IN_MINOR], np.int64
     )
-    return table[chords % 12, seventh.astype(np.int64)]
+    return np.asarray(table[chords % 12, seventh.astype(np.int64)])
 
 
 class _Counts:
@@ -244,4 +244,5 @@ def _halves(song: Song, tonic: int) -> list[int]:
         return []
     chord = Reading(below).chord_at((np.arange(2 * song.bars) + 0.5) * metre.bar_beats / 2)
     moved = chord // 12 * 12 + (chord - tonic) % 12
-    return np.where(chord == NO_CHORD, _FREE, moved).tolist()
+    found: list[int] = np.where(chord == NO_CHORD, _FREE, moved).tolist()
+    return found

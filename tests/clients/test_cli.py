@@ -1,6 +1,9 @@
 """The command line against a real server: tables for people, JSON for machines, files, and exit codes."""
 
 import json
+import os
+import subprocess
+import sys
 
 import grpc
 import pytest
@@ -74,6 +77,28 @@ def test_generate_streams_and_saves(segue, fake, tmp_path, midi):
     assert "G major" in result.stdout
     segue("generate", "--seed", "42")
     assert (tmp_path / "chorale-42-2.mid").exists()
+
+
+def test_no_file_beside_the_result_is_overwritten(segue, tmp_path, midi):
+    for taken in ("chorale-42.png", "chorale-42-2.wav"):
+        (tmp_path / taken).write_text("mine")
+    result = segue("generate", "--seed", "42", "--png", "--wav")
+    assert "saved chorale-42-3.mid, chorale-42-3.png, chorale-42-3.wav" in result.stdout
+    assert [(tmp_path / taken).read_text() for taken in ("chorale-42.png", "chorale-42-2.wav")] == ["mine", "mine"]
+
+
+def test_a_file_is_no_folder_to_save_in(segue, tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    result = segue("generate", "--out", "taken", code=1)
+    assert result.stderr == "error: --out: taken is a file; name a folder, or a file whose name ends with .mid\n"
+
+
+def test_letters_that_the_terminal_has_not_are_no_failure():
+    command = [sys.executable, "-c", "from segue.client.cli import main; main()", "analyze", "漢字.xyz"]
+    result = subprocess.run(
+        command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, timeout=60
+    )
+    assert (result.returncode, result.stderr.split(" is not")[0]) == (1, "error: FILE: ??.xyz")
 
 
 def test_generate_does_not_stream_where_it_can_not(segue, fake):
@@ -309,6 +334,10 @@ def test_errors_of_the_server(segue, fake):
     fake.outcomes["Recommend"].append(fake.Failure(grpc.StatusCode.NOT_FOUND, "NOT_FOUND", "no listener 'x'"))
     error = json.loads(segue("recommend", "--listener", "x", "--json", code=1).stderr)["error"]
     assert (error["reason"], error["message"], error["call_id"]) == ("NOT_FOUND", "no listener 'x'", "c0ffee")
+
+
+def test_a_file_of_certificates_is_named_by_its_option(segue):
+    assert segue("plugins", "--ca", "none.pem", code=1).stderr.startswith("error: --ca: can't be read")
 
 
 def test_nothing_answers(segue):

@@ -147,6 +147,15 @@ async def test_plays_get_event_ids_that_a_retry_keeps(client, fake):
     assert not play.event_id
 
 
+async def test_plays_may_be_mappings(client, fake):
+    await client.record_plays([{"listener_id": "bob", "track_id": "t1", "plays": 3}])
+    (play,) = fake.calls("RecordPlays")[0].request.plays
+    assert (play.listener_id, play.track_id, play.plays, len(play.event_id)) == ("bob", "t1", 3, 36)
+    for wrong in ({"song": "t1"}, {"plays": "often"}, ("bob", "t1"), None):
+        with pytest.raises(InvalidField, match=r"plays\[1\].*a mapping of .*track_id"):
+            await client.record_plays([play, wrong])
+
+
 async def test_list_plays(client):
     response = await client.list_plays("alice", page_size=1)
     assert response.next_page_token == "next"
@@ -164,8 +173,10 @@ async def test_values_that_do_not_fit_name_their_field(client):
     with pytest.raises(InvalidField) as caught:
         await client.recommend(count="many")
     assert caught.value.violations[0][0] == "count"
-    with pytest.raises(InvalidField, match="count"):
+    with pytest.raises(InvalidField, match="count: is 1000000000000, must be -2147483648 to 2147483647"):
         await client.recommend(count=10**12)
+    with pytest.raises(InvalidField, match="seed: is -1, must be 0 to 4294967295"):
+        await client.recommend(seed=-1)
     with pytest.raises(InvalidField, match=r"write \['jazz'\]"):
         await client.recommend(tags="jazz")
     with pytest.raises(InvalidField, match=r"options\.x"):
@@ -174,8 +185,10 @@ async def test_values_that_do_not_fit_name_their_field(client):
         await client.analyze(b"MThd0123456789", aspects=["keey"])
     with pytest.raises(InvalidMusic, match="not MIDI"):
         await client.analyze(b"what is this")
-    with pytest.raises(InvalidField, match="sliders are"):
+    with pytest.raises(InvalidField, match="'loud' is no slider; the sliders are"):
         await client.generate(attributes={"loud": 1})
+    with pytest.raises(InvalidField, match="loudness is 'much'; the sliders are"):
+        await client.generate(attributes={"loudness": "much"})
 
 
 async def test_messages_may_be_as_large_as_audio(client, fake):

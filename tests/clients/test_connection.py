@@ -55,6 +55,29 @@ def test_certificates_that_cannot_be_read_are_named(tmp_path):
         Client("a:1", root_certificates=tmp_path / "none.pem")
 
 
+@pytest.mark.parametrize("token", ["line\nbreak", "schlüssel"])
+def test_a_token_that_can_not_be_sent_is_named(token):
+    with pytest.raises(InvalidField, match="token"):
+        Client("a:1", token=token)
+
+
+def test_what_speaks_no_grpc_is_told():
+    def answer(listener):
+        with listener.accept()[0] as connection:
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 4)
+            while connection.recv(4096):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        pool.submit(answer, listener)
+        with (
+            Client(address, retry=RetryPolicy(attempts=1), timeout=10) as client,
+            pytest.raises(ConnectionFailed, match="speaks no gRPC"),
+        ):
+            client.plugins()
+
+
 def test_plaintext_server_is_told_from_tls(address):
     with (
         Client(address, secure=True, retry=RetryPolicy(attempts=1)) as client,

@@ -56,7 +56,11 @@ def test_a_reason(server, call, request_message, expected):
 def test_the_log_knows_an_internal_error_by_its_id(server):
     *_, text = failure(server.music.Generate, generate(theme="crash"))
     call_id = text.rpartition(" ")[2].rstrip(".")
-    assert any(record.get("call_id") == call_id and record["level"] == "ERROR" for record in server.records())
+    (failed,) = (r for r in server.records() if r.get("call_id") == call_id and r["level"] == "ERROR")
+    incident = failed["exception"].split()[-1]
+    (trace,) = (r for r in server.records() if r["logger"] == "triton" and f"incident {incident}" in r["message"])
+    assert trace["level"] == "ERROR"
+    assert "Traceback" in trace["message"]
 
 
 def test_a_stream_of_an_algorithm_that_does_not_stream(server):

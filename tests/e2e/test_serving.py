@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from segue.server.leftovers import SHARED_MEMORY
 from segue.v1 import admin_pb2, catalog_pb2, generate_pb2
 
 from .server import READY, Server, alive, failure
@@ -24,6 +25,31 @@ def test_an_address_that_is_taken_is_named(server, tmp_path):
     result = subprocess.run(command, env=second._environment, capture_output=True, text=True, timeout=60)
     assert result.returncode == 1
     assert f"can't listen at {server.address}" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "text"),
+    [
+        ({"SEGUE_DATABASE_URL": "nonsense"}, "database_url is no URL"),
+        ({"SEGUE_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/x"}, "the database can't be used"),
+        ({"SEGUE_METRICS_ADDRESS": "192.0.2.1:1"}, "can't serve metrics at 192.0.2.1:1"),
+        ({"SEGUE_HEALTH_ADDRESS": "192.0.2.1:1"}, "can't serve health at 192.0.2.1:1"),
+        ({"SEGUE_LISTENER_KEY_FILE": __file__}, "is not the key"),
+        ({"SEGUE_TLS_CERTIFICATE": __file__, "SEGUE_TLS_KEY": __file__}, "no PEM files"),
+    ],
+)
+def test_why_it_can_not_start_is_one_sentence(tmp_path, setting, text):
+    store = tmp_path / "what? [/red] # store" / "store"
+    first = Server(tmp_path, SEGUE_STORE=str(store), SEGUE_PLUGINS="[]")
+    if "SEGUE_LISTENER_KEY_FILE" in setting:
+        first.start()
+        first.stop()
+        assert (store.parent / "plays.db").is_file()
+    environment = first._environment | setting
+    result = subprocess.run(first._command, env=environment, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert text in " ".join(result.stderr.split())
     assert "Traceback" not in result.stderr
 
 
@@ -59,6 +85,26 @@ def test_a_gateway_that_is_killed_takes_its_triton_along(start):
     server.process = None
     psutil.wait_procs(below, timeout=15)
     assert not [process for process in below if alive(process)]
+
+
+def test_workers_that_can_not_start_end_the_server(tmp_path):
+    server = Server(tmp_path, None, "--workers", "2", SEGUE_PLUGINS="[]")
+    environment = server._environment | {"SEGUE_DATABASE_URL": "nonsense"}
+    result = subprocess.run(server._command, env=environment, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert "worker can't start: database_url is no URL" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_what_a_killed_gateway_leaves_is_removed_by_the_next(start):
+    server = start(**FEW)
+    pattern = f"segue_{server.process.pid}_*"
+    server.process.kill()
+    server.process.wait()
+    server.process = None
+    assert list(SHARED_MEMORY.glob(pattern))
+    start(**FEW)
+    assert not list(SHARED_MEMORY.glob(pattern))
 
 
 def test_a_commercial_server_refuses_non_commercial_models(start):
@@ -110,4 +156,8 @@ def test_admin_needs_its_token(start):
     code, reason, *_ = failure(server.admin.GetTraffic, request)
     assert (code, reason) == ("PERMISSION_DENIED", "PERMISSION_DENIED")
     failure(server.admin.GetTraffic, request, metadata=[("authorization", "Bearer wrong")])
+    failure(server.admin.GetTraffic, request, metadata=[("authorization", "Bearer s3cret ")])
     server.admin.GetTraffic(request, metadata=[("authorization", "Bearer s3cret")])
+    below = server.processes()[1:]
+    assert any(process.name() == "tritonserver" for process in below)
+    assert not [process for process in below if "SEGUE_ADMIN_TOKEN" in process.environ()]

@@ -155,3 +155,14 @@ def test_a_training_that_fails_is_told(tmp_path):
     (tmp_path / "segue_plugin_my_tango" / "example_data.py").write_text("raise SystemExit('out of tunes')")
     with pytest.raises(FailedPrecondition, match="could not be trained: out of tunes"):
         train_shipped("my-tango", tmp_path)
+
+
+def test_a_project_whose_model_can_not_be_trained_leaves_nothing(tmp_path, monkeypatch):
+    def fail(*_):
+        raise FailedPrecondition("the new project's model could not be trained")
+
+    monkeypatch.setattr("segue.scaffold.command.train_shipped", fail)
+    for _ in range(2):
+        result = invoke("generator", "my-tango", "--out", str(tmp_path / "tango"))
+        assert (result.exit_code, "could not be trained" in result.stderr) == (1, True)
+    assert not (tmp_path / "tango").exists()

@@ -97,6 +97,29 @@ async def test_a_failure_is_not_kept(answers, database):
     assert await ask(answers, Maker()) == b"a0"
 
 
+async def test_an_answer_that_can_not_be_kept_is_given_all_the_same(answers, monkeypatch, caplog):
+    async def full(*_):
+        raise Unavailable("the database can't be used at the moment")
+
+    monkeypatch.setattr(answers, "_keep", full)
+    assert await ask(answers, Maker()) == b"a0"
+    assert "could not be kept" in caplog.text
+
+
+async def test_a_database_that_fails_is_not_waited_for_twice(answers, monkeypatch):
+    async def busy(*_):
+        raise Unavailable("locked")
+
+    async def busy_for_long(*_):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(answers, "_claim", busy)
+    monkeypatch.setattr(answers, "_release", busy_for_long)
+    async with asyncio.timeout(10):
+        with pytest.raises(Unavailable, match="locked"):
+            await ask(answers, Maker())
+
+
 async def test_those_who_wait_for_a_failure_try_themselves(answers):
     first = Maker()
 

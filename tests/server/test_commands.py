@@ -123,6 +123,28 @@ def test_what_cannot_be_trained_is_named(run, arguments, text):
     assert text in result.stderr
 
 
+def test_a_folder_that_can_not_be_made_and_a_wrong_setting_are_one_line(run, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("x")
+    result = run(train.app, "toy", "--data", "{tmp}/data", "--out", "{tmp}/file/store")
+    assert (result.exit_code, result.stderr.strip().endswith("Not a directory")) == (1, True)
+    assert run(models.app, "export", "--out", "{tmp}/file", "--store", "{tmp}/store").exit_code == 2
+    monkeypatch.setenv("SEGUE_WORKERS", "0")
+    result = run(models.app, "list")
+    assert result.exit_code == 1
+    assert result.stderr == "error: workers (SEGUE_WORKERS): Input should be greater than or equal to 1\n"
+
+
+def test_a_part_that_is_not_installed_is_named(run, monkeypatch):
+    def load_nothing(_):
+        raise ModuleNotFoundError("No module named 'torch'")
+
+    monkeypatch.setattr(train.importlib, "import_module", load_nothing)
+    result = make(run)
+    assert result.exit_code == 1
+    assert "No module named 'torch'" in result.stderr
+    assert "pip install 'segue[all]'" in result.stderr
+
+
 def test_training_without_data_asks_for_it(run):
     result = run(train.app, "toy")
     assert result.exit_code == 2

@@ -1,5 +1,8 @@
 """Every reason of the contract has an error class and a status, and survives the way from model to caller."""
 
+import base64
+from urllib.parse import quote
+
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 from segue.plugin_api import errors
@@ -53,6 +56,17 @@ def test_the_text_of_an_internal_error_stays_inside():
     _, message, _ = status_of(errors.InternalError("/secret/path.py line 7"), "call-1")
     assert "secret" not in message
     assert "call-1" in message
+
+
+@pytest.mark.parametrize("letter", ["a", "漢", "🎵", "%"])
+def test_an_error_that_quotes_much_fits_into_what_clients_take_of_metadata(letter):
+    much = letter * 5000
+    error = errors.InvalidOption(f"options.{much}", much, [(f"f{index}", letter * 300) for index in range(20)])
+    _, message, metadata = status_of(error, "call-1")
+    assert len(quote(message)) + sum(len(base64.b64encode(value)) for _, value in metadata) < 8192 - 500
+    violations = details(error)["BadRequest"].field_violations
+    assert violations[0].field.startswith(f"options.{letter}")
+    assert len(violations) > 1
 
 
 @pytest.mark.parametrize(

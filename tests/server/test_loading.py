@@ -5,12 +5,13 @@ import time
 
 import pytest
 from segue.plugin_api import Analyzer, message_model
-from segue.plugin_api.errors import AlgorithmUnavailable
+from segue.plugin_api.errors import AlgorithmUnavailable, FailedPrecondition
 from segue.plugin_api.store import ModelStore
 from segue.server import triton as triton_module
 from segue.server.desired import DesiredFile
 from segue.server.fleet import LOADING, READY, UNLOADED, Fleet
 from segue.server.plugins import LoadedPlugin
+from segue.server.served import ServedModel
 from segue.server.settings import Settings
 from segue.v1 import analyze_pb2
 from tritonclient.grpc import service_pb2, service_pb2_grpc
@@ -74,6 +75,17 @@ async def fleet(tmp_path):
     await made.stop()
 
 
+@pytest.mark.parametrize("broken", ["shared/1/card.json", "shared/serving.json"])
+async def test_a_model_whose_files_can_not_be_read_is_in_the_catalog_all_the_same(tmp_path, broken):
+    store = ModelStore(tmp_path)
+    model = ServedModel(SHARED, None, store)
+    (tmp_path / "shared" / "1").mkdir(parents=True)
+    (tmp_path / broken).write_text("{bad")
+    assert list(model.describe(card=True).versions) == [1]
+    with pytest.raises(FailedPrecondition, match="can't be read"):
+        model.provenance(store.serving(SHARED))
+
+
 async def test_a_model_that_algorithms_share_is_loaded_once_and_once_more_when_triton_was_away(fleet):
     triton = fleet._triton
     await fleet.settled(5.0)
@@ -130,6 +142,54 @@ async def test_what_can_not_be_loaded_anew_serves_on(fleet):
     for _ in range(20):
         await asyncio.sleep(0.02)
         assert served.state == READY
+
+
+class TritonWithABadVersion(TritonThatNeedsTime):
+    """Can't load version 2 of a model."""
+
+    def __init__(self, store):
+        super().__init__()
+        self.store, self.serving = store, set()
+
+    async def load(self, model, seconds):
+        await asyncio.sleep(0.02)
+        if self.store.serving(OWN) == 2:
+            raise AlgorithmUnavailable("version 2 is broken")
+        self.serving.add(model)
+
+    async def unload(self, model, seconds):
+        await asyncio.sleep(0.02)
+        self.serving.discard(model)
+
+
+async def test_what_fails_can_be_rolled_back_while_it_is_being_healed(tmp_path):
+    store = ModelStore(tmp_path / "store")
+    for version in ("1", "2"):
+        (store.root / "own" / version).mkdir(parents=True)
+    store.promote(OWN, 2)
+    triton, ear = TritonWithABadVersion(store), analyzer("a", OWN)
+
+    async def analyze(request, call):
+        if "own" not in triton.serving:
+            raise AlgorithmUnavailable("model own is not loaded")
+        return analyze_pb2.AnalyzeResponse()
+
+    ear.analyze = analyze
+    settings = Settings(store=store.root)
+    plugin = LoadedPlugin("test", "1", algorithms=[ear])
+    fleet = Fleet(settings, [plugin], triton, store, tmp_path / "models", DesiredFile(store.root))
+    served, model = fleet.algorithms["a"], fleet.models["own"]
+    await fleet.start()
+    try:
+        for _ in range(3):  # from the second failure on, its model is unloaded before it is loaded anew
+            await asyncio.sleep(0.2)
+            served.wake.set()
+        await fleet.switch(model, lambda: store.roll_back(OWN))
+        assert (served.state, store.serving(OWN)) == (READY, 1)
+        with pytest.raises(FailedPrecondition, match=r"version 2 of model own does not serve: .*; version 1 goes on"):
+            await fleet.switch(model, lambda: store.promote(OWN, 2))
+    finally:
+        await fleet.stop()
 
 
 class SlowTriton(service_pb2_grpc.GRPCInferenceServiceServicer):

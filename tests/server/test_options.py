@@ -38,6 +38,7 @@ def test_whole_numbers_arrive_as_integers():
         ({"steps": 1.5}, "options.steps", "is 1.5"),
         ({"steps": "many"}, "options.steps", "is 'many'"),
         ({"temperature": math.nan}, "options.temperature", "must be a finite number"),
+        ({"temperature": [1, {"a": math.inf}]}, "options.temperature[1].a", "is inf, must be a finite number"),
     ],
 )
 def test_a_wrong_option_is_named(given, field, text):

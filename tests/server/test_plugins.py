@@ -88,6 +88,13 @@ def test_only_the_wanted_are_loaded(plugin):
     assert [p.name for p in load_plugins(["one"], entries)] == ["one"]
 
 
+def test_one_that_is_wanted_and_not_installed_is_named(plugin):
+    one, won = load_plugins(["won", "one"], [plugin("one", register_algorithms=good)])
+    assert (one.name, one.cause) == ("one", "")
+    assert (won.name, won.algorithms) == ("won", [])
+    assert "no such entry point is installed" in won.cause
+
+
 def test_the_shipped_plugins_load():
     shipped = [plugin for plugin in load_plugins() if plugin.distribution.startswith("segue ")]
     assert {plugin.name for plugin in shipped} >= {"chorale", "polish", "recommend", "score"}

@@ -87,3 +87,8 @@ def test_only_what_may_come_back_is_worth_a_retry(state, error):
     eye.state, eye.cause = state, "for a reason"
     with pytest.raises(error, match=r"algorithm eye is \w+: for a reason"):
         choose(router(eye), **SCORE)
+
+
+def test_a_default_that_nothing_here_is_called_is_logged(caplog):
+    assert choose(router(analyzer("ear"), default_algorithms={"analyze": "eer"}), midi=b"x") == "ear"
+    assert "names 'eer' to analyze" in caplog.text

@@ -38,10 +38,16 @@ def test_settings_come_from_the_environment(monkeypatch):
         settings.workers = 4
 
 
-@pytest.mark.parametrize("address", ["nonsense", ":80", "a b:80", "host:", "host:123456"])
+@pytest.mark.parametrize("address", ["nonsense", ":80", "a b:80", "host:", "host:99999", "host:123456", "h:80\n", ""])
 def test_addresses_are_checked(address):
     with pytest.raises(ValidationError):
         Settings(address=address)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "[::1]:65535", "segue.music.svc:8700"])
+def test_hosts_and_ports_are_addresses(address):
+    settings = Settings(address=address, metrics_address=address)
+    assert (settings.address, settings.metrics_address, settings.triton) == (address, address, "")
 
 
 if __name__ == "__main__":

@@ -59,4 +59,6 @@ def channel_credentials(
 
 def call_metadata(token: str | None) -> Metadata:
     """Return the metadata of every call."""
+    if token and not (token.isascii() and token.isprintable()):
+        raise InvalidField.at("token", "has a character that is no printable ASCII; gRPC takes no other")
     return (("authorization", f"Bearer {token}"),) if token else ()

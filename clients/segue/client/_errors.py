@@ -291,7 +291,11 @@ def _explain(
     match code:
         case grpc.StatusCode.UNAVAILABLE if "Connection refused" in text or "No such file" in text:
             return kind, f"nothing answers at {address}"
-        case grpc.StatusCode.UNAVAILABLE if "DNS" in text or "name resolution" in text.lower():
+        case grpc.StatusCode.UNAVAILABLE if "Failed parsing HTTP/2" in text:
+            return kind, f"what answers at {address} speaks no gRPC: is it the server's port?"
+        case grpc.StatusCode.UNAVAILABLE if any(
+            word in text for word in ("DNS", "name resolution", "errors resolving")
+        ):
             return kind, f"the host name of {address} can't be resolved"
         case grpc.StatusCode.UNAVAILABLE if "handshake" in text.lower():
             return kind, f"the TLS handshake with {address} failed: is it served with TLS, and the certificate trusted?"

@@ -157,11 +157,17 @@ def to_attributes(value: Attributes | Mapping[str, Any]) -> Attributes:
     fields = dict(value)
     if isinstance(fields.get("emotion"), str):
         fields["emotion"] = parse_emotion(fields["emotion"])
+    sliders = [field.name for field in Attributes.DESCRIPTOR.fields if field.message_type is None]
+    known = f"the sliders are {', '.join(sliders)}, each a number 0-1, and emotion"
+    for name, number in fields.items():
+        if name not in Attributes.DESCRIPTOR.fields_by_name:
+            raise InvalidField.at("attributes", f"{name!r} is no slider; {known}")
+        if name in sliders and not isinstance(number, int | float):
+            raise InvalidField.at("attributes", f"{name} is {number!r}; {known}")
     try:
         return Attributes(**fields)
     except (TypeError, ValueError) as error:
-        names = ", ".join(field.name for field in Attributes.DESCRIPTOR.fields)
-        raise InvalidField.at("attributes", f"{error}; the sliders are {names}, each a number 0-1") from error
+        raise InvalidField.at("attributes", f"{error}; {known}") from error
 
 
 def enum_names(enum: Any) -> list[str]:

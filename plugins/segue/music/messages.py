@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 from segue.music.midi import midi_to_piece
 from segue.music.musicxml import musicxml_to_piece
-from segue.music.piece import MAX_BEATS, MAX_NOTES, KeySignature, Meter, Piece, Syllable, Tempo, TrackInfo
+from segue.music.piece import (
+    MAX_BEATS,
+    MAX_NOTES,
+    SHORTEST_BEATS,
+    KeySignature,
+    Meter,
+    Piece,
+    Syllable,
+    Tempo,
+    TrackInfo,
+)
 from segue.plugin_api.errors import InvalidMusic
 from segue.v1 import music_pb2 as pb
 
@@ -82,7 +92,7 @@ def score_to_piece(score: pb.Score, field: str = "score") -> Piece:
             raise InvalidMusic(where, f"is {values[row]:g}, must be {rule}")
     return Piece.of(
         start,
-        duration,
+        np.maximum(duration, SHORTEST_BEATS),
         pitch,
         velocity,
         track,

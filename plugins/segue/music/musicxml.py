@@ -12,7 +12,17 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 import numpy as np
-from segue.music.piece import MAX_BEATS, MAX_NOTES, KeySignature, Meter, Piece, Syllable, Tempo, TrackInfo
+from segue.music.piece import (
+    MAX_BEATS,
+    MAX_NOTES,
+    SHORTEST_BEATS,
+    KeySignature,
+    Meter,
+    Piece,
+    Syllable,
+    Tempo,
+    TrackInfo,
+)
 from segue.music.xml_tree import parse_tree
 from segue.plugin_api.errors import InvalidMusic
 
@@ -77,7 +87,7 @@ def musicxml_to_piece(data: bytes, field: str = "music.musicxml") -> tuple[Piece
     first = parts[0]
     piece = Piece.of(
         start,
-        duration,
+        np.maximum(duration, SHORTEST_BEATS),
         pitch,
         velocity,
         track,

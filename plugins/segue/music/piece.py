@@ -19,6 +19,9 @@ MAX_NOTES: Final = 200_000
 """Most notes in a piece that is read; the largest symphonies have about half as many."""
 MAX_BEATS: Final = 100_000.0
 """Latest beat of a piece that is read: 14 hours at 120 quarter notes per minute."""
+SHORTEST_BEATS: Final = 1e-5
+"""Length of a note that is written as shorter, which nobody hears: added to its start, it could be lost to rounding, or
+to the millionth of a beat within which places are the same. The shortest note of a MIDI file has three times that."""
 
 
 class TrackInfo(NamedTuple):

@@ -55,6 +55,8 @@ class ModelStore:
         ------
         NotFound
             If there is no version at all.
+        FailedPrecondition
+            If the file that says so can't be read.
         """
         versions = self.versions(spec)
         if not versions:
@@ -100,9 +102,14 @@ class ModelStore:
         return int(previous)
 
     def card(self, spec: ModelSpec, version: int) -> dict[str, Any]:
-        """Return the model card of a version; empty if it has none."""
-        path = self.path(spec, version) / CARD
-        return dict(json.loads(path.read_text())) if path.is_file() else {}
+        """Return the model card of a version; empty if it has none.
+
+        Raises
+        ------
+        FailedPrecondition
+            If it can't be read.
+        """
+        return _read(self.path(spec, version) / CARD, f"of version {version} of model {spec.name}")
 
     def digest(self, spec: ModelSpec, version: int) -> str:
         """Return the SHA-256, in hex, over names and bytes of a version's files."""
@@ -129,8 +136,7 @@ class ModelStore:
             shutil.rmtree(aside, ignore_errors=True)
 
     def _state(self, spec: ModelSpec) -> dict[str, Any]:
-        path = self.root / spec.name / "serving.json"
-        return dict(json.loads(path.read_text())) if path.is_file() else {}
+        return _read(self.root / spec.name / "serving.json", f"of model {spec.name}")
 
     def _write_state(self, spec: ModelSpec, state: dict[str, int]) -> None:
         path = self.root / spec.name / "serving.json"
@@ -138,6 +144,16 @@ class ModelStore:
         aside = path.with_name(f".serving-{os.getpid()}.json")
         aside.write_text(json.dumps(state))
         aside.replace(path)
+
+
+def _read(path: Path, whose: str) -> dict[str, Any]:
+    """Read a file that holds a JSON object; one that is not there holds nothing."""
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError) as error:
+        raise FailedPrecondition(f"{path.name} {whose} can't be read: {error}") from error
 
 
 def digest_folder(folder: Path) -> str:

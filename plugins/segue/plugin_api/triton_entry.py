@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
 from segue.plugin_api.errors import Overloaded, SegueError, Unavailable, error_to_bytes
+from segue.plugin_api.log_lines import FORMAT, OneLineFormatter
 from segue.plugin_api.python_model import (
     Arrays,
     Item,
@@ -45,7 +46,9 @@ def bind(implementation: str) -> type:
 
     class TritonPythonModel:
         def initialize(self, args: dict[str, str]) -> None:
-            logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s %(levelname)s %(message)s")
+            handler = logging.StreamHandler(sys.stderr)
+            handler.setFormatter(OneLineFormatter(FORMAT))
+            logging.basicConfig(level=logging.INFO, handlers=[handler])
             module, _, name = implementation.partition(":")
             model: Model = getattr(importlib.import_module(module), name)()
             device = f"cuda:{args['model_instance_device_id']}" if args["model_instance_kind"] == "GPU" else "cpu"

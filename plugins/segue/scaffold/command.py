@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -34,8 +35,12 @@ def new(
             raise InvalidField("name", f"is {name!r}, which plugin {plugin.name!r} has taken; choose another")
     folder = out or Path(f"segue-plugin-{name}")
     written = write_project(kind, name, folder)
-    with Console(stderr=True).status("Training its model on made-up data ..."):
-        version = train_shipped(name, folder)
+    try:
+        with Console(stderr=True).status("Training its model on made-up data ..."):
+            version = train_shipped(name, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)  # half a project would only be in the way of the next try
+        raise
     console.print(f"Wrote {folder}: {len(written)} files, and {version.relative_to(folder)}, trained on made-up data.")
     console.print("Next:")
     console.print(f"  pip install -e '{folder}[dev]'", markup=False)

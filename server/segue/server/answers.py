@@ -14,19 +14,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from segue.plugin_api.errors import DeadlineExceeded, RequestIdReused, SegueError
+from segue.plugin_api.errors import DeadlineExceeded, Overloaded, RequestIdReused, SegueError, Unavailable
 from segue.server.database import Database, answers
 from segue.server.listener_key import ListenerKey
 from sqlalchemy import and_, delete, func, or_, select, update
 
+log = logging.getLogger(__name__)
+
 _FIRST_PAUSE_SECONDS: Final = 0.01
 _LONGEST_PAUSE_SECONDS: Final = 0.25
+_RELEASE_SECONDS: Final = 1.0
 _SWEEP_SECONDS: Final = 60.0
 _SLACK: Final = 16  # bounds are enforced each time this share of them has been added
 
@@ -116,7 +120,7 @@ class Answers:
         DeadlineExceeded
             Another was still at work on it after ``timeout_seconds``.
         Unavailable
-            The database can't be reached.
+            The database can't be reached. One that fails once the answer is made is logged, and the answer returned.
         """
         claim = secrets.token_bytes(16)
         listener = self._key.listener(listener_id) if listener_id else None
@@ -130,8 +134,10 @@ class Answers:
                         return await self._work(key, claim, produce)
                 except BaseException:
                     # Also whoever was cancelled lets go, so that the next one need not wait for the claim to expire.
-                    with contextlib.suppress(SegueError):
-                        await self._release(key, claim)
+                    # The caller is not kept for it: a database that failed just now may take long to fail again.
+                    with contextlib.suppress(SegueError, TimeoutError):
+                        async with asyncio.timeout(_RELEASE_SECONDS):
+                            await self._release(key, claim)
                     raise
             elif kept.digest != digest:
                 raise RequestIdReused("the request_id was used for a different request; give every request its own")
@@ -189,10 +195,14 @@ class Answers:
             answer = await produce()
         finally:
             renewal.cancel()
-        if len(answer) > self._max_bytes:
-            await self._release(key, claim)
-        else:
-            await self._keep(key, claim, answer)
+        try:
+            if len(answer) > self._max_bytes:
+                await self._release(key, claim)
+            else:
+                await self._keep(key, claim, answer)
+        except (Unavailable, Overloaded):
+            # A full disk, say. What was asked for is made; that it can't be kept matters only to a retry.
+            log.warning("an answer could not be kept; a retry of its request will be answered afresh")
         return answer
 
     async def _renew(self, key: bytes, claim: bytes) -> None:

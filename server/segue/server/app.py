@@ -27,6 +27,7 @@ from segue.server.desired import DesiredFile
 from segue.server.envelope import Envelope
 from segue.server.fleet import Fleet
 from segue.server.health import Health
+from segue.server.leftovers import SCRATCH_PREFIX
 from segue.server.listener_key import open_listener_key
 from segue.server.listening import ListeningService
 from segue.server.plays import PlayStore
@@ -46,8 +47,12 @@ from segue.v1 import (
     music_service_pb2,
     music_service_pb2_grpc,
 )
+from sqlalchemy import URL
 
 log = logging.getLogger(__name__)
+
+WHY_NOT_STARTED: Final = (RuntimeError, OSError, ValueError, SegueError)
+"""What ``App.start`` raises where the text is all that an operator needs."""
 
 _SWEEP_SECONDS: Final = 60.0
 
@@ -125,7 +130,10 @@ class App:
         await self._serve_health()
         if settings.metrics_address:
             host, _, port = settings.metrics_address.rpartition(":")
-            start_http_server(int(port), addr=host.strip("[]"))
+            try:
+                start_http_server(int(port), addr=host.strip("[]"))
+            except OSError as error:
+                raise RuntimeError(f"can't serve metrics at {settings.metrics_address}: {error.strerror}") from error
         # What exists now lives as long as the server. A full collection that walks it stops every call for 0.1-0.3 s.
         gc.collect()
         gc.freeze()
@@ -135,7 +143,9 @@ class App:
         settings = self.settings
         folder = settings.store.parent
         folder.mkdir(parents=True, exist_ok=True)
-        database = await open_database(settings.database_url or f"sqlite:///{folder / 'plays.db'}")
+        # Made of its parts: in a text, a ? or # in the folder's name would end the path.
+        url = settings.database_url or URL.create("sqlite", database=str(folder / "plays.db"))
+        database = await open_database(url)
         self._cleanup.push_async_callback(database.close)
         key = await open_listener_key(settings.listener_key_file or folder / "listener.key", database)
         answers = Answers(database, key, ttl_seconds=settings.answers_ttl_seconds, max_bytes=settings.answers_max_bytes)
@@ -160,7 +170,12 @@ class App:
             return
         server = grpc.aio.server()
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
-        server.add_insecure_port(self.settings.health_address)
+        try:
+            server.add_insecure_port(self.settings.health_address)
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"can't serve health at {self.settings.health_address}: is another server there?"
+            ) from error
         await server.start()
         self._cleanup.push_async_callback(server.stop, None)
 
@@ -178,7 +193,7 @@ class App:
         await self._cleanup.aclose()
 
     async def _start_triton(self) -> str:
-        scratch = Path(tempfile.mkdtemp(prefix="segue-"))
+        scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX))
         self._cleanup.push_async_callback(asyncio.to_thread, shutil.rmtree, scratch, ignore_errors=True)
         self._repository = scratch / "models"
         self._repository.mkdir()
@@ -221,6 +236,11 @@ class App:
             if port:
                 self.address = f"{settings.address.rpartition(':')[0]}:{port}"
                 return
+        if settings.tls_certificate:
+            raise RuntimeError(
+                f"can't listen at {settings.address}: is another server there, or are {settings.tls_certificate.name} "
+                "and the key no PEM files that belong together?"
+            )
         raise RuntimeError(f"can't listen at {settings.address}: is another server there? Try --address HOST:PORT")
 
 

@@ -237,7 +237,7 @@ class Database:
             return Written(result.all() if result.returns_rows else (), result.rowcount)
 
 
-async def open_database(url: str, *, connections: int = 4) -> Database:
+async def open_database(url: str | URL, *, connections: int = 4) -> Database:
     """Open a database and bring its tables up to date; safe when several processes start at once.
 
     Parameters
@@ -272,7 +272,7 @@ async def open_database(url: str, *, connections: int = 4) -> Database:
     return database
 
 
-def _address(url: str) -> URL:
+def _address(url: str | URL) -> URL:
     try:
         address = make_url(url)
     except (exc.ArgumentError, ValueError):

@@ -6,12 +6,16 @@ STORE/gateway.json    {"unloaded": [...], "traffic": {"recommend": {"shares": {"
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+from segue.plugin_api.errors import FailedPrecondition
+
+log = logging.getLogger(__name__)
 
 
 class TrafficRule(BaseModel):
@@ -37,23 +41,40 @@ class DesiredFile:
     ----------
     folder
         Folder of the model store.
+
+    Raises
+    ------
+    FailedPrecondition
+        If the file can't be read.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "gateway.json"
         self._stamp = 0
         self.state = Desired()
-        self.refresh()
+        self._read()
 
     def refresh(self) -> None:
-        """Read the file again if it changed."""
+        """Read the file again if it changed; one that can't be read leaves the state as it is, and is logged once."""
+        try:
+            self._read()
+        except FailedPrecondition as error:
+            log.error("what operators asked for stays as it was: %s", error)
+
+    def _read(self) -> None:
         try:
             stamp = self._path.stat().st_mtime_ns
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self.state = Desired.model_validate_json(self._path.read_bytes())
         except FileNotFoundError:
             self.state, self._stamp = Desired(), 0
-            return
-        if stamp != self._stamp:
-            self.state, self._stamp = Desired.model_validate_json(self._path.read_text()), stamp
+        except (OSError, ValidationError) as error:
+            cause = error.strerror if isinstance(error, OSError) else error.errors()[0]["msg"]
+            raise FailedPrecondition(
+                f"{self._path.name} in the model store can't be read: {cause}; mend it, or remove it to forget what "
+                "was unloaded and how calls are routed"
+            ) from None
 
     @contextmanager
     def change(self) -> Iterator[Desired]:
@@ -61,10 +82,11 @@ class DesiredFile:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            self.refresh()
+            self._stamp = 0  # what can't be read must not be overwritten
+            self._read()
             state = self.state.model_copy(deep=True)
             yield state
             aside = self._path.with_name(f".gateway-{os.getpid()}.json")
             aside.write_text(state.model_dump_json(indent=2))
             aside.replace(self._path)
-            self.refresh()
+            self._read()

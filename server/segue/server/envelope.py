@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from hmac import compare_digest
 from typing import Any, Final
 
 import grpc
@@ -176,7 +177,7 @@ class Envelope(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         if token is None and self._admin_open:
             return
         given = dict(context.invocation_metadata() or ()).get("authorization", "")
-        if token is None or given != f"Bearer {token.get_secret_value()}":
+        if token is None or not compare_digest(given.encode(), f"Bearer {token.get_secret_value()}".encode()):
             hint = "send 'authorization: Bearer TOKEN'" if token else "set SEGUE_ADMIN_TOKEN on the server to allow it"
             raise PermissionDenied(f"AdminService needs the admin token: {hint}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -40,6 +41,11 @@ STATUS: Final = MappingProxyType(
 """Reason → status. A test holds it against ``errors.proto``."""
 
 
+_MOST_MESSAGE_BYTES: Final = 600
+_MOST_VIOLATION_BYTES: Final = 2400
+"""An error travels in gRPC's trailing metadata. Of those, clients take 8 KiB and drop the whole answer beyond, in which
+the message may stand percent-encoded, at thrice its length, and the details in base64, at four thirds of theirs."""
+
 _FOLDERS: Final = re.compile(r"(?<![\w:/])/(?:[^\s/:'\"()]+/)+")
 
 
@@ -56,15 +62,32 @@ def failure_of(error: SegueError, call_id: str) -> errors_pb2.Failure:
         retry_after_seconds=error.retry_after,
     )
     if isinstance(error, InvalidRequest):
-        for field, text in error.violations:
+        for field, text in _violations(error):
             failure.violations.add(field=field, description=text)
     return failure
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    """Return a text that has at most so many bytes in UTF-8; a longer one loses its end."""
+    data = text.encode()
+    return text if len(data) <= most_bytes else data[: most_bytes - 3].decode(errors="ignore") + "…"
+
+
+def _violations(error: InvalidRequest) -> Iterator[tuple[str, str]]:
+    """Yield the fields at fault, as many as there is room for; the first in any case."""
+    room = _MOST_VIOLATION_BYTES
+    for field, text in error.violations:
+        violation = _cut(field, _MOST_MESSAGE_BYTES), _cut(text, _MOST_MESSAGE_BYTES)
+        room -= sum(len(part.encode()) + 8 for part in violation)
+        if room < 0:
+            return
+        yield violation
 
 
 def _public_message(error: SegueError, call_id: str) -> str:
     if isinstance(error, InternalError):
         return f"Internal error; the server's log knows it as {call_id}."
-    return error.message
+    return _cut(error.message, _MOST_MESSAGE_BYTES)
 
 
 def status_of(error: SegueError, call_id: str) -> tuple[grpc.StatusCode, str, tuple[tuple[str, Any], ...]]:
@@ -73,7 +96,8 @@ def status_of(error: SegueError, call_id: str) -> tuple[grpc.StatusCode, str, tu
     Parameters
     ----------
     error
-        The error. The text of an ``InternalError`` is replaced by a fixed sentence.
+        The error. The text of an ``InternalError`` is replaced by a fixed sentence; texts that are too long for gRPC's
+        metadata, because they quote what the caller sent, lose their end.
     call_id
         Identifier under which the log knows the call.
     """
@@ -85,7 +109,7 @@ def status_of(error: SegueError, call_id: str) -> tuple[grpc.StatusCode, str, tu
     if isinstance(error, InvalidRequest):
         violations = [
             error_details_pb2.BadRequest.FieldViolation(field=field, description=text)
-            for field, text in error.violations
+            for field, text in _violations(error)
         ]
         details.append(error_details_pb2.BadRequest(field_violations=violations))
     if error.retry_after is not None:

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,6 +90,7 @@ class Fleet:
         self._desired = desired
         self._manage = manage
         self._tasks: list[asyncio.Task[None]] = []
+        self._switching: set[ServedModel] = set()
         self._changed = asyncio.Event()
         self.on_change: Callable[[ServedAlgorithm], None] = lambda _: None
         self.models: dict[str, ServedModel] = {}
@@ -170,6 +171,7 @@ class Fleet:
             raise FailedPrecondition("the model repository belongs to the Triton that runs elsewhere; change it there")
         before = self._store.serving(model.spec)
         change()
+        self._switching.add(model)
         try:
             await self._load_model(model)
             for served in self._users(model):
@@ -178,10 +180,14 @@ class Fleet:
             failed = self._store.serving(model.spec)
             self._store.promote(model.spec, before)
             model.loaded = None
-            await self._load_model(model)
-            raise FailedPrecondition(
-                f"version {failed} of model {model.spec.name} does not serve, version {before} goes on: {_cause(error)}"
-            ) from error
+            text = f"version {failed} of model {model.spec.name} does not serve: {_cause(error)}; version {before}"
+            try:
+                await self._load_model(model)
+            except (SegueError, ValueError) as again:
+                raise FailedPrecondition(f"{text} neither: {_cause(again)}") from error
+            raise FailedPrecondition(f"{text} goes on") from error
+        finally:
+            self._switching.discard(model)
         for served in self._users(model):
             self._set(served, READY)
 
@@ -209,7 +215,7 @@ class Fleet:
                     self._set(served, REFUSED, refusal)
                 else:
                     if self._manage and failures > 1 and await self._triton.live(1.0):
-                        await self._unload_models(served)
+                        await self._unload_models(served, but=self._switching)
                     if not loaded or self._promoted(served):
                         await self._load_models(served)
                     await self._probe(served)
@@ -302,9 +308,11 @@ class Fleet:
         self._set(served, UNLOADED, "unloaded by an operator")
         await self._unload_models(served)
 
-    async def _unload_models(self, served: ServedAlgorithm) -> None:
+    async def _unload_models(self, served: ServedAlgorithm, but: Collection[ServedModel] = ()) -> None:
         for model in self._own_models(served):
             async with model.lock:
+                if model in but:  # who heals must not undo what an operator is doing
+                    continue
                 await self._triton.unload(model.spec.name, self._settings.load_timeout_seconds)
                 model.loaded = None
 

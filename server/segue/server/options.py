@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from google.protobuf import struct_pb2
@@ -24,14 +25,28 @@ def parse_options(model: type[Options], given: struct_pb2.Struct) -> Options:
     """
     if not given.fields:
         return _defaults(model)
-    for name, value in given.fields.items():
-        if not math.isfinite(value.number_value):
-            raise InvalidOption(f"options.{name}", f"is {value.number_value}, must be a finite number")
+    for field, number in _numbers(given, "options"):
+        if not math.isfinite(number):
+            raise InvalidOption(field, f"is {number}, must be a finite number")
     try:
         return model.model_validate(MessageToDict(given))
     except ValidationError as error:
         first, *others = (_violation(model, detail) for detail in error.errors())
         raise InvalidOption(*first, others) from None
+
+
+def _numbers(struct: struct_pb2.Struct, path: str) -> Iterator[tuple[str, float]]:
+    """Yield every number in a ``Struct``, however deep, with its path."""
+    inside = [(f"{path}.{name}", value) for name, value in struct.fields.items()]
+    while inside:
+        field, value = inside.pop()
+        match value.WhichOneof("kind"):
+            case "number_value":
+                yield field, value.number_value
+            case "list_value":
+                inside += [(f"{field}[{index}]", element) for index, element in enumerate(value.list_value.values)]
+            case "struct_value":
+                inside += [(f"{field}.{name}", member) for name, member in value.struct_value.fields.items()]
 
 
 @functools.cache

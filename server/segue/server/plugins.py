@@ -71,6 +71,9 @@ def load_plugins(
             if plugin.cause:
                 log.warning("plugin %s is quarantined: %s", plugin.name, plugin.cause)
             plugins.append(plugin)
+    for name in sorted(set(wanted or ()) - {plugin.name for plugin in plugins}):
+        plugins.append(LoadedPlugin(name, "unknown", "SEGUE_PLUGINS names it, and no such entry point is installed"))
+        log.warning("plugin %s is quarantined: %s", name, plugins[-1].cause)
     return plugins
 
 

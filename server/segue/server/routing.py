@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 from dataclasses import dataclass
 from itertools import product
@@ -15,6 +16,8 @@ from segue.server.fleet import READY, REFUSED, UNLOADED, VERBS, Fleet
 from segue.server.served import ServedAlgorithm
 from segue.server.settings import Settings
 from segue.v1 import analyze_pb2, catalog_pb2, transfer_pb2
+
+log = logging.getLogger(__name__)
 
 Capability: TypeAlias = "catalog_pb2.Capability.ValueType"
 Kind: TypeAlias = tuple[str, str]
@@ -59,6 +62,10 @@ class Router:
         self._settings = settings
         self._fleet = fleet
         self._desired = desired
+        for verb, name in settings.default_algorithms.items():
+            served = fleet.algorithms.get(name)
+            if served is None or VERBS[served.algorithm.capability] != verb:
+                log.warning("SEGUE_DEFAULT_ALGORITHMS names %r to %s, and nothing of that name can", name, verb)
 
     def route(self, capability: Capability, request: Any) -> Route:
         """Choose the algorithm for a request.

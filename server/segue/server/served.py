@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf import struct_pb2
 from google.protobuf.json_format import ParseDict
 from segue.plugin_api.algorithm import Algorithm
-from segue.plugin_api.errors import InternalError, NotFound
+from segue.plugin_api.errors import FailedPrecondition, InternalError, NotFound
 from segue.plugin_api.model_spec import ModelSpec
 from segue.plugin_api.store import ModelStore
 from segue.server.batching import Coalescer
@@ -91,10 +91,13 @@ class ServedModel:
         return self._provenance[version]
 
     def describe(self, *, card: bool) -> catalog_pb2.Model:
-        """Return the model as the catalog shows it."""
+        """Return the model as the catalog shows it; of one whose files can't be read, no more than its versions."""
         versions = self._store.versions(self.spec)
-        version = self._store.serving(self.spec) if versions else 0
-        provenance = self.provenance(version)
+        try:
+            version = self._store.serving(self.spec) if versions else 0
+            provenance = self.provenance(version)
+        except FailedPrecondition:  # it says so when it is loaded
+            version, provenance = 0, Provenance("", {})
         return catalog_pb2.Model(
             name=self.spec.name,
             version=version,

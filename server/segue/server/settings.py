@@ -6,11 +6,25 @@ Each field is read from the environment as ``SEGUE_<NAME>``; flags of ``segue se
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_ENDPOINT: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):(\d{1,5})")
+
+
+def _endpoint(value: str) -> str:
+    """Check a HOST:PORT; a larger port would be cut to 16 bits in silence."""
+    match = _ENDPOINT.fullmatch(value)
+    if value and (match is None or int(match[2]) > 65535):
+        raise ValueError(f"is {value!r}, must be HOST:PORT with a port up to 65535, e.g. 127.0.0.1:8700")
+    return value
+
+
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
 
 
 def default_data_folder() -> Path:
@@ -25,10 +39,10 @@ class Settings(BaseSettings):
         env_prefix="SEGUE_", frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
     )
 
-    address: str = Field(default="127.0.0.1:8700", pattern=r"^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")
+    address: Endpoint = Field(default="127.0.0.1:8700", min_length=1)
     """HOST:PORT to serve at; port 0 picks a free one. Beyond loopback, give TLS files and an admin token."""
 
-    triton: str = Field(default="", pattern=r"^$|^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")
+    triton: Endpoint = ""
     """HOST:PORT of a Triton (gRPC) that runs elsewhere; empty starts the embedded one."""
 
     store: Path = Field(default_factory=lambda: default_data_folder() / "store")
@@ -103,10 +117,10 @@ class Settings(BaseSettings):
     answers_max_bytes: int = Field(default=256 << 20, ge=1 << 20)
     """Most bytes of kept answers, in all; the oldest go first."""
 
-    metrics_address: str = Field(default="", pattern=r"^$|^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")
+    metrics_address: Endpoint = ""
     """HOST:PORT to serve Prometheus metrics at; empty serves none. Of several workers, each takes the next port."""
 
-    health_address: str = Field(default="", pattern=r"^$|^(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}$")
+    health_address: Endpoint = ""
     """HOST:PORT to serve grpc.health.v1 alone at, without TLS, for probes that speak none; empty serves none."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -21,9 +21,11 @@ import sysconfig
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
+from segue.plugin_api.log_lines import line_to_text
 from segue.server.hangs import HangWatch
+from segue.server.leftovers import claim, remove_shared_memory, sweep
 from segue.server.triton import LOADS_AT_ONCE, Triton
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,8 @@ triton_log = logging.getLogger("triton")
 _BACKOFF_SECONDS: Final = (0.2, 1.0, 3.0, 10.0, 30.0)
 _STEADY_SECONDS: Final = 60.0
 """A server that ran this long starts its next restart at the shortest pause again."""
+_SECRETS: Final = ("SEGUE_ADMIN_TOKEN", "SEGUE_DATABASE_URL")
+"""Settings that a model's process, which runs other people's code, has no business with."""
 _PR_SET_PDEATHSIG: Final = 1
 _prctl: Final = ctypes.CDLL(None).prctl  # found now: a child between fork and exec must not load libraries
 
@@ -128,6 +132,7 @@ class TritonServer:
         self._port = free_port()
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
+        self._claim: IO[str] | None = None
         self._shared_memory_prefix = f"segue_{os.getpid()}_{self._port}_"
 
     @property
@@ -142,6 +147,8 @@ class TritonServer:
 
     async def start(self) -> None:
         """Start it and keep it running until ``stop``."""
+        sweep()
+        self._claim = claim(self._scratch, self._shared_memory_prefix)
         backends = self._scratch / "backends"
         shutil.copytree(self._installation.backends / "python", backends / "python")
         stub = shutil.copy2(self._installation.stub, backends / "python")
@@ -159,6 +166,8 @@ class TritonServer:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), seconds)
         self._sweep()
+        if self._claim is not None:
+            self._claim.close()
 
     async def _spawn(self) -> None:
         arguments = [
@@ -179,7 +188,8 @@ class TritonServer:
         ]
         libraries = [str(self._installation.libraries), str(sysconfig.get_config_var("LIBDIR") or "")]
         # A second BLAS thread spins while it waits: on busy cores a model needs four times the processor time to load.
-        environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ} | {
+        inherited = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+        environment = {"OPENBLAS_NUM_THREADS": "1", **inherited} | {
             "LD_LIBRARY_PATH": os.pathsep.join([*libraries, os.environ.get("LD_LIBRARY_PATH", "")]).strip(os.pathsep),
             # A stub ignores PYTHONPATH: it finds this environment by the python on its PATH, and the rest of our path
             # is added by the model.py that repository.py writes.
@@ -235,8 +245,7 @@ class TritonServer:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-        for leftover in Path("/dev/shm").glob(f"{self._shared_memory_prefix}*"):  # noqa: S108
-            leftover.unlink(missing_ok=True)
+        remove_shared_memory(self._shared_memory_prefix)
 
 
 def _die_with_parent() -> None:
@@ -252,7 +261,7 @@ async def _stream_log(process: asyncio.subprocess.Process) -> None:
             continue
         if not line:
             return
-        text = line.decode(errors="replace").rstrip()
-        # Triton's glog lines begin with I, W or E and the date.
+        # Lines of Triton's glog, and those of our models (``triton_entry``), begin with I, W or E.
+        text = line_to_text(line.decode(errors="replace"))
         level = {"W": logging.WARNING, "E": logging.ERROR}.get(text[:1], logging.DEBUG)
         triton_log.log(level, "%s", text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import os
@@ -20,7 +21,8 @@ from typing import Final
 
 import uvloop
 from pydantic import SecretStr
-from segue.server.app import App
+from segue.server.app import WHY_NOT_STARTED, App
+from segue.server.leftovers import SCRATCH_PREFIX
 from segue.server.logs import set_up_logging
 from segue.server.settings import Settings
 from segue.server.tritonserver import TritonServer, free_port
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 
 _PLACE: Final = "SEGUE_WORKER"
 _RESTART_SECONDS: Final = 1.0
+_NOT_STARTED: Final = 3
+"""Exit status of a worker that could not start."""
 
 
 class Workers:
@@ -47,8 +51,14 @@ class Workers:
         self._processes: dict[int, asyncio.subprocess.Process] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until told to stop, then drain the workers and stop Triton."""
-        scratch = Path(tempfile.mkdtemp(prefix="segue-"))
+        """Run until told to stop, then drain the workers and stop Triton.
+
+        Raises
+        ------
+        RuntimeError
+            If a worker can't even start once. One that served, and died, is started until it serves again.
+        """
+        scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX))
         repository = scratch / "models"
         repository.mkdir()
         settings = self._settings
@@ -61,10 +71,11 @@ class Workers:
             asyncio.create_task(self._keep(index, repository if triton else None))
             for index in range(self._settings.workers)
         ]
-        await stop.wait()
-        for keeper in keepers:
-            keeper.cancel()
-        await asyncio.gather(*keepers, return_exceptions=True)
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait((stopping, *keepers), return_when=asyncio.FIRST_COMPLETED)
+        for task in (stopping, *keepers):
+            task.cancel()
+        ends = await asyncio.gather(*keepers, return_exceptions=True)
         for process in self._processes.values():
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
@@ -72,6 +83,9 @@ class Workers:
         if triton is not None:
             await triton.stop()
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
 
     async def _keep(self, index: int, repository: Path | None) -> None:
         place = {"index": index, "repository": str(repository) if repository else None}
@@ -82,10 +96,12 @@ class Workers:
             host, _, port = self._settings.metrics_address.rpartition(":")
             flags["metrics_address"] = f"{host}:{int(port) + index}"
         environment = os.environ | {_PLACE: json.dumps(place | {"settings": flags}, default=str)}
-        while True:
+        for start in itertools.count():
             process = await asyncio.create_subprocess_exec(sys.executable, "-m", __name__, env=environment)
             self._processes[index] = process
             code = await process.wait()
+            if start == 0 and code == _NOT_STARTED:
+                raise RuntimeError("a worker can't start: the log says why")
             log.error("worker died", extra={"worker": index, "exit_code": code})
             await asyncio.sleep(_RESTART_SECONDS)
 
@@ -113,7 +129,11 @@ def main() -> None:
     place = json.loads(os.environ.pop(_PLACE))
     settings = Settings(**place["settings"])
     set_up_logging(settings.log_level, settings.log_format)
-    uvloop.run(_work(settings, place["index"], place["repository"]))
+    try:
+        uvloop.run(_work(settings, place["index"], place["repository"]))
+    except WHY_NOT_STARTED as error:
+        log.error("worker can't start: %s", error)
+        sys.exit(_NOT_STARTED)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@ import math
 
 import pytest
 from segue.music import Meter, Piece, Tempo, TrackInfo, music_to_piece, piece_to_midi, piece_to_score, place
+from segue.music.cells import cut
+from segue.music.grid import find_grid
 from segue.plugin_api import InvalidMusic
 from segue.v1 import music_pb2 as pb
 
@@ -89,3 +91,16 @@ def test_a_place_names_bar_beats_and_seconds(piece):
 def test_more_tracks_than_a_score_carries():
     with pytest.raises(InvalidMusic):
         piece_to_score(Piece.of([0], 1, [60], tracks=(TrackInfo(),) * 65))
+
+
+@pytest.mark.parametrize(("start", "duration"), [(0, 5e-324), (99_999, 1e-12)])
+def test_a_note_too_short_to_hear_still_ends_after_it_begins(start, duration):
+    score = pb.Score(tracks=[pb.Track(notes=[pb.Note(start=start, duration=duration, pitch=60)])])
+    piece, _ = music_to_piece(pb.Music(score=score))
+    assert piece.end > piece.start
+
+
+def test_the_shortest_piece_has_a_cell():
+    score = pb.Score(tracks=[pb.Track(notes=[pb.Note(duration=5e-324, pitch=60)])])
+    piece, _ = music_to_piece(pb.Music(score=score))
+    assert cut(piece, find_grid(piece)).sounding[0, 60] > 0

@@ -132,3 +132,8 @@ def test_mutated_documents_are_read_or_refused():
         except InvalidMusic:
             continue
         assert (piece.duration > 0).all()
+
+
+def test_a_note_too_short_to_hear_still_ends_after_it_begins():
+    piece, _ = musicxml_to_piece(document(ATTRIBUTES + note("G", 6) + note("A", "1e-300")), "music.musicxml")
+    assert (piece.end > piece.start).all()

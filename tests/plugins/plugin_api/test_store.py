@@ -66,3 +66,14 @@ def test_the_digest_follows_names_and_bytes(store, spec):
     assert store.digest(spec, 2) == store.digest(spec, 3) != store.digest(spec, 4)
     assert store.card(spec, 1) == {"model": "m"}
     assert store.card(spec, 2) == {}
+
+
+@pytest.mark.parametrize("content", [b"{bad", b"[1]", b"\xff"])
+def test_files_that_can_not_be_read_are_named(store, spec, content):
+    write(store, spec)
+    (store.path(spec, 2) / "card.json").write_bytes(content)
+    with pytest.raises(FailedPrecondition, match=r"card\.json of version 2 of model \w+ can't be read"):
+        store.card(spec, 2)
+    (store.root / spec.name / "serving.json").write_bytes(content)
+    with pytest.raises(FailedPrecondition, match=r"serving\.json of model \w+ can't be read"):
+        store.serving(spec)

@@ -176,6 +176,9 @@ def test_the_figures_tell_before_and_after(ask, song):
 def test_wrong_requests_are_named(ask, model, song):
     assert isinstance(ask(pb.Music(midi=b"not a MIDI file at all")), InvalidMusic)
     assert isinstance(ask(pb.Music(score=pb.Score())), InvalidMusic)
+    many = ask(replace(song, start=song.start + 40_000, meters=(Meter(0.0, 1, 8),)))
+    assert isinstance(many, InvalidMusic)
+    assert "bars, must have at most 50,000" in many.message
     error = ask(song, edit_ids=[7])
     assert isinstance(error, InvalidField)
     assert error.violations[0][0] == "polish.edit_ids[0]"

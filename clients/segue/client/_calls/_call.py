@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from segue.client._errors import InvalidField
@@ -15,6 +16,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 MessageT = TypeVar("MessageT", bound=Message)
 Options = Mapping[str, Any]
+
+_RANGES: Final = {
+    FieldDescriptor.CPPTYPE_UINT32: f"0 to {2**32 - 1}",
+    FieldDescriptor.CPPTYPE_INT32: f"{-(2**31)} to {2**31 - 1}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,9 @@ def build(kind: type[MessageT], **fields: Any) -> MessageT:
             try:
                 kind(**{name: value})
             except (TypeError, ValueError, AttributeError) as error:
-                raise InvalidField.at(name, f"{_short(value)} does not fit: {error}") from error
+                range_ = _RANGES.get(kind.DESCRIPTOR.fields_by_name[name].cpp_type) if type(value) is int else None
+                right = f"is {value}, must be {range_}" if range_ else f"{_short(value)} does not fit: {error}"
+                raise InvalidField.at(name, right) from error
         raise
 
 

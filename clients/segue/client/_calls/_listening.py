@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from segue.client._calls._call import Call, as_it_is, build
+from segue.client._errors import InvalidField
 from segue.v1.listening_pb2 import (
     EraseListenerRequest,
     ExportListenerRequest,
@@ -21,18 +23,21 @@ from segue.v1.listening_pb2 import (
 from segue.v1.listening_pb2_grpc import ListeningServiceStub
 
 
-def record_plays(plays: Iterable[Play], *, timeout: float | None = None) -> Call[RecordPlaysResponse]:
+def record_plays(
+    plays: Iterable[Play | Mapping[str, Any]], *, timeout: float | None = None
+) -> Call[RecordPlaysResponse]:
     """Record plays; when it returns, they are durable.
 
     Parameters
     ----------
     plays
-        1-1,000 plays. One without event_id gets a fresh one, so that a retry does not record it twice; give your own
-        if you may call again after an error.
+        1-1,000 plays, e.g. ``{"listener_id": "alice", "track_id": "51", "plays": 3}``, or messages. One without
+        event_id gets a fresh one, so that a retry does not record it twice; give your own if you may call again after
+        an error.
     timeout
         Seconds for the call with all its retries; by default the client's, or 30.
     """
-    request = build(RecordPlaysRequest, plays=[_with_event_id(play) for play in plays])
+    request = build(RecordPlaysRequest, plays=_with_event_ids(plays))
     return Call(ListeningServiceStub, "RecordPlays", request, as_it_is, timeout, 30.0)
 
 
@@ -54,9 +59,9 @@ class Batches:
         except Exception as error:  # whatever the caller's iterator raises
             self.error = error
 
-    def request(self, plays: Iterable[Play]) -> StreamPlaysRequest:
+    def request(self, plays: Iterable[Play | Mapping[str, Any]]) -> StreamPlaysRequest:
         """Make one message of at most 1,000 plays."""
-        return build(StreamPlaysRequest, plays=[_with_event_id(play) for play in plays])
+        return build(StreamPlaysRequest, plays=_with_event_ids(plays))
 
 
 def list_plays(
@@ -94,9 +99,14 @@ def erase_listener(listener_id: str, *, timeout: float | None = None) -> Call[in
     return Call(ListeningServiceStub, "EraseListener", request, lambda r: int(r.erased), timeout, 30.0)
 
 
-def _with_event_id(play: Play) -> Play:
-    if play.event_id:
-        return play
-    named = Play(event_id=str(uuid.uuid4()))
-    named.MergeFrom(play)
+def _with_event_ids(plays: Iterable[Play | Mapping[str, Any]]) -> list[Play]:
+    named = []
+    for index, given in enumerate(plays):
+        try:
+            play = given if isinstance(given, Play) else Play(**given)
+        except (TypeError, ValueError) as error:
+            known = ", ".join(Play.DESCRIPTOR.fields_by_name)
+            raise InvalidField.at(f"plays[{index}]", f"{error}; a play is a message or a mapping of {known}") from error
+        named.append(Play(event_id=str(uuid.uuid4())))
+        named[-1].MergeFrom(play)
     return named

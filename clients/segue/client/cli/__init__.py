@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
@@ -41,6 +43,9 @@ for module in (_recommend, _generate, _transfer, _analyze, _catalog, _plays, _ad
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # where the locale has no sign for a letter or an arrow, a ? stands
+            stream.reconfigure(errors="replace")
     app(prog_name="segue")
 
 

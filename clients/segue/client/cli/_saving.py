@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 from segue.client import media
+from segue.client._errors import InvalidField
 from segue.client._music import MusicLike, music_extension, save_music, to_music
 from segue.client.cli._session import Session
 from segue.v1.music_pb2 import Chord, Key, Music
@@ -46,7 +47,7 @@ class Target:
         Parameters
         ----------
         name
-            Its name if ``--out`` names none, without extension. A number is added if the file exists.
+            Its name if ``--out`` names none, without extension. A number is added if it, or one beside it, exists.
         extension
             Of the music.
         several
@@ -55,9 +56,14 @@ class Target:
         out = self.out or Path()
         if out.suffix and not out.is_dir() and not several:
             return out
+        if out.exists() and not out.is_dir():
+            raise InvalidField.at("out", f"{out} is a file; name a folder, or a file whose name ends with {extension}")
         free = out / f"{name}{extension}"
         number = 2
-        while free.exists():
+        beside = [
+            suffix for suffix, wanted in ((".png", self.png), (".svg", self.notation), (".wav", self.wav)) if wanted
+        ]
+        while free.exists() or any(free.with_suffix(suffix).exists() for suffix in beside):
             free = out / f"{name}-{number}{extension}"
             number += 1
         return free

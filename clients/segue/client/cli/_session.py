@@ -100,7 +100,7 @@ def command(app: typer.Typer, name: str | None = None, *, example: str) -> Calla
 
         def run(**values: Any) -> None:
             common = {parameter.name: values.pop(parameter.name) for parameter in _CONNECTION}
-            flags = _flags([*own, *_CONNECTION])
+            flags = _flags([*own, *_CONNECTION]) | {"root_certificates": "--ca"}
             with reported(as_json=common["as_json"], flags=flags):
                 session = Session(common.pop("address"), flags, **common)
                 with session.client:

@@ -312,26 +312,41 @@ def _echoes(piece: Piece, bars: NDArray[np.float64]) -> dict[int, sparse.csr_mat
             (np.ones(own.sum(), np.float32), (bar[own], slot[own] * 128 + piece.pitch[own])), shape
         )
         roll.data = np.minimum(roll.data, 1)
-        blocks = [
-            _similarity(roll[at : at + _BLOCK_BARS]) @ roll[at : at + _BLOCK_BARS]
-            for at in range(0, len(bars), _BLOCK_BARS)
-        ]
-        found[int(track)] = sparse.csr_matrix(sparse.vstack(blocks))
+        blocks = []
+        for block in np.unique(bar[own] // _BLOCK_BARS) * _BLOCK_BARS:
+            alike, bars_alike = _similarity(roll[block : block + _BLOCK_BARS])
+            echo = sparse.coo_matrix(alike @ roll[block + bars_alike])
+            blocks.append((echo.data, block + bars_alike[echo.row], echo.col))
+        data, row, column = (np.concatenate(columns) for columns in zip(*blocks, strict=True))
+        found[int(track)] = sparse.csr_matrix((data, (row, column)), shape)
     return found
 
 
-def _similarity(roll: sparse.csr_matrix) -> sparse.csr_matrix:
-    """How alike bars are, shape (bars, bars): cosine of what they strike, each with its neighbours; 0 for itself."""
+def _similarity(roll: sparse.csr_matrix) -> tuple[sparse.csr_matrix, Ints]:
+    """How alike bars are: cosine of what they strike, each with its neighbours; 0 for itself.
+
+    Returns
+    -------
+    similarity : sparse matrix, shape (n, n)
+        Between the n bars in which, or next to which, something is struck; all others are like none.
+    bars : ndarray, shape (n,)
+        Which these are, ascending. There are three for each note at most, however long a piece is.
+    """
+    struck = np.flatnonzero(np.diff(roll.indptr))
+    bars = np.unique(np.clip(struck[:, None] + np.arange(-1, 2), 0, roll.shape[0] - 1))
+    roll = roll[bars]
     norm = np.sqrt(np.maximum(np.asarray(roll.sum(axis=1)).ravel(), 1))
     cosine = (roll @ roll.T).toarray() / np.outer(norm, norm)
     around = np.zeros_like(cosine)
-    around[1:, 1:] += cosine[:-1, :-1] / 4
-    around[:-1, :-1] += cosine[1:, 1:] / 4
+    for step in (-1, 1):
+        neighbour = np.clip(np.searchsorted(bars, bars + step), 0, len(bars) - 1)
+        there = np.flatnonzero(bars[neighbour] == bars + step)
+        around[np.ix_(there, there)] += cosine[np.ix_(neighbour[there], neighbour[there])] / 4
     alike = cosine / 2 + around
     np.fill_diagonal(alike, 0)
     weight = np.maximum(alike - 0.25, 0) ** 2
     cut = np.partition(weight, -8, axis=1)[:, -8][:, None] if len(weight) > 8 else 0
-    return sparse.csr_matrix(np.where(weight >= np.maximum(cut, 1e-4), weight, 0))
+    return sparse.csr_matrix(np.where(weight >= np.maximum(cut, 1e-4), weight, 0)), bars
 
 
 def polyphony(piece: Piece) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from segue.plugins.polish import models, plan, summary
 from segue.plugins.polish.changes import Change, apply, to_edits
 from segue.plugins.polish.models import Models
 from segue.plugins.polish.plan import Stage
-from segue.plugins.polish.plugin import MAX_NOTES
+from segue.plugins.polish.plugin import MAX_BARS, MAX_NOTES
 from segue.v1 import music_pb2 as pb
 from segue.v1.transfer_pb2 import TransferProgress, TransferRequest, TransferResponse, TransferStreamResponse
 
@@ -57,7 +57,7 @@ def polish(request: TransferRequest, options: Mapping[str, Any], models: Models)
     Unsupported
         If the target is another than ``polish``.
     InvalidMusic
-        If the music can't be read, or holds no note or more than ``MAX_NOTES``.
+        If the music can't be read, or holds no note, or more than ``MAX_NOTES`` or ``MAX_BARS``.
     InvalidField
         If a kind of edit or the number of one does not exist.
     """
@@ -67,6 +67,10 @@ def polish(request: TransferRequest, options: Mapping[str, Any], models: Models)
     piece, notices = music_to_piece(request.music)
     if len(piece) > MAX_NOTES:
         raise InvalidMusic("music", f"has {len(piece):,} notes, must have at most {MAX_NOTES:,} to be polished")
+    if len(piece.bar_starts) > MAX_BARS:
+        raise InvalidMusic(
+            "music", f"has {len(piece.bar_starts):,} bars, must have at most {MAX_BARS:,} to be polished"
+        )
     strength = request.strength if request.HasField("strength") else 1.0
     beats = not counts_frames(request.music.midi)
     for found in plan.steps(piece, models, options, strength, kinds, beats=beats):

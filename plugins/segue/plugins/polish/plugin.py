@@ -14,6 +14,8 @@ SEGUE_PLUGIN_API = 1
 
 MAX_NOTES: Final = 40_000
 """Notes of a piece: an hour of dense music. What is beyond would take memory without bound."""
+MAX_BARS: Final = 50_000
+"""Bars of a piece: a day of common time. Only metres of some thirty-seconds reach beyond, and every bar takes time."""
 
 
 class PolishOptions(Options):
@@ -62,7 +64,7 @@ class Polish(StreamingTransferrer):
         ),
     )
     Options = PolishOptions
-    limits: ClassVar = {"notes": MAX_NOTES, "beats": 100_000, "megabytes": 8}
+    limits: ClassVar = {"notes": MAX_NOTES, "bars": MAX_BARS, "beats": 100_000, "megabytes": 8}
     trainer = "segue.plugins.polish.train:PolishTrainer"
 
     def probe(self) -> transfer_pb2.TransferRequest:

@@ -130,6 +130,8 @@ def export(
     """Write a Triton model repository for a Triton that runs elsewhere. Example: segue models export --out models."""
     if device not in ("cpu", "gpu"):
         raise typer.BadParameter(f"{device!r} must be cpu or gpu", param_hint="--device")
+    if out.exists() and not out.is_dir():
+        raise typer.BadParameter(f"{out} is a file, must be a folder", param_hint="--out")
     if out.is_dir() and any(out.iterdir()) and not any(out.glob("*/config.pbtxt")):
         raise typer.BadParameter(f"{out} holds something that is no model repository", param_hint="--out")
     models = _open(store)

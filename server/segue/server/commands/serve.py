@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -13,17 +14,19 @@ import typer
 import uvloop
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
-from segue.server.app import App
+from segue.server.app import WHY_NOT_STARTED, App
+from segue.server.commands.plainly import wrong_settings
 from segue.server.fleet import READY, VERBS
 from segue.server.logs import set_up_logging
 from segue.server.settings import Settings
-from segue.server.tritonserver import NoEmbeddedTriton
 from segue.server.workers import Workers
 from segue.v1 import catalog_pb2
 
+log = logging.getLogger(__name__)
 app = typer.Typer(help="Start the server.", add_completion=False)
-console = Console(stderr=True)
+console = Console(stderr=True, highlight=False)
 
 
 @app.command()
@@ -58,15 +61,15 @@ def serve(
     try:
         settings = Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
-        for detail in error.errors():
-            name = ".".join(str(part) for part in detail["loc"])
-            console.print(f"[red]{name}[/red] (--{name.replace('_', '-')} or SEGUE_{name.upper()}): {detail['msg']}")
+        for line in wrong_settings(error, flags):
+            console.print(f"[red]{escape(line)}[/red]", soft_wrap=True)
         raise typer.Exit(2) from None
     set_up_logging(settings.log_level, settings.log_format)
     try:
         uvloop.run(_serve(settings))
-    except (NoEmbeddedTriton, RuntimeError, OSError) as error:
-        console.print(f"[red]{error}[/red]")
+    except WHY_NOT_STARTED as error:
+        log.debug("could not start", exc_info=error)
+        console.print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
         raise typer.Exit(1) from None
 
 
@@ -95,7 +98,7 @@ def _greet(server: App) -> None:
     table = Table("capability", "algorithm", "state", "summary", box=None, pad_edge=False)
     for served in sorted(server.fleet.algorithms.values(), key=lambda served: served.algorithm.capability):
         state = catalog_pb2.AlgorithmState.Name(served.state).removeprefix("ALGORITHM_STATE_").lower()
-        shown = f"[green]{state}[/green]" if served.state == READY else f"[red]{state}[/red]: {served.cause}"
+        shown = f"[green]{state}[/green]" if served.state == READY else f"[red]{state}[/red]: {escape(served.cause)}"
         table.add_row(VERBS[served.algorithm.capability], served.name, shown, served.algorithm.summary)
     console.print(table)
     console.print(f"Segue serves at [bold]{server.address}[/bold]. Stop it with Ctrl-C.")

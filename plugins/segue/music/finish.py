@@ -17,11 +17,13 @@ _FURTHEST: Final = 2
 _CHANGE, _SHAPE = 2.0, 1.0
 
 
-def correct_pitch(piece: Piece, tonic: int, minor: bool, *, close: bool = False) -> tuple[Piece, list[pb.Edit]]:
+def correct_pitch(
+    piece: Piece, tonic: int, minor: bool, *, close: bool = False, fixed: NDArray[np.bool_] | None = None
+) -> tuple[Piece, list[pb.Edit]]:
     """Move notes that are not of a key's scale to it, line by line, by the Viterbi algorithm.
 
     A step of the path costs twice the semitones by which a note moves, and once those by which the interval from the
-    note before changes. Notes of the scale stay; drums are left alone.
+    note before changes. Notes of the scale stay, and those that are fixed; drums are left alone.
 
     Parameters
     ----------
@@ -31,6 +33,8 @@ def correct_pitch(piece: Piece, tonic: int, minor: bool, *, close: bool = False)
         The key; minor has both its sevenths.
     close
         Whether the last note of the piece is to be the tonic, at most a fourth or fifth away.
+    fixed
+        Of each note whether it stays as it is, such as one of a chord that is foreign to the key.
 
     Returns
     -------
@@ -40,13 +44,14 @@ def correct_pitch(piece: Piece, tonic: int, minor: bool, *, close: bool = False)
     scale = np.isin(np.arange(12), [(tonic + step) % 12 for step in _SCALES[int(minor)]])
     pitch = piece.pitch.copy()
     drums = piece.is_drum
+    stays = scale[pitch % 12] | (np.zeros(len(piece), bool) if fixed is None else fixed)
     for track in range(len(piece.tracks)):
         own = np.flatnonzero((piece.track == track) & ~drums)
         if len(own):
             rank = _rank(piece.start[own])
             for voice in range(int(rank.max()) + 1):
                 line = own[rank == voice]
-                pitch[line] = _correct_line(piece.pitch[line], scale)
+                pitch[line] = _correct_line(piece.pitch[line], stays[line], scale)
     name = key_name(tonic + 12 * minor)
     reasons = {int(note): f"The note is not of {name}." for note in np.flatnonzero(pitch != piece.pitch)}
     pitched = np.flatnonzero(~drums)
@@ -65,13 +70,13 @@ def _rank(start: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.asarray(np.arange(len(start)) - first[np.cumsum(new) - 1])
 
 
-def _correct_line(line: NDArray[np.int64], scale: NDArray[np.bool_]) -> NDArray[np.int64]:
-    if scale[line % 12].all():
+def _correct_line(line: NDArray[np.int64], stays: NDArray[np.bool_], scale: NDArray[np.bool_]) -> NDArray[np.int64]:
+    if stays.all():
         return line
     near = np.arange(-_FURTHEST, _FURTHEST + 1)
     candidates = line[:, None] + near
     own = np.where(scale[candidates % 12], _CHANGE * np.abs(near), np.inf)
-    own[scale[line % 12]] = np.where(near == 0, 0.0, np.inf)
+    own[stays] = np.where(near == 0, 0.0, np.inf)
     cost, back = own[0], np.zeros(candidates.shape, np.int64)
     shape = _SHAPE * np.abs(near[:, None] - near)
     for row in range(1, len(line)):

@@ -25,6 +25,14 @@ def test_a_run_of_strange_notes_keeps_its_shape():
     assert (edits[0].place.bar, edits[0].place.span.start) == (1, 1.0)
 
 
+def test_fixed_notes_stay_though_they_are_foreign_to_the_key():
+    fixed = np.array([False, True, False, False])
+    corrected, edits = correct_pitch(line([62, 66, 67, 66]), 0, False, fixed=fixed)
+    assert corrected.pitch[:3].tolist() == [62, 66, 67]
+    assert corrected.pitch[3] in (65, 67)
+    assert len(edits) == 1
+
+
 @pytest.mark.parametrize(("pitch", "stays"), [(68, True), (67, True), (66, False)])
 def test_minor_has_both_its_sevenths(pitch, stays):
     corrected, _ = correct_pitch(line([69, pitch, 69]), 9, True)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from segue.music import midi_to_piece
 from segue.plugins.transformer import composer
-from segue.plugins.transformer.elements import BAR, PLACE
+from segue.plugins.transformer.elements import BAR, PITCH, PLACE, SLOT
 from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.network import nats
 from segue.plugins.transformer.plugin import Transformer
@@ -113,6 +113,19 @@ def test_bars_metre_and_tempo_are_exact(model, bars, meter):
     assert piece.tempos[0].quarters_per_minute == pytest.approx(93.0, abs=0.01)
     assert (piece.meters[0].numerator, piece.meters[0].denominator) == meter
     assert piece.beats <= bars * piece.meters[0].bar_beats + 1e-6
+
+
+def test_the_last_bar_is_no_higher_than_the_piece(model):
+    for seed in range(4):
+        session = model.start(item(seed, bars=4, instruments=[73, 0]))
+        while not session.now.state.done:
+            model.step([session])
+        written = session.now.state.written
+        last = int(np.flatnonzero(written[:, PLACE] == BAR)[-2])
+        for slot in (1, 2):
+            own = written[:, SLOT] == slot
+            before, after = written[:last][own[:last], PITCH], written[last:][own[last:], PITCH]
+            assert not len(after) or not len(before) or after.max() <= before.max()
 
 
 def test_no_bar_is_silent_however_likely_a_bar_line(model, monkeypatch):

@@ -3,10 +3,13 @@ import pytest
 from segue.music import Meter, Piece, TrackInfo
 from segue.music.chord_symbols import read_chords
 from segue.plugins.score.networks import Networks
-from segue.plugins.transformer import obedience_chords
+from segue.plugins.transformer import obedience_chords, obedience_harmony
 from segue.plugins.transformer.obedience import Composed, compose, random_requests
 from segue.plugins.transformer.obedience_chords import SCORE, measure_chords, measure_form
+from segue.plugins.transformer.obedience_harmony import measure_harmony, movement
 from segue.v1 import generate_pb2, music_pb2
+
+from .conftest import made_song
 
 SYMBOLS = ("C:maj", "A:min", "F:maj", "G:7/3", "E:min", "A:min", "D:min", "C:maj")
 PITCHES = ((48, 64, 67), (45, 60, 64), (41, 57, 60), (47, 55, 62, 65), (40, 55, 59), (45, 60, 64), (50, 65, 69))
@@ -67,6 +70,23 @@ def test_asked_chords_and_forms_are_measured_on_composed_pieces(model, monkeypat
     form = measure_form(model, 2).rows["composed"]
     assert form["A and A again"] > 0.7
     assert form["A and B"] < 0.5
+
+
+def test_how_harmony_moves_is_measured(model, monkeypatch):
+    roots = [0, 0, 5, 7, 0, 0, 5, 0]
+    rows = [(4 * bar, 4.0, 48 + root + step, 80, 0) for bar, root in enumerate(roots) for step in (0, 4, 7, 12)]
+    piece = Piece.of(*np.array(rows).T, tracks=(TrackInfo("", 0),), meters=(Meter(0.0, 4, 4),))
+    found = movement(Networks.load(obedience_chords.SCORE), piece)
+    assert found["changes a bar"] == 5 / 8
+    assert found["bars with a new root"] == 5 / 7
+    assert found["longest stretch"] == 2
+    assert found["tonic"] == 5 / 8
+    assert found["bits of roots"] == pytest.approx(1.299, abs=0.001)
+    monkeypatch.setattr(obedience_harmony, "_STYLES", ("pop_piano",))
+    monkeypatch.setattr(obedience_harmony, "_EACH", 2)
+    measured = measure_harmony(model, [made_song(seed, bars=16) for seed in range(3)]).rows
+    assert measured["composed, pop_piano"]["pieces"] == measured["real, pop_piano"]["pieces"] == 2
+    assert measured["real, pop_piano"]["bits of roots"] < 1.6
 
 
 def test_pieces_are_composed_in_the_order_of_their_requests(model):

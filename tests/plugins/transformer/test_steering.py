@@ -5,7 +5,7 @@ from segue.music import midi_to_piece
 from segue.music.features import FEATURES, features
 from segue.music.reading import Reading
 from segue.plugins.transformer import drawing, steering
-from segue.plugins.transformer.elements import FIELD_SIZES, PLACE, SLOT
+from segue.plugins.transformer.elements import FIELD_SIZES, LENGTH, PLACE, SLOT
 from segue.plugins.transformer.grammar import Place
 from segue.plugins.transformer.steering import UPRIGHT, tilted
 from segue.v1 import music_pb2
@@ -64,6 +64,15 @@ def test_a_thinner_bar_keeps_its_first_beat(model):
     assert (begun == scores).all()
     assert under_way.argmax() > 0
     assert under_way.max() > 0
+
+
+def test_where_few_notes_are_asked_for_they_are_long_even_if_few_are_to_sound_together(model):
+    rules = model.start(item(1, bars=4)).now.commission.plan.rules
+    scores, place = np.zeros(FIELD_SIZES[LENGTH]), Place(1, 1, 0, 0)
+    for density, longer in ((-4.0, True), (None, False), (4.0, False)):
+        tilt = UPRIGHT._replace(density=density, polyphony=-3.0)
+        found = tilted(scores, LENGTH, tilt, place, 0, rules)
+        assert (found[-1] > found[1]) == longer
 
 
 def test_what_is_sad_is_legato_and_in_broken_chords(model, monkeypatch):

@@ -36,7 +36,8 @@ def test_training_writes_a_version_and_measures_it(run):
     assert report.rows["transformer"]["all"] > 0
     assert {"transformer, controls not told", "unigram"} <= set(report.rows)
     assert {path.name for path in run.artifacts.iterdir()} == {
-        "weights.safetensors", "config.json", "profiles.json", "melodies.safetensors"
+        "weights.safetensors", "config.json", "profiles.json", "progressions.json",
+        "melodies.safetensors",
     }  # fmt: skip
     assert load_network(run.artifacts).settings == TINY
     assert any(path.name.startswith("events") for path in run.work.iterdir())

@@ -43,6 +43,8 @@ class Commission:
         Options.
     correct_pitch, shape_dynamics, copied_limit
         What is done afterwards; the limit is 1 where there is none.
+    chromatic
+        Whether pitch correction leaves the notes of the piece's own chords that are foreign to its key.
     chords
         That the piece is composed over, from its beginning; beats that they leave open are the algorithm's.
     whole
@@ -63,6 +65,7 @@ class Commission:
     correct_pitch: bool
     copied_limit: float
     shape_dynamics: bool = False
+    chromatic: bool = True
     chords: Sequence[AskedChord] = ()
     whole: bool = True
     understood: Sequence[str] = ()
@@ -107,6 +110,7 @@ def read_request(
         correct_pitch=finish.correct_pitch if finish.HasField("correct_pitch") else not chords,
         copied_limit=finish.copied_fraction_limit if finish.HasField("copied_fraction_limit") else 1.0,
         shape_dynamics=finish.shape_dynamics,
+        chromatic=not finish.HasField("correct_pitch"),
         chords=chords,
         whole=not chords,
         understood=understood,

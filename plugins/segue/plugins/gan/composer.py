@@ -8,7 +8,7 @@ depend on what is composed beside it. A piece is drawn a few times, and the firs
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -19,12 +19,30 @@ from segue.plugins.gan.commission import Commission
 from segue.plugins.gan.network import noise_size
 from segue.plugins.gan.planning import ANY, TONIC, close, lay_asked, lowered
 from segue.plugins.gan.roll import BAR, BARS, BEATS, DRUMS, PER_BEAT, STEPS, from_root, to_notes
+from segue.plugins.gan.voicing import lead_voices
 
 ROWS: Final = 8
 _DRAWN: Final = 6
 """How often a piece is drawn to be heard in its key."""
+_CHORD_SPREAD: Final = 1.2
+"""Of the chords' own noise: at 1 the network that draws them stays on the tonic more than songs do."""
 _HOME: Final = {False: 0, True: 12}
 """C major and C minor."""
+
+
+class Drawn(NamedTuple):
+    """A piece as it is drawn, in C major or C minor.
+
+    Attributes
+    ----------
+    notes : ndarray of int, shape (notes, 4)
+        Track, begin and end in sixteenths, MIDI number.
+    chords : ndarray of int, shape (beats,)
+        What each beat was drawn to, in C major.
+    """
+
+    notes: NDArray[np.int64]
+    chords: NDArray[np.int64]
 
 
 class Composer:
@@ -33,28 +51,22 @@ class Composer:
     def __init__(self, made: Artifacts) -> None:
         self._made = made
 
-    def compose(self, wanted: Sequence[tuple[Commission, int, int]]) -> list[NDArray[np.int64]]:
-        """Compose pieces: for each a commission, the piece's index in it, and how often it was tried before.
-
-        Returns
-        -------
-        list of ndarray of int, shape (notes, 4)
-            Track, begin and end in sixteenths, MIDI number; in C major or C minor.
-        """
-        found: dict[int, NDArray[np.int64]] = {}
+    def compose(self, wanted: Sequence[tuple[Commission, int, int]]) -> list[Drawn]:
+        """Compose pieces: for each a commission, the piece's index in it, and how often it was tried before."""
+        found: dict[int, Drawn] = {}
         best: dict[int, float] = {}
         for drawn in range(_DRAWN):
             rows = [row for row in range(len(wanted)) if best.get(row, -1.0) < 1.0]
             if not rows:
                 break
-            for row, notes in zip(rows, self._draw([wanted[row] for row in rows], drawn), strict=True):
+            for row, piece in zip(rows, self._draw([wanted[row] for row in rows], drawn), strict=True):
                 commission = wanted[row][0]
-                fit = 1.0 if commission.chords else _fit(notes, commission.minor)
+                fit = 1.0 if commission.chords else _fit(piece.notes, commission.minor)
                 if fit > best.get(row, -1.0):
-                    best[row], found[row] = fit, notes
+                    best[row], found[row] = fit, piece
         return [found[row] for row in range(len(wanted))]
 
-    def _draw(self, wanted: Sequence[tuple[Commission, int, int]], drawn: int) -> list[NDArray[np.int64]]:
+    def _draw(self, wanted: Sequence[tuple[Commission, int, int]], drawn: int) -> list[Drawn]:
         noise = [self._noise(*each, drawn) for each in wanted]
         ends = np.cumsum([len(each) for each in noise])[:-1]
         style = np.repeat([commission.style for commission, _, _ in wanted], [len(each) for each in noise])
@@ -69,7 +81,7 @@ class Composer:
             lay_asked(plan, commission.chords, commission.tonic)
         rolls = np.split(self.play(together[:, BEATS:], chords, style), ends)
         return [
-            _join(own, plan, commission)
+            Drawn(_join(own, plan, commission), plan.reshape(-1))
             for own, plan, (commission, _, _) in zip(rolls, np.split(chords, ends), wanted, strict=True)
         ]
 
@@ -94,7 +106,9 @@ class Composer:
         size = BEATS + noise_size(self._made.generator.settings)
         first, *others = rng.standard_normal((-(-c.bars // BARS), size))
         kin = [np.sqrt(1 - c.variety**2) * first + c.variety * other for other in others]
-        return np.asarray(c.spread * np.stack([first, *kin]), np.float32)
+        noise = c.spread * np.stack([first, *kin])
+        noise[:, :BEATS] *= _CHORD_SPREAD
+        return np.asarray(noise, np.float32)
 
 
 def _in_rows(*arrays: NDArray[np.generic]) -> Sequence[tuple[int, list[torch.Tensor]]]:
@@ -111,6 +125,7 @@ def _join(rolls: NDArray[np.bool_], plan: NDArray[np.int64], commission: Commiss
     notes = np.concatenate([to_notes(roll) + np.array([0, at * STEPS, at * STEPS, 0]) for at, roll in enumerate(rolls)])
     notes = notes[notes[:, 1] < commission.bars * BAR]
     notes[:, 2] = np.minimum(notes[:, 2], commission.bars * BAR)
+    notes = lead_voices(notes, plan.reshape(-1))
     if commission.minor:
         over = plan.reshape(-1)[notes[:, 1] // PER_BEAT]
         notes[:, 3] -= (notes[:, 0] != DRUMS) & lowered(notes[:, 3] % 12, over, asked=bool(commission.chords))

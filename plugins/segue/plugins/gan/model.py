@@ -37,8 +37,8 @@ class GanModel(MessageModel[generate_pb2.GenerateRequest]):
 
     def _compose(self, wanted: Sequence[tuple[Commission, int, int]]) -> list[generate_pb2.Piece]:
         index, pieces = self._made.index, []
-        for (commission, _, _), notes in zip(wanted, self._composer.compose(wanted), strict=True):
-            finished = to_piece(commission, notes)
+        for (commission, _, _), drawn in zip(wanted, self._composer.compose(wanted), strict=True):
+            finished = to_piece(commission, drawn)
             pieces.append(piece_message(commission, finished, index.compare(melody_of(finished[0])), index))
         return pieces
 

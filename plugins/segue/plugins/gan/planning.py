@@ -22,9 +22,8 @@ _DOMINANT: Final = QUALITY_NAMES.index("7") * 12 + 7
 _LOWERED: Final = (4, 9, 11)
 _LEADING: Final = 11
 _LEADING_ROOTS: Final = (7, 11)
-_TONES: Final = np.array(
-    [np.isin(np.arange(12), chord_pitch_classes(chord)) for chord in range(NO_CHORD + 1)]
-)  # (133, 12)
+TONES: Final = np.array([np.isin(np.arange(12), chord_pitch_classes(chord)) for chord in range(NO_CHORD + 1)])
+"""Whether a pitch class belongs to a chord, shape (133, 12)."""
 
 
 def close(plan: NDArray[np.int64], bars: int) -> None:
@@ -81,5 +80,5 @@ def lowered(pitch_class: NDArray[np.int64], over: NDArray[np.int64], *, asked: b
     """
     low = np.isin(pitch_class, _LOWERED)
     if asked:
-        return np.asarray(low & ~_TONES[over, pitch_class])
+        return np.asarray(low & ~TONES[over, pitch_class])
     return np.asarray(low & ~((pitch_class == _LEADING) & np.isin(over % 12, _LEADING_ROOTS)))

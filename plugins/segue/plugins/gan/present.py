@@ -16,6 +16,8 @@ from segue.music.grid import find_grid
 from segue.music.originality import Likeness, OriginalityIndex
 from segue.music.theory import key_name
 from segue.plugins.gan.commission import Commission
+from segue.plugins.gan.composer import Drawn
+from segue.plugins.gan.planning import TONES
 from segue.plugins.gan.roll import BAR, BARS, DRUMS, MELODY, PER_BEAT, TRACKS
 from segue.plugins.vae.tokens import home_shift
 from segue.v1 import generate_pb2, music_pb2
@@ -34,10 +36,10 @@ def notes_to_piece(notes: NDArray[np.int64]) -> Piece:
     return Piece.of(begin / PER_BEAT, (end - begin) / PER_BEAT, pitch, velocity, track, tracks=_INFO)
 
 
-def to_piece(commission: Commission, notes: NDArray[np.int64]) -> tuple[Piece, list[music_pb2.Edit]]:
+def to_piece(commission: Commission, made: Drawn) -> tuple[Piece, list[music_pb2.Edit]]:
     """Return a piece in its key, finished as asked, and what that changed."""
     c = commission
-    drawn = notes.copy()
+    drawn = made.notes.copy()
     drawn[drawn[:, 0] != DRUMS, 3] -= home_shift(c.tonic, False)
     piece = notes_to_piece(drawn)
     piece = Piece.of(
@@ -53,7 +55,7 @@ def to_piece(commission: Commission, notes: NDArray[np.int64]) -> tuple[Piece, l
     )
     kept, edits = _thin(piece)
     if c.correct_pitch:
-        kept, corrected = correct_pitch(kept, c.tonic, c.minor)
+        kept, corrected = correct_pitch(kept, c.tonic, c.minor, fixed=_of_chord(kept, made.chords, c))
         edits += corrected
         if c.whole and c.bars >= BARS:
             kept, moved = _close_melody(kept, c)
@@ -64,6 +66,15 @@ def to_piece(commission: Commission, notes: NDArray[np.int64]) -> tuple[Piece, l
     for number, edit in enumerate(edits, start=1):
         edit.id = number
     return kept, edits
+
+
+def _of_chord(piece: Piece, chords: NDArray[np.int64], c: Commission) -> NDArray[np.bool_]:
+    """Mark the notes of the chords that a piece was drawn to, such as those of secondary dominants.
+
+    In minor none: what a chord has of C major's chromatic notes has no place there.
+    """
+    over = chords[piece.start.astype(np.int64)]
+    return np.asarray(TONES[over, (piece.pitch - c.tonic) % 12] & c.chromatic & (not c.minor))
 
 
 def _thin(piece: Piece) -> tuple[Piece, list[music_pb2.Edit]]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from segue.plugin_api.training import Report
 from segue.plugins.gan.artifacts import Artifacts
 from segue.plugins.gan.commission import read_request
-from segue.plugins.gan.composer import Composer
+from segue.plugins.gan.composer import Composer, Drawn
 from segue.plugins.gan.data import POP, Phrases
 from segue.plugins.gan.plugin import GanOptions
 from segue.plugins.gan.present import melody_of, to_piece
@@ -47,19 +47,20 @@ def reports(made: Artifacts, songs: Sequence[Phrases]) -> list[Report]:
     commissions = [
         replace(read_request(request, options, seed, made.styles), whole=False) for seed, request in enumerate(requests)
     ]  # real phrases are of the middle of songs too
-    drawn: list[NDArray[np.int64]] = []
+    drawn: list[Drawn] = []
     for at in range(0, len(commissions), 16):
         drawn += composer.compose([(commission, 0, 0) for commission in commissions[at : at + 16]])
-    finished = [to_piece(commission, notes) for commission, notes in zip(commissions, drawn, strict=True)]
+    finished = [to_piece(commission, piece) for commission, piece in zip(commissions, drawn, strict=True)]
     likes = [made.index.compare(melody_of(piece)) for piece, _ in finished]
-    own_rows = {"composed": [to_roll(notes) for notes in drawn], "real, test part": real}
+    own_rows = {"composed": [to_roll(piece.notes) for piece in drawn], "real, test part": real}
     tracks = {
         name: {key: value for key, value in figures(rolls).items() if not key.startswith("TD")}
         for name, rolls in own_rows.items()
     }
     whole = {name: summary(rolls) for name, rolls in own_rows.items()}
     whole["composed"] |= {
-        "changed afterwards": sum(len(edits) for _, edits in finished) / max(sum(len(x) for x in drawn), 1),
+        "changed afterwards": sum(len(edits) for _, edits in finished)
+        / max(sum(len(piece.notes) for piece in drawn), 1),
         "copied": float(np.mean([like.copied_fraction for like in likes])),
         "above human 95 %": float(np.mean([like.human_percentile > 0.95 for like in likes])),
     }

@@ -28,7 +28,7 @@ LEADS: Final = {
     "salsa": 56, "techno": 80, "trance": 81, "ambient": 11,
 }  # fmt: skip
 """Style → General MIDI program on which its melody is played. The data says nothing about it: a choice by ear."""
-MADE_UP: Final = {"ambient": (("trance", "Chord-Warm", 89), ("hymn", "Chord", 91), ("hymn", "Bass", 89))}
+MADE_UP: Final = {"ambient": (("hymn", "Chord", 89), ("hymn", "Bass", 89))}
 """Style that nothing was learnt of → parts that make it up: style, track, and the program that plays it instead."""
 SUNG: Final = (52, 53, 54, 85)
 """Programs of voices, which a melody keeps."""
@@ -48,11 +48,14 @@ class Ensemble:
         The same for the composer.
     lead
         Program of the melody; None to leave it.
+    below
+        Whether chords are left out at the melody's height and above.
     """
 
     roles: tuple[Role, ...]
     players: tuple[Player, ...]
     lead: int | None
+    below: bool = False
 
 
 def known_styles(made: Artifacts) -> list[str]:
@@ -77,7 +80,7 @@ def _made_up(made: Artifacts, style: str) -> Ensemble:
         if role.track == track
     ]
     players = _players(made, [role for role, _ in found], None)
-    return Ensemble(tuple(replace(role, program=program) for role, program in found), players, LEADS[style])
+    return Ensemble(tuple(replace(role, program=program) for role, program in found), players, LEADS[style], below=True)
 
 
 def by_example(made: Artifacts, example: Piece) -> Ensemble:

@@ -138,7 +138,7 @@ def put_in_place(
             start, duration, pitch, velocity = to_notes(own, frames, _pitch(own, content.root, role.drums))
             stays = np.ones(len(start), bool)
             if kind == CHORDS:
-                stays, velocity = leave_room(start, pitch, velocity, tune)
+                stays, velocity = leave_room(start, pitch, velocity, tune, below=ensemble.below)
             new = (start, duration, pitch, velocity, np.full(len(start), len(tracks)))
             columns.append(tuple(column[stays] for column in new))
             tracks.append(TrackInfo(role.track, role.program, role.drums))

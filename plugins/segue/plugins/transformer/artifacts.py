@@ -16,9 +16,11 @@ from segue.plugins.transformer.controls import Figures, measure
 from segue.plugins.transformer.data import Song
 from segue.plugins.transformer.elements import METRES, bar_steps, decode, to_piece
 from segue.plugins.transformer.network import Network, NetworkSettings
+from segue.plugins.transformer.progressions import Progressions
 from segue.plugins.transformer.segments import Segment, draw
 
 WEIGHTS, CONFIG, PROFILES, MELODIES = "weights.safetensors", "config.json", "profiles.json", "melodies.safetensors"
+PROGRESSIONS: Final = "progressions.json"
 _PROFILES_OF_STYLE: Final = 64
 
 
@@ -91,6 +93,7 @@ def save(network: Network, songs: Sequence[Song], folder: Path) -> None:
     lines = {style: [asdict(p) | {"figures": list(p.figures)} for p in own] for style, own in profiles(songs).items()}
     (folder / PROFILES).write_text(json.dumps(lines) + "\n")
     melodies(songs).save(folder / MELODIES)
+    Progressions.of(songs).save(folder / PROGRESSIONS)
 
 
 def load_network(folder: Path) -> Network:

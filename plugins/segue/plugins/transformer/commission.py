@@ -23,10 +23,11 @@ from segue.plugins.transformer.controls import control_values
 from segue.plugins.transformer.elements import FIELD_SIZES, METRES, SLOTS, family
 from segue.plugins.transformer.ensemble import DRUM_KIT, NAMES, choose_ensemble, plays_chords
 from segue.plugins.transformer.figures import choose_figures, choose_profile, read_wishes, steered
-from segue.plugins.transformer.form import Section, lay_out
+from segue.plugins.transformer.form import Section, ends_in_cadence, lay_out, sources
 from segue.plugins.transformer.given import MAX_BARS, Given, read_given
 from segue.plugins.transformer.grammar import MOST_IN_BAR
 from segue.plugins.transformer.planning import Frame, plan_rules
+from segue.plugins.transformer.progressions import OVER_A_CHART, Progressions
 from segue.plugins.transformer.segments import shift_of
 from segue.plugins.transformer.state import Plan
 from segue.v1 import generate_pb2, music_pb2
@@ -120,6 +121,7 @@ def read_request(
     options: Mapping[str, Any],
     seed: int,
     profiles: Mapping[str, Sequence[Profile]],
+    progressions: Progressions,
 ) -> Commission:
     """Check a request and plan the piece.
 
@@ -146,7 +148,12 @@ def read_request(
     filled = _bars_of(chords, METRES[metre].bar_beats)
     sections = _sections(request, given, filled)
     bars = sections[-1].first + sections[-1].bars if sections else _bars(request, given, filled)
-    rules, kept = plan_rules(request, given, ensemble, Frame(bars, metre, minor, shift, chords, sections))
+    drawn = None
+    if not chords and style in OVER_A_CHART and (given is None or given.role == "REFERENCE"):
+        again = sources(sections, bars) if sections else None
+        own = np.random.default_rng((seed, 1))
+        drawn = progressions.draw(bars, own, minor=minor, again=again, cadence=ends_in_cadence(sections))
+    rules, kept = plan_rules(request, given, ensemble, Frame(bars, metre, minor, shift, chords, sections, drawn))
     alone = given is None and ensemble.drums.count(False) == 1
     most = 2 + bars * (MOST_IN_BAR + 1) + sum(len(part) for part in rules.given)
     plan = Plan(

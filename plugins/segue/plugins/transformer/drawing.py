@@ -82,7 +82,9 @@ class Draw:
             if element[PLACE] == BAR:
                 silent = np.setdiff1d(np.arange(len(plan.families)), state.written[:, SLOT] - 1)
                 tilt = tilt_of(plan.asked, state.written, plan.rules)
-                plan = replace(plan, rules=bring_back(plan.rules, state.elements[: state.count + 1], state.at.bar + 1))
+                written, bar = state.elements[: state.count + 1], state.at.bar + 1
+                rules = grammar.close_within(bring_back(plan.rules, written, bar), written, bar)
+                plan = replace(plan, rules=rules)
             found.append(
                 replace(
                     state,

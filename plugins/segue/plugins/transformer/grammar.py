@@ -1,13 +1,14 @@
 """What may come next: masks that make every piece valid and of exactly the bars that were asked for.
 
 Notes ascend in place, slot and pitch; every instrument keeps to its range; no bar is silent; the last bar sounds the
-tonic chord over its root. Notes that are given are written where they belong, and nothing else where they play. Where a
-chord that is asked for begins, the lowest free instrument strikes its bass.
+tonic chord over its root, no higher than the piece went before. Notes that are given are written where they belong, and
+nothing else where they play. Where a chord begins that is asked for, or drawn for the piece, the lowest free instrument
+strikes its bass.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -51,7 +52,7 @@ class Rules:
     given
         For each bar the elements that are given in it, in order.
     harmony
-        The chords that are asked for, None if none are.
+        The chords that are asked for, or drawn where none are; None if there are none.
     sources
         For each bar the earlier one whose music it brings back, -1 for new ones; empty if all are new.
     thin
@@ -72,20 +73,32 @@ class Rules:
 
     def pitches_at(self, bar: int, step: int) -> NDArray[np.bool_]:
         """Return the pitches that each slot may play at a step of a bar."""
-        if self.harmony is not None and self.harmony.covers(bar, step):
+        if self.harmony is not None and self.harmony.asked and self.harmony.covers(bar, step):
             return self.pitches
         return self.closing if bar == self.bars - 1 or bar == step == 0 else self.pitches
 
     def leaning_at(self, bar: int, step: int) -> NDArray[np.float64]:
         """Return what is added to the score of each pitch token there: by the chord, or else by the key."""
         if self.harmony is not None and self.harmony.covers(bar, step):
-            return self.harmony.leaning(bar, step)
+            return self.harmony.leaning(bar, step, self.leaning)
         return self.leaning
 
     def bass_slot(self, bar: int) -> int | None:
         """Return the slot that strikes the bass of the chords of a bar: the last pitched one that is free."""
         free = np.flatnonzero(self.free[bar] & ~self.drums)
         return int(free[-1]) if len(free) else None
+
+
+def close_within(rules: Rules, written: Elements, bar: int) -> Rules:
+    """Return the rules with the last bar, if this is it, no higher than each instrument was in what is written."""
+    if bar != rules.bars - 1:
+        return rules
+    closing = rules.closing.copy()
+    for slot in np.flatnonzero(~rules.drums).tolist():
+        own = written[written[:, SLOT] == slot + 1, PITCH]
+        if closing[slot, : own.max(initial=0) + 1].any():
+            closing[slot, own.max() + 1 :] = False
+    return replace(rules, closing=closing)
 
 
 @dataclass(frozen=True)

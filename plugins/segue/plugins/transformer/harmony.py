@@ -1,7 +1,8 @@
 """The chords that a piece is composed over: on the grid, moved as the piece is, and what they make of the scores.
 
 Where a chord begins, the lowest instrument that is free strikes its bass; notes outside the chord are unlikely, most of
-all on a beat; and a note that the next chord doesn't have ends before it.
+all on a beat; and a note that the next chord doesn't have ends before it. Chords that nobody asked for, but were drawn
+for the piece (``progressions``), count half as much.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from segue.music import Meter
 from segue.music.chord_symbols import AskedChord
+from segue.music.theory import chord_pitch_classes
 from segue.plugin_api import InvalidField
-from segue.plugins.transformer.elements import FIELD_SIZES, GRID, PITCH
+from segue.plugins.transformer.elements import FIELD_SIZES, GRID, PITCH, bar_steps
 
 CELL: Final = GRID // 2
 """Steps in a cell: chords change at half beats."""
 _INSIDE: Final = 2.0
 _OUTSIDE_ON_BEAT, _OUTSIDE = -6.0, -3.0
 """Added to the scores of notes inside a chord, and outside it on a beat and elsewhere, in nats."""
+_DRAWN: Final = 0.75
+"""How much a chord that was drawn for the piece counts beside one that was asked for."""
 _PITCH_CLASS: Final = np.r_[-1, np.arange(128) % 12, np.full(FIELD_SIZES[PITCH] - 129, -1)]
 """Of each pitch token; -1 for drums."""
 
@@ -35,20 +40,26 @@ class Harmony:
         Whether each pitch class belongs to the chord, shape (bars, cells, 12); none does where no chord is asked for.
     bass
         Pitch class of the lowest note where a chord begins, -1 elsewhere; shape (bars, cells).
+    asked
+        Whether they were asked for.
     """
 
     tones: NDArray[np.bool_]
     bass: NDArray[np.int64]
+    asked: bool = True
 
     def covers(self, bar: int, step: int) -> bool:
-        """Say whether a chord is asked for there."""
+        """Say whether a chord is settled there."""
         return bool(self.tones[bar, step // CELL].any())
 
-    def leaning(self, bar: int, step: int) -> NDArray[np.float64]:
-        """Return what is added to the score of each pitch token."""
+    def leaning(self, bar: int, step: int, key: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what is added to the score of each pitch token; ``key`` is what the key adds, outside the chord."""
         inside = np.r_[self.tones[bar, step // CELL], False][_PITCH_CLASS]
         outside = _OUTSIDE if step % GRID else _OUTSIDE_ON_BEAT
-        return np.where(_PITCH_CLASS < 0, 0.0, np.where(inside, _INSIDE, outside))
+        added = np.where(inside, _INSIDE, outside)
+        if not self.asked:
+            added = np.where(inside, _DRAWN * added, _DRAWN * added + key)
+        return np.where(_PITCH_CLASS < 0, 0.0, added)
 
     def next_begin(self, bar: int, step: int) -> int | None:
         """Return the first step, from this one on, at which a chord begins in the bar."""
@@ -106,6 +117,27 @@ def to_harmony(chords: Sequence[AskedChord], bars: int, steps: int, shift: int) 
         tones[first:last, [(tone + shift) % 12 for tone in chord.tones]] = True
         bass[first] = (chord.bass + shift) % 12
     return Harmony(tones.reshape(bars, cells, 12), bass.reshape(bars, cells))
+
+
+def drawn_harmony(plan: NDArray[np.int64], metre: Meter) -> Harmony:
+    """Put the chords that were drawn for a piece on the grid.
+
+    Parameters
+    ----------
+    plan : ndarray of int, shape (bars, 2)
+        Two chords a bar, in C. The last is the tonic's bar, whose notes other rules choose.
+    metre
+        Of the piece; where half a bar is not on a beat, the first chord has the whole bar.
+    """
+    bars, cells = len(plan), bar_steps(metre) // CELL
+    second = cells if metre.numerator % 2 else cells // 2
+    chords = np.repeat(plan, (second, cells - second), axis=1).reshape(-1)
+    tones = np.stack([np.isin(np.arange(12), chord_pitch_classes(chord)) for chord in chords.tolist()])
+    begins = np.r_[True, chords[1:] != chords[:-1]]
+    begins[-cells] = True
+    tones[-cells:] = False
+    bass = np.where(begins, chords % 12, -1)
+    return Harmony(tones.reshape(bars, cells, 12), bass.reshape(bars, cells), asked=False)
 
 
 def cadence(bars: int, steps: int) -> Harmony:

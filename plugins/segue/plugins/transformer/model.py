@@ -14,10 +14,11 @@ import torch
 from google.protobuf.message import Message
 from segue.plugin_api.python_model import Item, Step, StreamModel
 from segue.plugins.attempts import is_tried_again
-from segue.plugins.transformer.artifacts import load_melodies, load_network, load_profiles
+from segue.plugins.transformer.artifacts import PROGRESSIONS, load_melodies, load_network, load_profiles
 from segue.plugins.transformer.commission import Commission, read_request
 from segue.plugins.transformer.composer import Composer
 from segue.plugins.transformer.present import Finished, bar_message, complete_message, finish, so_far
+from segue.plugins.transformer.progressions import Progressions
 from segue.plugins.transformer.state import State
 from segue.v1 import generate_pb2
 
@@ -51,11 +52,12 @@ class TransformerModel(StreamModel[generate_pb2.GenerateRequest, Session]):
         torch.set_num_threads(1)
         self._composer = Composer(load_network(artifacts), device)
         self._profiles = load_profiles(artifacts)
+        self._progressions = Progressions.load(artifacts / PROGRESSIONS)
         self.melodies = load_melodies(artifacts)
 
     def start(self, item: Item[generate_pb2.GenerateRequest]) -> Session:
         """Check the request and plan the piece."""
-        commission = read_request(item.request, item.options, item.seed, self._profiles)
+        commission = read_request(item.request, item.options, item.seed, self._profiles, self._progressions)
         return Session(Progress(commission, self._composer.begin(commission.plan)))
 
     def step(self, sessions: Sequence[Session]) -> Sequence[Step]:

@@ -115,7 +115,7 @@ def measure_wishes(model: TransformerModel, pieces: int, songs: Sequence[Song]) 
             "metre heard": float(np.mean(right)),
         },
         "real (held out)": {
-            "metre heard": float(np.mean([_heard_metre(_song_piece(s)) == METRES[s.metre].numerator for s in real])),
+            "metre heard": float(np.mean([_heard_metre(song_piece(s)) == METRES[s.metre].numerator for s in real])),
         },
     }
     protocol = (
@@ -143,7 +143,8 @@ def _heard_metre(piece: Piece) -> int:
     return find_meter(piece, np.arange(0, np.ceil(piece.beats) + 1))[0]
 
 
-def _song_piece(song: Song) -> Piece:
+def song_piece(song: Song) -> Piece:
+    """Return the first sixteen bars of a song as a piece."""
     tracks = tuple(TrackInfo("", p, d) for p, d in zip(song.programs, song.drums, strict=True))
     notes = song.notes.select(song.notes.bar < 16)
     return to_piece(notes, METRES[song.metre], tracks=tracks, tempos=(Tempo(0.0, song.tempo or 120.0),))
@@ -193,7 +194,7 @@ def measure_styles(model: TransformerModel, pieces: int, songs: Sequence[Song]) 
         song for song in songs if song.style in labels and (not song.lead or song.style in ("chorale", "pop_piano"))
     ]
     real = [real[index] for index in np.unique(np.linspace(0, len(real) - 1, 180).astype(int))]
-    heard = [_style(classifier, _song_piece(song)) == song.style for song in real]
+    heard = [_style(classifier, song_piece(song)) == song.style for song in real]
     protocol = (
         f"{pieces} pieces of 12 bars, {len(labels)} styles by turns; share whose style the classifier of 'score' "
         "names, which hears neither instruments, drums, tempo nor loudness; "
@@ -257,7 +258,7 @@ def measure_likeness(model: TransformerModel, pieces: int, songs: Sequence[Song]
         styles = sorted({song.style for song in own})
         requests = [generate_pb2.GenerateRequest(bars=16, style=styles[row % len(styles)]) for row in range(pieces)]
         composed = [one.piece for one in compose(model, requests)]
-        real = [_song_piece(own[index]) for index in np.unique(np.linspace(0, len(own) - 1, pieces).astype(int))]
+        real = [song_piece(own[index]) for index in np.unique(np.linspace(0, len(own) - 1, pieces).astype(int))]
         rows[f"composed, {pack}"] = _figures(composed, model, human)
         rows[f"real, {pack}"] = _figures(real, model, human)
     protocol = (

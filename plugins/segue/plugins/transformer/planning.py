@@ -24,7 +24,7 @@ from segue.plugins.transformer.ensemble import Ensemble, playable
 from segue.plugins.transformer.form import Section, ends_in_cadence, intro_bars, sources
 from segue.plugins.transformer.given import Given
 from segue.plugins.transformer.grammar import Rules
-from segue.plugins.transformer.harmony import cadence, to_harmony
+from segue.plugins.transformer.harmony import cadence, drawn_harmony, to_harmony
 from segue.v1 import generate_pb2
 
 _LOW: Final = 52
@@ -44,6 +44,8 @@ class Frame:
         Those that are asked for.
     sections
         The form that is asked for.
+    drawn
+        Chords that were drawn for the piece, two a bar, shape (bars, 2); None if none were.
     """
 
     bars: int
@@ -52,6 +54,7 @@ class Frame:
     shift: int
     chords: tuple[AskedChord, ...] = ()
     sections: tuple[Section, ...] = ()
+    drawn: NDArray[np.int64] | None = None
 
 
 def plan_rules(
@@ -72,6 +75,8 @@ def plan_rules(
     if ensemble.lead and np.count_nonzero(~drums) > 1 and frame.sections:
         free[intro, 0] = False
     harmony = to_harmony(frame.chords, bars, steps, frame.shift) if frame.chords else None
+    if frame.drawn is not None:
+        harmony = drawn_harmony(frame.drawn, METRES[frame.metre])
     if harmony is None and bars > 1 and ends_in_cadence(frame.sections):
         harmony = cadence(bars, steps)
     rules = Rules(

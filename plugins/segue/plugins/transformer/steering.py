@@ -118,7 +118,8 @@ def tilted(
     elif field == PITCH:
         scores = scores + rules.leaning_at(at.bar, step) + (tilt.register or 0.0) * _PITCHES
     elif field == LENGTH:
-        scores = scores + (polyphony + _LONGER * legato) * _LOG_LENGTHS
+        longer = max(polyphony, -density) if density < 0 else polyphony  # short notes would soon be followed by others
+        scores = scores + (longer + _LONGER * legato) * _LOG_LENGTHS
     elif field == VELOCITY and tilt.loudness is not None:
         scores = scores - ((_VELOCITIES - tilt.loudness) / _LOUDNESS_SPREAD) ** 2 / 2
     return scores

@@ -26,6 +26,7 @@ from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.network import Network, NetworkSettings, nats
 from segue.plugins.transformer.obedience import PIECES, measure_pieces
 from segue.plugins.transformer.obedience_chords import measure_chords, measure_form
+from segue.plugins.transformer.obedience_harmony import measure_harmony
 from segue.plugins.transformer.segments import Sampler
 from torch import nn
 
@@ -79,7 +80,7 @@ class TransformerTrainer(Trainer):
         model.load(artifacts, "cpu")
         with console.status("composing and analysing"):
             reports = [*measure_likelihood(load_network(artifacts), songs), *measure_pieces(model, songs["test"], data)]
-            reports.append(measure_form(model, PIECES))
+            reports += [measure_form(model, PIECES), measure_harmony(model, songs["test"])]
             if (data / "pop909").is_dir():
                 reports.append(measure_chords(model, PIECES, data))
         return reports

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from segue.music import Meter, midi_to_piece, piece_to_midi, piece_to_score
 from segue.plugin_api import InvalidField, InvalidMusic
@@ -30,6 +31,17 @@ def test_an_opening_is_kept_and_gone_on_from(model):
     early = piece.select(piece.start < 12)
     assert notes(early) == notes(opening)
     assert notes(early, drums=True) == notes(opening, drums=True)
+
+
+@pytest.mark.parametrize("up", [-5, 5])
+@pytest.mark.parametrize("extreme", [1, 126])
+def test_an_opening_is_kept_to_the_ends_of_the_keyboard(model, up, extreme):
+    opening = made_piece(bars=3)
+    pitch = np.where(opening.is_drum, opening.pitch, opening.pitch + up)
+    pitch[np.flatnonzero(~opening.is_drum)[0]] = extreme
+    opening = opening.with_notes(pitch=pitch)
+    piece = compose_with(model, given(opening, "OPENING"), bars=4)
+    assert notes(piece.select(piece.start < 12)) == notes(opening)
 
 
 def test_a_continuation_ends_on_the_tonic(model):

@@ -90,12 +90,14 @@ def encode(notes: Notes, drums: NDArray[np.bool_], shift: int, bars: int) -> Ele
     drums
         Whether each slot is a drum kit.
     shift
-        Semitones by which pitched notes are moved.
+        Semitones by which pitched notes are moved; what would leave the 128 pitches is moved by an octave back.
     bars
         How many bars there are.
     """
     is_drum = drums[notes.slot]
-    pitch = np.where(is_drum, np.clip(notes.pitch - FIRST_DRUM, 0, DRUM_KINDS - 1) + 129, notes.pitch + shift + 1)
+    moved = notes.pitch + shift
+    moved = moved + 12 * (moved < 0) - 12 * (moved > 127)
+    pitch = np.where(is_drum, np.clip(notes.pitch - FIRST_DRUM, 0, DRUM_KINDS - 1) + 129, moved + 1)
     length = np.where(is_drum, DRUM_LENGTH, nearest(notes.length, LENGTHS)) + 1
     rows = np.stack(
         [notes.bar, notes.place + FIRST_PLACE, notes.slot + 1, pitch, length, nearest(notes.velocity, VELOCITIES) + 1],

@@ -2,7 +2,7 @@
 
 Where a chord begins, the lowest instrument that is free strikes its bass; notes outside the chord are unlikely, most of
 all on a beat; and a note that the next chord doesn't have ends before it. Chords that nobody asked for, but were drawn
-for the piece (``progressions``), count half as much.
+for the piece (``progressions``), count three quarters as much.
 """
 
 from __future__ import annotations

@@ -6,9 +6,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from segue.music.originality import OriginalityIndex
+from segue.plugins.vae.form import THROUGH
 from segue.plugins.vae.latent import Space
 from segue.plugins.vae.network import LongNetwork, Network, NetworkSettings
 
@@ -25,6 +28,10 @@ class Artifacts:
         The networks of two and of sixteen bars.
     space, long_space
         Where their latent vectors lie.
+    forms : ndarray of int, shape (forms, 8)
+        Of real melodies of sixteen bars, as ``form.forms`` finds them.
+    open : ndarray, shape (latent, latent)
+        Lower Cholesky factor of the covariance of what the network of sixteen bars leaves open of two bars.
     index
         The melodies that were learnt from.
     """
@@ -33,6 +40,8 @@ class Artifacts:
     long: LongNetwork
     space: Space
     long_space: Space
+    forms: NDArray[np.int64]
+    open: NDArray[np.float64]
     index: OriginalityIndex
 
 
@@ -43,6 +52,8 @@ def save(made: Artifacts, folder: Path) -> None:
         **{f"long.{name}": tensor for name, tensor in made.long.state_dict().items()},
         **{f"space.{name}": torch.from_numpy(array) for name, array in made.space.arrays().items()},
         **{f"long_space.{name}": torch.from_numpy(array) for name, array in made.long_space.arrays().items()},
+        "form.forms": torch.from_numpy(made.forms),
+        "form.open": torch.from_numpy(made.open),
     }
     save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS)
     (folder / CONFIG).write_text(json.dumps({"network": made.short.settings.model_dump()}, indent=1) + "\n")
@@ -50,7 +61,7 @@ def save(made: Artifacts, folder: Path) -> None:
 
 
 def load(folder: Path) -> Artifacts:
-    """Read what ``save`` wrote."""
+    """Read what ``save`` wrote; a version from before forms were kept composes through."""
     settings = NetworkSettings(**json.loads((folder / CONFIG).read_text())["network"])
     tensors = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()}
 
@@ -63,4 +74,7 @@ def load(folder: Path) -> Artifacts:
     space, long_space = (
         Space(**{key: value.double().numpy() for key, value in part(name).items()}) for name in ("space", "long_space")
     )
-    return Artifacts(short, long, space, long_space, OriginalityIndex.load(folder / INDEX))
+    form = {name: tensor.double().numpy() for name, tensor in part("form").items()}
+    found = form.get("forms", THROUGH[None]).astype(np.int64)
+    left_open = form.get("open", np.zeros((settings.latent, settings.latent)))
+    return Artifacts(short, long, space, long_space, found, left_open, OriginalityIndex.load(folder / INDEX))

@@ -22,6 +22,9 @@ ROWS: Final = 16
 _LONG_BARS: Final = 2 * SEGMENTS
 _KINSHIP: Final = 0.8
 """Correlation of a further sixteen bars with the first."""
+_OPEN: Final = 0.3
+"""How much of what the network of sixteen bars leaves open of each two is drawn. Without it two bars are as alike as no
+real melody's are; with all of it they have nothing to do with each other."""
 
 
 @dataclass(frozen=True)
@@ -119,15 +122,25 @@ class Composer:
         return np.stack([space.condition(z, c.minor, sliders) for z in path])
 
     def _long_path(self, commission: Commission, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return latent vectors drawn sixteen bars at a time, each further stretch akin to the first."""
-        space, c = self._made.long_space, commission
-        first = space.draw(rng, c.minor, c.spread)
-        stretches = [first]
+        """Return latent vectors drawn sixteen bars at a time in the form of a real melody.
+
+        Each further stretch is akin to the first, and of its form.
+        """
+        made, c = self._made, commission
+        form = made.forms[rng.integers(len(made.forms))]
+        mean = made.long_space.mean[int(c.minor)]
+        first = made.long_space.draw(rng, c.minor, c.spread) - mean
+        first_open = self._draw_open(rng)
+        stretches = [(first, first_open)]
         for _ in range(-(-c.bars // _LONG_BARS) - 1):
-            fresh = space.draw(rng, c.minor, c.spread)
-            mean = space.mean[int(c.minor)]
-            stretches.append(mean + _KINSHIP * (first - mean) + np.sqrt(1 - _KINSHIP**2) * (fresh - mean))
-        return np.concatenate([self.conduct(z, c.minor) for z in stretches])
+            fresh = made.long_space.draw(rng, c.minor, c.spread) - mean
+            stretches.append((_akin(first, fresh), _akin(first_open, self._draw_open(rng))))
+        paths = [self.conduct(mean + whole, c.minor) + c.spread * _OPEN * left for whole, left in stretches]
+        return np.concatenate([path[form] for path in paths])
+
+    def _draw_open(self, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw what the network of sixteen bars leaves open of each two, shape (8, latent)."""
+        return rng.standard_normal((SEGMENTS, len(self._made.open))) @ self._made.open.T
 
     def _encode_given(self, commission: Commission, number: int) -> NDArray[np.float64]:
         given = commission.given[number]
@@ -145,6 +158,10 @@ def slerp(a: NDArray[np.float64], b: NDArray[np.float64], share: float) -> NDArr
     of_a = np.where(near, 1 - share, np.sin((1 - share) * angle) / sine)
     of_b = np.where(near, share, np.sin(share * angle) / sine)
     return np.asarray(((1 - share) * long_a + share * long_b) * (of_a * unit_a + of_b * unit_b))
+
+
+def _akin(first: NDArray[np.float64], fresh: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(_KINSHIP * first + np.sqrt(1 - _KINSHIP**2) * fresh)
 
 
 def _rng(commission: Commission, index: int, tried: int, purpose: int) -> np.random.Generator:

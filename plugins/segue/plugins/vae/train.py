@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 from rich.console import Console
 from segue.music.originality import OriginalityIndex
+from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
 from segue.plugins.training import Loop, warm_cosine
 from segue.plugins.vae.artifacts import Artifacts, load, save
 from segue.plugins.vae.attributes import NAMES, REGISTER, measure
 from segue.plugins.vae.data import Melody, read_melodies, sources
+from segue.plugins.vae.form import forms
 from segue.plugins.vae.latent import Space
 from segue.plugins.vae.network import SEGMENTS, LongNetwork, Network, NetworkSettings
 from segue.plugins.vae.report import reports
@@ -25,6 +27,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _LONG_BARS = 2 * SEGMENTS
+_FORM_BARS = 8
+"""From one melody whose form is kept to the next, in a song."""
 _SHARPNESS = 1.0
 """Delta of the attribute regularisation."""
 
@@ -34,7 +38,7 @@ class VaeSettings(TrainingSettings):
 
     steps: int = Field(2800, ge=1, description="Optimiser steps of the two-bar network.")
     batch: int = Field(96, ge=2, description="Windows in a step.")
-    long_steps: int = Field(350, ge=1, description="Optimiser steps of the sixteen-bar network.")
+    long_steps: int = Field(8000, ge=1, description="Optimiser steps of the sixteen-bar network.")
     long_batch: int = Field(16, ge=2, description="Melodies in a step.")
     learning_rate: float = Field(3e-3, gt=0, description="Peak learning rate; it falls by a cosine.")
     beta: float = Field(0.2, ge=0, description="Weight of the divergence from the prior, reached after a fifth.")
@@ -46,6 +50,9 @@ class VaeSettings(TrainingSettings):
     octaves: float = Field(0.2, ge=0, le=1, description="Share of windows moved by an octave.")
     astray: float = Field(0.1, ge=0, le=1, description="Share of windows moved to a key they are not in.")
     threads: int = Field(1, ge=1, description="CPU threads.")
+    keep: Path | None = Field(
+        None, description="Folder of a version whose two-bar network stays; that of sixteen bars alone is learnt."
+    )
     network: NetworkSettings = Field(NetworkSettings(), description="Sizes, as JSON.")
 
 
@@ -61,30 +68,46 @@ class VaeTrainer(Trainer):
         melodies = read_melodies(run.data)
         run.sources.extend(sources(run.data))
         train = [melody for melody in melodies if melody.part == "train"]
-        torch.manual_seed(run.seed)
-        short = Network(settings.network)
-        _fit(_Short("two bars", short, train, settings, settings.beta), run, settings.steps, settings)
-        close = _Short("two bars closer", short, train, settings, settings.close_beta)
-        _fit(close, run, settings.close_steps, settings)
-        long = LongNetwork(settings.network)
+        short = self._learn_two_bars(run, settings, train) if settings.keep is None else _kept(settings.keep)
+        long = LongNetwork(short.settings)
         _fit(_Long(long, short, train, settings), run, settings.long_steps, settings)
         windows, minor = _windows(train, 2)
         mean, log_variance = _encode(short, windows, minor)
         space = Space.fit(mean, log_variance, minor, measure(windows))
         long_windows, long_minor = _windows(train, _LONG_BARS, 2)
         parts, _ = _encode(short, long_windows.reshape(-1, WINDOW), long_minor.repeat(SEGMENTS))
+        parts = parts.reshape(len(long_windows), SEGMENTS, -1)
         with torch.no_grad():
-            whole = long.eval().encode(torch.from_numpy(parts).view(len(long_windows), SEGMENTS, -1))
+            whole = long.eval().encode(torch.from_numpy(parts))
+            told = long(whole[0], torch.from_numpy(long_minor)).numpy()
         long_space = Space.fit(whole[0].numpy(), whole[1].numpy(), long_minor, None)
+        left = np.cov((parts - told).reshape(-1, parts.shape[-1]).T.astype(np.float64))
+        left_open = np.linalg.cholesky(left + 1e-5 * np.eye(len(left)))
+        found = forms(_windows(train, _LONG_BARS, _FORM_BARS)[0])
         index = OriginalityIndex.build([m.piece() for m in melodies], [m.title for m in melodies])
-        made = Artifacts(short.eval(), long.eval(), space, long_space, index)
+        made = Artifacts(short.eval(), long.eval(), space, long_space, found, left_open, index)
         save(made, run.artifacts)
         return reports(load(run.artifacts), melodies)
+
+    def _learn_two_bars(self, run: Run, settings: VaeSettings, train: Sequence[Melody]) -> Network:
+        torch.manual_seed(run.seed)
+        short = Network(settings.network)
+        _fit(_Short("two bars", short, train, settings, settings.beta), run, settings.steps, settings)
+        close = _Short("two bars closer", short, train, settings, settings.close_beta)
+        _fit(close, run, settings.close_steps, settings)
+        return short
 
     def evaluate(self, data: Path, artifacts: Path, console: Console) -> Sequence[Report]:
         """Measure shipped or trained weights on the test part."""
         torch.set_num_threads(1)
         return reports(load(artifacts), read_melodies(data))
+
+
+def _kept(folder: Path) -> Network:
+    try:
+        return load(folder).short
+    except OSError as error:
+        raise InvalidRequest("keep", f"is {str(folder)!r}, must be the folder of a trained version of vae") from error
 
 
 def _windows(melodies: Sequence[Melody], bars: int, step: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -1,7 +1,13 @@
+import shutil
+
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
+from segue.plugins.vae.artifacts import WEIGHTS, load
 from segue.plugins.vae.form import THROUGH, forms, recurrence
+from segue.plugins.vae.model import VaeModel
 from segue.plugins.vae.network import SEGMENTS
+from segue.plugins.vae.plugin import Vae
 from segue.plugins.vae.tokens import BAR, STRIKE, WINDOW, to_events
 
 from .conftest import ask, item, read
@@ -49,3 +55,15 @@ def test_new_melodies_repeat_as_much_as_real_ones_do(model):
     again, new = recurrence(np.stack(lines))
     assert 0.12 < again < 0.4
     assert 0.3 < new < 0.7
+
+
+def test_a_version_from_before_forms_were_kept_composes_through(tmp_path):
+    shutil.copytree(Vae.models[0].shipped / "1", tmp_path / "1")
+    kept = {name: array for name, array in load_file(tmp_path / "1" / WEIGHTS).items() if not name.startswith("form.")}
+    save_file(kept, tmp_path / "1" / WEIGHTS)
+    old = load(tmp_path / "1")
+    assert old.forms.tolist() == [THROUGH.tolist()]
+    assert not old.open.any()
+    model = VaeModel()
+    model.load(tmp_path / "1", "cpu")
+    assert len(read(ask(model, item(bars=16)).pieces[0])) > 8

@@ -13,6 +13,7 @@ from segue.plugins.vae.tokens import STRIKE, WINDOW
 _ALIKE: Final = 0.6
 """Share of the notes struck in either of two windows that both strike alike where one is the other again."""
 _NEW: Final = 0.25
+"""The same share, below which a window is said to be new."""
 THROUGH: Final = np.arange(SEGMENTS)
 """The form in which nothing comes again."""
 

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from segue.music.piece import Piece
 
+
+class Bars(NamedTuple):
+    """Bars over the beats of a piece.
+
+    Attributes
+    ----------
+    downbeats : ndarray of int, shape (bars,)
+        Indices of the beats that begin a bar, ascending.
+    lengths : ndarray of int, shape (bars,)
+        Beats in each bar; the last may go on after the last beat.
+    strength
+        How much the downbeats stand out, 0-1.
+    """
+
+    downbeats: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    strength: float
+
+
+BarFinder = Callable[[Piece, NDArray[np.float64]], Bars]
+"""What finds the bars of a piece whose beats are known, shape (beats,), at least two."""
 _LENGTHS: Final = (4, 3)
 _PREFERENCE: Final = {4: 0.05, 3: 0.0}
 
@@ -54,3 +76,10 @@ def find_meter(piece: Piece, beats: NDArray[np.float64]) -> tuple[int, int, floa
                 best = (length, first, contrast)
     strength = float(np.clip(best[2], 0, 1)) if np.isfinite(best[2]) else 0.0
     return best[0], best[1], strength
+
+
+def accented_bars(piece: Piece, beats: NDArray[np.float64]) -> Bars:
+    """Lay out bars of one length over beats, by the accents."""
+    length, first, strength = find_meter(piece, beats)
+    downbeats = np.arange(first, len(beats), length)
+    return Bars(downbeats, np.full(len(downbeats), length), strength)

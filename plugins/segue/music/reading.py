@@ -13,6 +13,7 @@ from segue.music.chords import CHANGE_COST, Chords, decode, template_evidence
 from segue.music.grid import Grid, find_grid
 from segue.music.keys import Keys, find_keys
 from segue.music.melody import skyline
+from segue.music.meter import BarFinder, accented_bars
 from segue.music.piece import Piece
 from segue.music.roman import settle_diminished
 from segue.music.theory import chord_in_key
@@ -34,6 +35,8 @@ class Reading:
         How much the local keys that a first reading suggests say which chords are likely; 0 reads once.
     choose_melody
         What gives the probability that each note of ``pitched`` is of the melody: a trained model; the skyline if None.
+    find_bars
+        What finds the bars where the file's can't be trusted: accents, or a trained model.
     """
 
     original: Piece
@@ -41,21 +44,22 @@ class Reading:
     change_cost: tuple[float, float, float, float] = CHANGE_COST
     key_weight: float = 0.0
     choose_melody: Callable[[Reading], NDArray[np.float64]] | None = None
+    find_bars: BarFinder = accented_bars
 
     @cached_property
     def grid(self) -> Grid:
         """Beats and bars."""
-        return find_grid(self.original)
+        return find_grid(self.original, self.find_bars)
 
     @cached_property
     def piece(self) -> Piece:
         """The piece with the bars that were found, if the file's were not right."""
         if self.grid.stated:
             return self.original
-        meter = self.grid.meters[0]
-        downbeat = float(self.grid.beats[self.grid.downbeats[0]]) % meter.bar_beats if len(self.grid.downbeats) else 0.0
+        meter, *changes = self.grid.meters
+        downbeat = float(self.grid.beats[self.grid.downbeats[0]]) % meter.bar_beats
         pickup = (meter,) if downbeat >= 0.5 else ()
-        return replace(self.original, meters=(*pickup, meter._replace(beat=downbeat)))
+        return replace(self.original, meters=(*pickup, meter._replace(beat=downbeat), *changes))
 
     @cached_property
     def pitched(self) -> Piece:

@@ -7,7 +7,6 @@ fifths of it; which, the hash of the piece's name decides.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from segue.plugins.audio.tagger import RATE as MEL_RATE
 from segue.plugins.audio.tagger import mel_power
 from segue.plugins.audio.transcriber import RATE as NOTE_RATE
 from segue.plugins.audio.transcriber import Posteriors, Transcriber, cut_windows, join
-from segue.plugins.packs import openewld, pop909
+from segue.plugins.packs import openewld, pop909, synth
 from segue.plugins.score.data import Part, analysed_pieces, part_of
 
 PACKS: Final = ("pop909", "openewld", "style_parallel_synth", "when_in_rome")
@@ -97,12 +96,10 @@ def _lead_sheets(data: Path, part: Part) -> Iterator[Played]:
 
 def _charts(data: Path, part: Part) -> Iterator[Played]:
     keys = {sheet.number: sheet.key for sheet in openewld.lead_sheets(data)}
-    with (data / "style_parallel_synth" / "index.csv").open(newline="") as rows:
-        for row in csv.DictReader(rows):
-            key = keys.get(row["chart_id"])
-            if key is not None and part_of(f"c{row['chart_id']}") == part:
-                path = data / "style_parallel_synth" / row["midi"]
-                yield _at_a_tempo(f"style_parallel_synth/{row['midi']}", path, key)
+    for arrangement in synth.arrangements(data):
+        key = keys.get(arrangement.number)
+        if key is not None and part_of(f"c{arrangement.number}") == part:
+            yield _at_a_tempo(str(arrangement.path.relative_to(data)), arrangement.path, key)
 
 
 def _analysed(data: Path, part: Part) -> Iterator[Played]:

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Meter, Piece, TrackInfo
 from segue.plugin_api.errors import InvalidRequest
-from segue.plugins.packs import jsb, pop909
+from segue.plugins.packs import jsb, pop909, synth
 from segue.plugins.score.data import part_of
 from segue.plugins.score.networks import Networks
 from segue.plugins.score.plugin import ScoreAnalyzer
-from segue.plugins.style.pack import join, read_charts
+from segue.plugins.style.pack import read_charts
 from segue.plugins.style_vae.attributes import measure
 from segue.plugins.style_vae.bars import SLOTS, Blocks, Ints, Notes, Timeline, lateness, surroundings, to_notes
 
@@ -141,7 +141,7 @@ def _charts(data: Path) -> Iterator[Song]:
     for chart in read_charts(data):
         for style, band in chart.styles.items():
             plays = np.array([info.drums or info.program < _PERCUSSIVE for info in band.tracks])[band.track]
-            piece = replace(join(chart.melody, band.select(plays)), meters=(Meter(0.0, 4, 4),))
+            piece = replace(synth.join(chart.melody, band.select(plays)), meters=(Meter(0.0, 4, 4),))
             bars = np.arange(chart.bars + 1) * 4.0
             yield Song(f"chart/{chart.number}", chart.part, style, piece, piece.track < len(chart.melody.tracks), bars)
 

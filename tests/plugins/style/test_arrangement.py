@@ -93,7 +93,6 @@ def test_drums_alone_have_no_chord_and_no_melody(networks):
     assert found.chord_at([0, 3, 9]).tolist() == [[NO_CHORD] * 3] * 3
     assert not found.melody.any()
     assert not found.accompaniment.any()
-    assert found.source_style == ""
 
 
 def test_what_is_too_long_is_refused(networks, monkeypatch):

@@ -19,8 +19,6 @@ from segue.plugins.audio.transcriber import FRAMES_PER_SECOND as POSTERIORS_PER_
 from segue.plugins.audio.transcriber import HeardNotes, Posteriors
 
 FRAMES_PER_SECOND: Final = 62.5
-CHANNELS: Final = 5
-"""Of a strength: onsets in the whole spectrum, onsets in the bass, notes, low notes, new pitch classes."""
 _LOW_BANDS, _LOW_KEYS = 20, 28
 SLOWEST, FASTEST = 34.0, 240.0
 """Quarter notes a minute."""
@@ -44,7 +42,8 @@ def onset_strength(mel: NDArray[np.float32], heard: Posteriors) -> NDArray[np.fl
     Returns
     -------
     ndarray, shape (frames, 5)
-        Each channel scaled so that its strong onsets are about 1.
+        Onsets in the whole spectrum, onsets in the bass, notes, low notes, new pitch classes; each scaled so that its
+        strong onsets are about 1.
     """
     level = np.log10(10_000 * mel + 1)
     rise = np.maximum(level[2:] - level[:-2], 0)

@@ -28,7 +28,6 @@ from segue.plugins.transformer.data import chorales, on_beats
 from segue.plugins.transformer.elements import METRES, family, to_piece
 
 POP, CHORALE = "pop_piano", "chorale"
-_FEWEST: Final = 4
 _DEGREES: Final = {"1": 0, "2": 2, "3": 4, "4": 5, "5": 7, "6": 9, "7": 11}
 _LEAD: Final = 60
 """Velocity of a voice of a chorale, which has none."""

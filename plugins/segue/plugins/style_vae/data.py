@@ -64,7 +64,7 @@ class Lesson:
 
     Attributes
     ----------
-    name, part, style
+    name, style
         As in ``Song``.
     figures : ndarray, shape (4,)
         What ``attributes.measure`` says of the whole.
@@ -77,7 +77,6 @@ class Lesson:
     """
 
     name: str
-    part: str
     style: str
     figures: NDArray[np.float64]
     low: NDArray[np.int64]
@@ -134,7 +133,7 @@ def to_lesson(song: Song, networks: Networks) -> Lesson | None:
         np.bincount(programs[part], minlength=128) for part in (rest.pitch < BASS_BELOW, rest.pitch >= BASS_BELOW)
     )
     late = lateness(timeline, rest.start)
-    return Lesson(song.name, song.part, song.style, measure(piece, timeline), low, high, late, blocks, notes)
+    return Lesson(song.name, song.style, measure(piece, timeline), low, high, late, blocks, notes)
 
 
 def _charts(data: Path) -> Iterator[Song]:

@@ -20,7 +20,6 @@ from segue.plugin_api.errors import InvalidRequest
 from segue.plugins.packs import jsb, pop909, synth
 from segue.plugins.score.data import part_of
 from segue.plugins.score.networks import Networks
-from segue.plugins.score.plugin import ScoreAnalyzer
 from segue.plugins.style.pack import read_charts
 from segue.plugins.style_vae.attributes import measure
 from segue.plugins.style_vae.bars import SLOTS, Blocks, Ints, Notes, Timeline, lateness, surroundings, to_notes
@@ -100,13 +99,6 @@ def read_songs(data: Path) -> Iterator[Song]:
     for pack, reader in zip(PACKS, readers, strict=True):
         if (data / pack).is_dir():
             yield from reader(data)
-
-
-def listener() -> Networks:
-    """Return the shipped networks of ``score``, which hear the chords."""
-    shipped = ScoreAnalyzer.models[0].shipped
-    assert shipped is not None
-    return Networks.load(shipped / "1")
 
 
 def lay_out(song: Song, networks: Networks) -> tuple[Timeline, Ints]:

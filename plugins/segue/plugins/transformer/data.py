@@ -48,8 +48,6 @@ class Song:
         Its notes, in order of bar.
     keys
         Key of each bar, 0-23.
-    ends
-        Whether its last bar is the end of a piece.
     """
 
     title: str
@@ -62,7 +60,6 @@ class Song:
     lead: bool
     notes: Notes
     keys: NDArray[np.int64]
-    ends: bool
 
     @property
     def bars(self) -> int:
@@ -75,7 +72,7 @@ class Song:
         return np.searchsorted(self.notes.bar, np.arange(self.bars + 1))
 
 
-def to_song(piece: Piece, title: str, style: str, part: Part, lead: bool, ends: bool = True) -> Song | None:
+def to_song(piece: Piece, title: str, style: str, part: Part, lead: bool) -> Song | None:
     """Put a piece on the grid; None if its metre is none of ``METRES`` or it has no pitched note."""
     meters = {(meter.numerator, meter.denominator) for meter in piece.meter_map}
     if len(meters) != 1 or not meters <= set(_METRES) or not len(piece.without_drums()):
@@ -105,7 +102,7 @@ def to_song(piece: Piece, title: str, style: str, part: Part, lead: bool, ends: 
         piece.tempos[0].quarters_per_minute if piece.tempos else 0.0,
         tuple(info.program for info in infos), tuple(info.drums for info in infos), lead and not infos[0].drums,
         Notes(*(column[order_of_time] for column in notes)),
-        _keys(piece, bars, METRES[metre].bar_beats), ends,
+        _keys(piece, bars, METRES[metre].bar_beats),
     )  # fmt: skip
 
 

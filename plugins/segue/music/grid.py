@@ -67,7 +67,7 @@ def find_grid(piece: Piece, find_bars: BarFinder = accented_bars) -> Grid:
     """
     shift, confidence = _phase(piece)
     if confidence < UNRELATED and len(piece) >= _ENOUGH_NOTES:
-        tracked = _cover(piece, piece.seconds_to_beats(track_beats(piece)))
+        tracked = tracked_beats(piece)
         if len(tracked) > 1:
             bars = find_bars(piece, tracked)
             usual = int(np.bincount(bars.lengths).argmax())
@@ -77,6 +77,11 @@ def find_grid(piece: Piece, find_bars: BarFinder = accented_bars) -> Grid:
         return _stated_grid(piece, confidence)
     beats = np.arange(np.floor(piece.start.min() - shift + _NEAR), np.ceil(piece.beats - shift - 1e-6) + 1) + shift
     return _found_grid(find_bars(piece, beats), beats, confidence)
+
+
+def tracked_beats(piece: Piece) -> NDArray[np.float64]:
+    """Find beats in the notes, in quarter notes of the file, that cover them all; none if nothing is regular."""
+    return _cover(piece, piece.seconds_to_beats(track_beats(piece)))
 
 
 def _found_grid(bars: Bars, beats: NDArray[np.float64], confidence: float) -> Grid:

@@ -11,6 +11,7 @@ ISMIR 2016: bars as the likeliest path through what a network says of each beat.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -27,6 +28,7 @@ PREFERENCE: Final = (-0.1, 0.0, 0.0)
 """What speaks for each of them at every bar, in nats."""
 CHANGE_COST: Final = 8.0
 """What speaks against a bar of another length than the one before, in nats. Both were chosen on validation pieces."""
+_UPBEAT: Final = -1
 _NEAR: Final = 0.15
 _LATE: Final = 0.1
 _PARTS: Final = (0.15, 0.42, 0.58, 0.9)
@@ -43,8 +45,8 @@ def beat_features(piece: Piece, beats: NDArray[np.float64]) -> NDArray[np.float3
 
     The columns: how many pitched notes begin, the longest; how many begin in three parts of the beat; the lowest,
     whether there is one, the highest; how many low ones, the longest of them; how many are held over the beat; how much
-    harmony changes between one, two and four beats before and after; whether the bass does; how loud it is; kick, snare,
-    crash and all drums; how like it is to what lies 2, 3, 4, 6 and 8 beats before.
+    harmony changes between one, two and four beats before and after; whether the bass does; how loud it is; kick,
+    snare, crash and all drums; how like it is to what lies 2, 3, 4, 6 and 8 beats before.
     """
     count, length = len(beats), np.diff(beats, append=2 * beats[-1] - beats[-2])
     usual = float(np.median(length))
@@ -71,7 +73,7 @@ def beat_features(piece: Piece, beats: NDArray[np.float64]) -> NDArray[np.float3
     rhythm = [
         np.log1p(number(begins)),
         np.log1p(most(begins, lasting, 0.0)),
-        *(np.log1p(number(pitched & (within >= a) & (within < b))) for a, b in zip(_PARTS, _PARTS[1:], strict=False)),
+        *(np.log1p(number(pitched & (within >= a) & (within < b))) for a, b in pairwise(_PARTS)),
     ]
     first = np.searchsorted(beats, piece.start[pitched] - _LATE * usual, side="right")
     last = np.maximum(np.searchsorted(beats, piece.end[pitched] - _NEAR * usual), first)
@@ -99,13 +101,21 @@ def beat_features(piece: Piece, beats: NDArray[np.float64]) -> NDArray[np.float3
         louder,
         *(np.minimum(number(struck & drums & np.isin(pitch, kit)), 2) for kit in (_KICKS, _SNARES, _CRASHES)),
         np.log1p(number(drums)),
-        *((look * _earlier(look, lag)).sum(axis=1) / (_norm(look) * _norm(_earlier(look, lag)) + 1e-6) for lag in _LAGS),
+        *(
+            (look * _earlier(look, lag)).sum(axis=1) / (_norm(look) * _norm(_earlier(look, lag)) + 1e-6)
+            for lag in _LAGS
+        ),
     ]
     return np.stack([np.asarray(column, np.float32) for column in columns], axis=1)
 
 
 def _norm(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm(rows, axis=1))
+
+
+def _likeness(some: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the cosine of each row and its counterpart."""
+    return np.asarray((some * others).sum(axis=1) / (_norm(some) * _norm(others) + 1e-6))
 
 
 def _earlier(rows: NDArray[np.float64], lag: int) -> NDArray[np.float64]:
@@ -119,7 +129,7 @@ def _change(chroma: NDArray[np.float64], span: int) -> NDArray[np.float64]:
     here = np.arange(len(chroma))
     before = total[here] - total[np.maximum(here - span, 0)]
     after = total[np.minimum(here + span, len(chroma))] - total[here]
-    return np.asarray(1 - (before * after).sum(axis=1) / (_norm(before) * _norm(after) + 1e-6))
+    return 1 - _likeness(before, after)
 
 
 class BarNet(nn.Module):
@@ -188,34 +198,26 @@ def best_bars(logs: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.
     total = [0.0, *np.cumsum(np.pad(logs[:, 0], (0, most))).tolist()]  # beats after the end say nothing
     begin = [*(logs[:, 1] - logs[:, 0]).tolist(), *[0.0] * most]
     count = len(logs)
-    # What is best up to a beat, for each length of the bar that ends there; the upbeat is of no length.
+    # What is best up to a beat, for each length of the bar that ends there, and of which length the one before it is.
     best: list[list[float]] = []
-    source: list[list[int | None]] = []
+    source: list[list[int]] = []
     for end in range(count + most):
-        values, sources = [], []
+        values, sources = [-np.inf] * len(LENGTHS), [_UPBEAT] * len(LENGTHS)
         for kind, length in enumerate(LENGTHS):
             start = end - length
-            if start < 0 or start >= count:
-                values.append(-np.inf)
-                sources.append(None)
-                continue
-            own = total[end] - total[start] + begin[start] + PREFERENCE[kind]
-            upbeat = total[start] if start < most else -np.inf
-            value, came = upbeat, None
-            for other, before in enumerate(best[start]):
-                before = before if other == kind else before - CHANGE_COST
-                if before > value:
-                    value, came = before, other
-            values.append(value + own)
-            sources.append(came)
+            if 0 <= start < count:
+                same, (other, came) = best[start][kind], max((value, k) for k, value in enumerate(best[start]))
+                value, sources[kind] = (same, kind) if same >= other - CHANGE_COST else (other - CHANGE_COST, came)
+                if start < most and total[start] >= value:
+                    value, sources[kind] = total[start], _UPBEAT
+                values[kind] = value + total[end] - total[start] + begin[start] + PREFERENCE[kind]
         best.append(values)
         source.append(sources)
-    ends = range(count, count + most)
-    _, end, kind = max((value, end, kind) for end in ends for kind, value in enumerate(best[end]))
+    _, end, kind = max((value, end, kind) for end in range(count, count + most) for kind, value in enumerate(best[end]))
     found: list[tuple[int, int]] = []
-    at: int | None = kind
-    while at is not None:
-        found.append((end - LENGTHS[at], LENGTHS[at]))
-        end, at = end - LENGTHS[at], source[end][at]
+    while kind != _UPBEAT:
+        start = end - LENGTHS[kind]
+        found.append((start, LENGTHS[kind]))
+        end, kind = start, source[end][kind]
     downbeats, lengths = np.array(found[::-1], np.int64).T
     return downbeats, lengths

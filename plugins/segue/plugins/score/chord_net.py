@@ -7,11 +7,13 @@ in F# as it reads it in C, and needs no transposed copies of its training songs.
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from segue.music.cells import DOWNBEAT, WEAK, Cells
 from segue.music.chords import template_evidence
 from segue.music.theory import NO_CHORD, QUALITY_NAMES
@@ -74,7 +76,7 @@ class _Block(nn.Module):
 class ChordNet(nn.Module):
     """Four blocks that see 61 cells."""
 
-    def __init__(self, width: int = 32, dropout: float = 0.1) -> None:
+    def __init__(self, width: int = 48, dropout: float = 0.1) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
             [_Block(CHANNELS, width, 1), _Block(width, width, 2), _Block(width, width, 4), _Block(width, width, 8)]
@@ -82,6 +84,14 @@ class ChordNet(nn.Module):
         self.qualities = nn.Conv2d(width, len(QUALITY_NAMES), 1)
         self.silence = nn.Linear(width, 1)
         self.dropout = nn.Dropout2d(dropout)
+
+    @classmethod
+    def load(cls, file: Path) -> ChordNet:
+        """Read a trained network of any width, to hear with."""
+        weights = {name: tensor.float() for name, tensor in load_file(file).items()}
+        net = cls(len(weights["silence.weight"][0]))
+        net.load_state_dict(weights)
+        return net.eval()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of the 133 chords, shape (batch, cells, 133), of features (batch, 9, cells, 12)."""

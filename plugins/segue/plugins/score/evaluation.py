@@ -93,7 +93,7 @@ def evaluate(data: Path, networks: Networks, console: Console) -> dict[str, Repo
     }
     if (data / "genre_midi" / "manifest.csv").is_file():
         reports["genres"] = measure_genres(data, console)
-        reports |= measure_meters(data, console)
+        reports |= measure_meters(data, networks.find_bars, console)
     return reports
 
 

@@ -11,13 +11,16 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_model
 from segue.music import Piece
+from segue.music.meter import Bars, accented_bars
 from segue.music.originality import OriginalityIndex
 from segue.music.reading import Reading
+from segue.plugins.score.bar_net import BarNet, find_bars
 from segue.plugins.score.chord_net import CHANGE_COST, KEY_WEIGHT, ChordNet, chord_evidence
 from segue.plugins.score.linear import LinearClassifier
 from segue.plugins.score.melody_net import MelodyNet, class_probabilities
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+BARS_FILE: Final = "bars.safetensors"
 CHORDS_FILE: Final = "chords.safetensors"
 MELODY_FILE: Final = "melody.safetensors"
 STYLES_FILE: Final = "styles.safetensors"
@@ -38,6 +41,7 @@ def use_one_thread() -> None:
 class Networks:
     """The networks, the style classifier and the originality index of one version."""
 
+    bars: BarNet | None
     chords: ChordNet
     melody: MelodyNet
     styles: LinearClassifier
@@ -46,11 +50,14 @@ class Networks:
     @classmethod
     def load(cls, folder: Path) -> Networks:
         """Read the networks of a version; they run on the CPU, where a piece takes milliseconds."""
-        chords, melody = ChordNet(), MelodyNet()
-        load_model(chords, folder / CHORDS_FILE)
+        bars = BarNet() if (folder / BARS_FILE).is_file() else None  # versions of before had none
+        chords, melody = ChordNet.load(folder / CHORDS_FILE), MelodyNet()
         load_model(melody, folder / MELODY_FILE)
+        if bars is not None:
+            load_model(bars.eval(), folder / BARS_FILE)
         return cls(
-            chords.eval(),
+            bars,
+            chords,
             melody.eval(),
             LinearClassifier.load(folder / STYLES_FILE),
             OriginalityIndex.load(folder / ORIGINALITY_FILE),
@@ -58,7 +65,18 @@ class Networks:
 
     def read(self, piece: Piece) -> Reading:
         """Read a piece with the networks."""
-        return Reading(piece, lambda cells: chord_evidence(self.chords, cells), CHANGE_COST, KEY_WEIGHT, self._melody)
+        return Reading(
+            piece,
+            lambda cells: chord_evidence(self.chords, cells),
+            CHANGE_COST,
+            KEY_WEIGHT,
+            self._melody,
+            self.find_bars,
+        )
+
+    def find_bars(self, piece: Piece, beats: NDArray[np.float64]) -> Bars:
+        """Find the bars of a piece whose beats are known: by accents, if the version has no network for it."""
+        return accented_bars(piece, beats) if self.bars is None else find_bars(self.bars, piece, beats)
 
     def _melody(self, reading: Reading) -> NDArray[np.float64]:
         """Let the notes of a track vote: a melody mostly stays in one, though the network does not see tracks."""

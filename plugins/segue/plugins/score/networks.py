@@ -51,7 +51,7 @@ class Networks:
         load_model(melody, folder / MELODY_FILE)
         return cls(
             chords.eval(),
-            melody.eval(),
+            melody.eval().fold(),
             LinearClassifier.load(folder / STYLES_FILE),
             OriginalityIndex.load(folder / ORIGINALITY_FILE),
         )

@@ -73,7 +73,8 @@ class _Layer:
         products = np.empty((3, 2, rows, width), np.float32)
         gates, new = products[:2], products[2]
         reset, update = gates
-        for to_gates, to_new, now in zip(np.moveaxis(entering[:2], 2, 0), entering[2].swapaxes(0, 1), states, strict=True):
+        entered = zip(np.moveaxis(entering[:2], 2, 0), entering[2].swapaxes(0, 1), strict=True)
+        for (to_gates, to_new), now in zip(entered, states, strict=True):
             np.matmul(state, before, out=products)
             gates += to_gates
             np.tanh(gates, out=gates)

@@ -17,7 +17,7 @@ from segue.music.piece import Piece
 from segue.music.playability import unplayable
 from segue.music.reading import Reading
 from segue.music.rhythm import grid_deviation, place_onsets
-from segue.music.theory import NO_CHORD, chord_pitch_classes, key_name, scale, spell
+from segue.music.theory import NO_CHORD, chord_pitch_classes, key_name, scale, scale_table, spell
 from segue.music.voices import crossings, parallels
 from segue.v1 import analyze_pb2 as pb
 
@@ -121,11 +121,10 @@ def off_key(piece: Piece, reading: Reading) -> NDArray[np.int64]:
     if not len(piece):
         return np.zeros(0, np.int64)
     keys, chords, names = reading.key_at(piece.start), reading.chord_at(piece.start), piece.pitch % 12
-    strange = ~_SCALES[keys, names] & ~_CHORDS[chords, names] & ~_moves_by_step(piece)
+    strange = ~scale_table()[keys, names] & ~_CHORDS[chords, names] & ~_moves_by_step(piece)
     return np.flatnonzero(strange)
 
 
-_SCALES: Final = np.array([[name in scale(key) for name in range(12)] for key in range(24)])
 _CHORDS: Final = np.array([[name in chord_pitch_classes(chord) for name in range(12)] for chord in range(NO_CHORD + 1)])
 
 

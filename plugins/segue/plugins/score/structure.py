@@ -142,7 +142,7 @@ def _likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     if len(longer) > 2 * len(shorter):
         return 0.0
     return max(
-        float((shorter * longer[offset : offset + len(shorter)]).sum(axis=1).mean())
+        float(np.vdot(shorter, longer[offset : offset + len(shorter)])) / len(shorter)
         for offset in range(len(longer) - len(shorter) + 1)
     )
 

@@ -6,6 +6,7 @@ in F# as it reads it in C, and needs no transposed copies of its training songs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Final
 
@@ -92,8 +93,11 @@ class ChordNet(nn.Module):
 
 
 @torch.inference_mode()
-def chord_evidence(net: ChordNet, cells: Cells) -> NDArray[np.float64]:
-    """Return the evidence for each chord in each cell, shape (cells, 133): the network's and a little of templates."""
+def chord_evidence(net: Callable[[Tensor], Tensor], cells: Cells) -> NDArray[np.float64]:
+    """Return the evidence for each chord in each cell, shape (cells, 133): the network's and a little of templates.
+
+    ``net`` is a ``ChordNet``, or what computes the same.
+    """
     inputs = torch.from_numpy(cell_features(cells))[None]
     # Stretches, each with all that the network sees around them, need a bounded memory.
     parts = []

@@ -150,8 +150,14 @@ def _percentiles(values: NDArray[np.float64], *percent: float) -> list[float]:
 
 def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     a, b = a - a.mean(), b - b.mean()
-    size = float(np.sqrt((a**2).sum() * (b**2).sum()))
-    return float((a * b).sum()) / size if size > 1e-9 else 0.0
+    size = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / size if size > 1e-9 else 0.0
+
+
+def _spread(values: NDArray[np.float64]) -> float:
+    """Standard deviation."""
+    apart = values - values.mean()
+    return float(np.sqrt(apart @ apart / len(apart)))
 
 
 def _rhythm(reading: Reading) -> dict[str, float]:
@@ -160,7 +166,7 @@ def _rhythm(reading: Reading) -> dict[str, float]:
     seconds = max(float(ends.max() - starts.min()), 0.5)
     moments = np.unique(np.round(starts, 2))
     gaps = np.diff(moments) if len(moments) > 1 else np.array([seconds])
-    following = np.r_[gaps, seconds][np.searchsorted(moments, np.round(starts, 2))]
+    following = np.append(gaps, seconds)[np.searchsorted(moments, np.round(starts, 2))]
     beats = onsets.distinct
     twelfths = np.rint(onsets.within * 12).astype(np.int64) % 12
     bars = bar_patterns(piece)
@@ -171,9 +177,9 @@ def _rhythm(reading: Reading) -> dict[str, float]:
         "log_onsets_per_beat": float(np.log(len(beats) / max(float(np.ptp(beats)), 1.0))),
         "log_tempo": float(np.log(60 * (piece.beats - piece.start.min()) / seconds + 1e-3)),
         "log_duration_seconds": float(lengths.mean()),
-        "log_duration_spread": float(lengths.std()),
+        "log_duration_spread": _spread(lengths),
         "log_gap_seconds": float(_log(gaps).mean()),
-        "log_gap_spread": float(_log(gaps).std()),
+        "log_gap_spread": _spread(_log(gaps)),
         "gap_entropy": _entropy(np.minimum(np.rint(np.diff(beats) * 12), 96).astype(np.int64)),
         "articulation": float(np.minimum((ends - starts) / following, 4.0).mean()),
         "on_beat": _share(twelfths == 0),
@@ -195,8 +201,8 @@ def _pitch(piece: Piece) -> dict[str, float]:
     shares = np.bincount(piece.pitch % 12, piece.duration, 12) / piece.duration.sum()
     heard = shares[shares > 0]
     return {
-        "pitch_mean": float(np.average(pitch, weights=piece.duration)) / 12,
-        "pitch_spread": float(pitch.std()) / 12,
+        "pitch_mean": float(pitch @ piece.duration / piece.duration.sum()) / 12,
+        "pitch_spread": _spread(pitch) / 12,
         "pitch_range": float(high - low) / 12,
         "bass_pitch": float(bass) / 12,
         "top_pitch": float(top) / 12,
@@ -273,7 +279,7 @@ def _dynamics(piece: Piece) -> dict[str, float]:
     low, high = _percentiles(velocity, 5, 95)
     return {
         "velocity_mean": float(velocity.mean()),
-        "velocity_spread": float(velocity.std()),
+        "velocity_spread": _spread(velocity),
         "velocity_range": float(high - low),
         "velocity_pitch": _correlation(velocity, piece.pitch.astype(float)),
         "crescendo": _correlation(velocity, piece.start),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from safetensors.torch import load_model
 from segue.music import Piece
 from segue.music.originality import OriginalityIndex
 from segue.music.reading import Reading
+from segue.plugins.score.chord_fold import FoldedChordNet
 from segue.plugins.score.chord_net import CHANGE_COST, KEY_WEIGHT, ChordNet, chord_evidence
 from segue.plugins.score.linear import LinearClassifier
 from segue.plugins.score.melody_net import MelodyNet, class_probabilities
@@ -51,14 +53,18 @@ class Networks:
         load_model(melody, folder / MELODY_FILE)
         return cls(
             chords.eval(),
-            melody.eval(),
+            melody.eval().fold(),
             LinearClassifier.load(folder / STYLES_FILE),
             OriginalityIndex.load(folder / ORIGINALITY_FILE),
         )
 
+    @cached_property
+    def _chords(self) -> FoldedChordNet:
+        return FoldedChordNet(self.chords)
+
     def read(self, piece: Piece) -> Reading:
         """Read a piece with the networks."""
-        return Reading(piece, lambda cells: chord_evidence(self.chords, cells), CHANGE_COST, KEY_WEIGHT, self._melody)
+        return Reading(piece, lambda cells: chord_evidence(self._chords, cells), CHANGE_COST, KEY_WEIGHT, self._melody)
 
     def _melody(self, reading: Reading) -> NDArray[np.float64]:
         """Let the notes of a track vote: a melody mostly stays in one, though the network does not see tracks."""

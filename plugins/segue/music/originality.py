@@ -16,7 +16,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +107,25 @@ def _all_patterns(
     return np.concatenate(hashes), np.concatenate(positions), np.concatenate(owners), np.array(notes, np.int64)
 
 
+class _Matches(NamedTuple):
+    """Patterns of a piece that are in the index too.
+
+    How often each pattern of the piece is in the index; then for each match: the number of the pattern, its place, the
+    piece of the index that has it, and the notes of the run that it stands in.
+    """
+
+    counts: NDArray[np.int64]
+    asked: NDArray[np.int64]
+    place: NDArray[np.int64]
+    owner: NDArray[np.int64]
+    runs: NDArray[np.int64]
+
+    def copied_shares(self, notes: int, pieces: int) -> NDArray[np.float64]:
+        """Share of so many notes that stand in long runs shared with each of so many pieces, shape (pieces,)."""
+        far = self.runs >= _COPIED_NOTES
+        return np.minimum(_copied(self.place[far], self.owner[far], pieces) / max(notes, 1), 1.0)
+
+
 class OriginalityIndex:
     """Patterns of many pieces, sorted by hash.
 
@@ -180,30 +199,20 @@ class OriginalityIndex:
             copied.append(shares[~versions].max(initial=0.0))
         return np.sort(np.array(copied))
 
-    def _matches(
-        self, hashes: NDArray[np.uint32], places: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return for each pattern that is in the index too: its number, its owner, and the notes of its run."""
-        left = np.searchsorted(self._hashes, hashes, side="left")
-        count = self._counts(hashes)
-        count = np.where(count > _COMMONPLACE, 0, count)
+    def _matches(self, hashes: NDArray[np.uint32], places: NDArray[np.int64]) -> _Matches:
+        """Find the patterns that are in the index too."""
+        left, right = (np.searchsorted(self._hashes, hashes, side) for side in ("left", "right"))
+        counts = right - left
+        count = np.where(counts > _COMMONPLACE, 0, counts)
         asked = np.repeat(np.arange(len(hashes)), count)
         row = np.repeat(left - np.r_[0, np.cumsum(count)[:-1]], count) + np.arange(count.sum())
-        if not len(row):
-            return asked, asked, asked
         place = places[asked]
-        return asked, self._owners[row], _runs(self._positions[row] - place, place)
-
-    def _counts(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
-        return np.asarray(
-            np.searchsorted(self._hashes, hashes, "right") - np.searchsorted(self._hashes, hashes, "left")
-        )
+        runs = _runs(self._positions[row] - place, place) if len(row) else asked
+        return _Matches(counts, asked, place, self._owners[row], runs)
 
     def _copied_shares(self, hashes: NDArray[np.uint32], places: NDArray[np.int64], notes: int) -> NDArray[np.float64]:
         """Share of so many notes that stand in long runs shared with each piece of the index, shape (pieces,)."""
-        asked, owner, runs = self._matches(hashes, places)
-        far = runs >= _COPIED_NOTES
-        return np.minimum(_copied(places[asked[far]], owner[far], len(self.titles)) / max(notes, 1), 1.0)
+        return self._matches(hashes, places).copied_shares(notes, len(self.titles))
 
     def save(self, path: Path) -> None:
         """Write the index as one safetensors file."""
@@ -240,14 +249,14 @@ class OriginalityIndex:
             How many sources to name.
         """
         hashes, places, _, notes = _all_patterns([piece])
-        asked, owner, runs = self._matches(hashes, places)
-        if not len(asked):
+        found = self._matches(hashes, places)
+        if not len(found.asked):
             return Likeness(0.0, 0, 0.0, ())
-        similarity = _similarities(owner, asked, 1 / (1.0 + self._counts(hashes)), len(self.titles))
+        similarity = _similarities(found.owner, found.asked, 1 / (1.0 + found.counts), len(self.titles))
         longest = np.zeros(len(self.titles), np.int64)
-        np.maximum.at(longest, owner, runs)
+        np.maximum.at(longest, found.owner, found.runs)
         nearest = [int(n) for n in np.argsort(-similarity, kind="stable")[:most] if similarity[n] > 0]
-        fraction = float(self._copied_shares(hashes, places, int(notes[0])).max())
+        fraction = float(found.copied_shares(int(notes[0]), len(self.titles)).max())
         percentile = float(np.searchsorted(self._human, fraction, side="left") / max(len(self._human), 1))
         sources = [(n, float(similarity[n]), int(longest[n])) for n in nearest]
         return Likeness(fraction, int(longest.max()), percentile, sources)

@@ -2,18 +2,20 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
-from segue.music import Meter, Piece, TrackInfo, piece_to_midi
+from segue.music import Meter, Piece, Tempo, TrackInfo, piece_to_midi
 from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Run
 from segue.plugins.score import train
 from segue.plugins.score.data import part_of
 from segue.plugins.score.networks import Networks
 from segue.plugins.score.plugin import ScoreAnalyzer
+from segue.plugins.score.style import describe_style, style_features
 from segue.plugins.score.style_examples import StyledPiece, on_grid, styled_pieces, views
 from segue.plugins.score.style_training import measure_styles
 from segue.plugins.score.train import ScoreSettings, ScoreTrainer
@@ -39,6 +41,19 @@ def pad(beats=64):
 
 def tune(beats=64):
     return Piece.of(np.arange(beats, dtype=float), 1.0, np.tile([72, 74, 76, 77, 79, 77, 76, 74], beats // 8))
+
+
+@pytest.mark.parametrize("drum", [True, False])
+def test_the_style_told_is_that_of_the_piece_played_plainly(drum):
+    band = oompah()
+    columns = {"velocity": np.arange(len(band)) % 90 + 20, "track": np.arange(len(band)) % 2}
+    played = replace(
+        band.with_notes(**columns), tracks=(TrackInfo(), TrackInfo(drums=drum)), tempos=(Tempo(0.0, 90.0),)
+    )
+    networks = Networks.load(SHIPPED)
+    told = describe_style(networks.read(played), networks.styles)
+    embedding = networks.styles.standardise(style_features(played))
+    assert told.embedding == pytest.approx(embedding / np.linalg.norm(embedding), abs=1e-6)
 
 
 @pytest.fixture

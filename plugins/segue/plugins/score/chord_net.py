@@ -6,14 +6,12 @@ in F# as it reads it in C, and needs no transposed copies of its training songs.
 
 from __future__ import annotations
 
-from itertools import pairwise
-from pathlib import Path
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from segue.music.cells import DOWNBEAT, WEAK, Cells
 from segue.music.chords import template_evidence
 from segue.music.theory import NO_CHORD, QUALITY_NAMES
@@ -22,7 +20,8 @@ from torch import Tensor, nn
 CHANNELS: Final = 9
 HIGHEST: Final = 6
 """The channel of the highest note."""
-REGISTERS: Final = (0, 52, 66, 132)
+_BY_REGISTER: Final = np.eye(36)[12 * np.digitize(np.arange(128), (52, 66)) + np.arange(128) % 12]
+"""Which register's pitch class each pitch is, shape (128, 36); a middle one begins at 52, a high one at 66."""
 _STRETCH: Final = 1024
 _SEEN: Final = 30
 """Cells before and after one that the network sees."""
@@ -41,13 +40,8 @@ def cell_features(cells: Cells) -> NDArray[np.float32]:
     whether it is struck, is the lowest, is the highest, and whether the cell is on a beat and begins a bar.
     """
     count = len(cells)
-    padded = np.pad(cells.sounding, ((0, 0), (0, 4)))
-    registers = []
-    for low, high in pairwise(REGISTERS):
-        part = np.zeros_like(padded)
-        part[:, low:high] = padded[:, low:high]
-        registers.append(np.minimum(part.reshape(count, 11, 12).sum(axis=1), 1.0))
-    total = padded.reshape(count, 11, 12).sum(axis=1)
+    parts = (cells.sounding @ _BY_REGISTER).reshape(count, 3, 12)
+    registers, total = np.minimum(parts, 1.0).swapaxes(0, 1), parts.sum(axis=1)
     lowest, highest = np.zeros((2, count, 12))
     for found, pitch in ((lowest, cells.bass), (highest, cells.top)):
         heard = np.flatnonzero(pitch >= 0)
@@ -76,7 +70,7 @@ class _Block(nn.Module):
 class ChordNet(nn.Module):
     """Four blocks that see 61 cells."""
 
-    def __init__(self, width: int = 48, dropout: float = 0.1) -> None:
+    def __init__(self, width: int = 32, dropout: float = 0.1) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(
             [_Block(CHANNELS, width, 1), _Block(width, width, 2), _Block(width, width, 4), _Block(width, width, 8)]
@@ -84,14 +78,6 @@ class ChordNet(nn.Module):
         self.qualities = nn.Conv2d(width, len(QUALITY_NAMES), 1)
         self.silence = nn.Linear(width, 1)
         self.dropout = nn.Dropout2d(dropout)
-
-    @classmethod
-    def load(cls, file: Path) -> ChordNet:
-        """Read a trained network of any width, to hear with."""
-        weights = {name: tensor.float() for name, tensor in load_file(file).items()}
-        net = cls(len(weights["silence.weight"][0]))
-        net.load_state_dict(weights)
-        return net.eval()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits of the 133 chords, shape (batch, cells, 133), of features (batch, 9, cells, 12)."""
@@ -102,8 +88,11 @@ class ChordNet(nn.Module):
 
 
 @torch.inference_mode()
-def chord_evidence(net: ChordNet, cells: Cells) -> NDArray[np.float64]:
-    """Return the evidence for each chord in each cell, shape (cells, 133): the network's and a little of templates."""
+def chord_evidence(net: Callable[[Tensor], Tensor], cells: Cells) -> NDArray[np.float64]:
+    """Return the evidence for each chord in each cell, shape (cells, 133): the network's and a little of templates.
+
+    ``net`` is a ``ChordNet``, or what computes the same.
+    """
     inputs = torch.from_numpy(cell_features(cells))[None]
     # Stretches, each with all that the network sees around them, need a bounded memory.
     parts = []

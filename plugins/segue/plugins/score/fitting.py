@@ -24,7 +24,6 @@ def fit(
     steps: int,
     rate: float,
     smoothing: float = 0.0,
-    half: bool = False,
     every: int = 100,
 ) -> float:
     """Train a classifier, going on from its last checkpoint.
@@ -44,8 +43,6 @@ def fit(
         Name of the network in them.
     steps, rate, smoothing, every
         Number of steps, highest learning rate, label smoothing, steps from one checkpoint to the next.
-    half
-        Whether the network computes in bfloat16, which takes two thirds of the time.
 
     Returns
     -------
@@ -70,9 +67,7 @@ def fit(
             torch.manual_seed(run.seed * 1_000_003 + step)
             net.train()
             inputs, targets = batch(step)
-            with torch.autocast("cpu", torch.bfloat16, enabled=half):
-                logits = net(inputs)
-            loss = loss_of(logits.float().flatten(0, -2), targets.flatten())
+            loss = loss_of(net(inputs).flatten(0, -2), targets.flatten())
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)

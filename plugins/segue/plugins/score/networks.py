@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from segue.music.meter import Bars, accented_bars
 from segue.music.originality import OriginalityIndex
 from segue.music.reading import Reading
 from segue.plugins.score.bar_net import BarNet, find_bars
+from segue.plugins.score.chord_fold import FoldedChordNet
 from segue.plugins.score.chord_net import CHANGE_COST, KEY_WEIGHT, ChordNet, chord_evidence
 from segue.plugins.score.linear import LinearClassifier
 from segue.plugins.score.melody_net import MelodyNet, class_probabilities
@@ -50,24 +52,29 @@ class Networks:
     @classmethod
     def load(cls, folder: Path) -> Networks:
         """Read the networks of a version; they run on the CPU, where a piece takes milliseconds."""
-        bars = BarNet() if (folder / BARS_FILE).is_file() else None  # versions of before had none
-        chords, melody = ChordNet.load(folder / CHORDS_FILE), MelodyNet()
-        load_model(melody, folder / MELODY_FILE)
+        bars = BarNet().eval() if (folder / BARS_FILE).is_file() else None  # versions of before had none
         if bars is not None:
-            load_model(bars.eval(), folder / BARS_FILE)
+            load_model(bars, folder / BARS_FILE)
+        chords, melody = ChordNet(), MelodyNet()
+        load_model(chords, folder / CHORDS_FILE)
+        load_model(melody, folder / MELODY_FILE)
         return cls(
             bars,
-            chords,
-            melody.eval(),
+            chords.eval(),
+            melody.eval().fold(),
             LinearClassifier.load(folder / STYLES_FILE),
             OriginalityIndex.load(folder / ORIGINALITY_FILE),
         )
+
+    @cached_property
+    def _chords(self) -> FoldedChordNet:
+        return FoldedChordNet(self.chords)
 
     def read(self, piece: Piece) -> Reading:
         """Read a piece with the networks."""
         return Reading(
             piece,
-            lambda cells: chord_evidence(self.chords, cells),
+            lambda cells: chord_evidence(self._chords, cells),
             CHANGE_COST,
             KEY_WEIGHT,
             self._melody,

@@ -43,7 +43,7 @@ class ScoreSettings(TrainingSettings):
     """Settings of the trainer."""
 
     bar_steps: int = Field(5000, ge=1, description="Training steps of the bar network, 24 stretches each.")
-    chord_steps: int = Field(5000, ge=1, description="Training steps of the chord network, 16 stretches each.")
+    chord_steps: int = Field(2600, ge=1, description="Training steps of the chord network, 16 stretches each.")
     melody_steps: int = Field(1600, ge=1, description="Training steps of the melody network, 16 stretches each.")
     keep: Path | None = Field(None, description="Folder of a version whose parts stay, but for those named in anew.")
     anew: list[PartName] = Field(
@@ -111,7 +111,7 @@ def _make_chords(run: Run, file: Path, settings: ScoreSettings) -> None:
     net, valid = ChordNet(), _part(cells, "valid")
     batch = crops(groups, _CELLS, 16, run.seed, hide_top)
     steps = settings.chord_steps
-    fit(net, batch, lambda net: accuracy(net, valid), run, "chords", steps=steps, rate=3e-3, smoothing=0.05, half=True)
+    fit(net, batch, lambda net: accuracy(net, valid), run, "chords", steps=steps, rate=3e-3, smoothing=0.05)
     file.write_bytes(save(net.state_dict()))
 
 

@@ -111,6 +111,8 @@ def load(folder: Path) -> Artifacts:
     """Read what ``save`` wrote."""
     config = json.loads((folder / CONFIG).read_text())
     network = Network(NetworkSettings(**config["network"]), config["names"])
-    network.load_state_dict({part: tensor.float() for part, tensor in load_file(folder / WEIGHTS).items()})
+    chords = ChordNet()
+    for module, name in ((network, WEIGHTS), (chords, EAR)):
+        module.load_state_dict({part: tensor.float() for part, tensor in load_file(folder / name).items()})
     parts = {style: tuple(Role(**role) for role in roles) for style, roles in config["ensembles"].items()}
-    return Artifacts(network.eval(), parts, Ear(ChordNet.load(folder / EAR)))
+    return Artifacts(network.eval(), parts, Ear(chords.eval()))

@@ -13,6 +13,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from segue.music import timing
+from segue.music.grid import UNRELATED
 from segue.music.piece import Piece
 from segue.music.playability import unplayable
 from segue.music.reading import Reading
@@ -22,7 +24,8 @@ from segue.music.voices import crossings, parallels
 from segue.v1 import analyze_pb2 as pb
 
 _DRIFT: Final = 0.045
-_MOSTLY: Final = 0.5
+_MOST_PLAYED: Final = 40_000
+"""Notes of a piece up to which its playing is looked at as a whole."""
 _SAME: Final = 0.02
 _STUCK_FACTOR, _STUCK_BEATS = 8.0, 16.0
 _STEP: Final = 2
@@ -31,7 +34,7 @@ _FEW_NOTES: Final = 16
 
 @dataclass(frozen=True)
 class Finding:
-    """One issue: where (beats, and a track index or None), how bad, and the two sentences."""
+    """One issue: where (beats, a track index or None), how bad, the two sentences, whether ``polish`` may mend it."""
 
     start: float
     end: float
@@ -39,6 +42,7 @@ class Finding:
     severity: pb.Severity.ValueType
     text: str
     suggestion: str
+    polishable: bool = True
 
 
 Detector = Callable[[Reading], Iterator[Finding]]
@@ -49,14 +53,50 @@ def _note(piece: Piece, note: int) -> tuple[float, float, int]:
 
 
 def _timing(reading: Reading) -> Iterator[Finding]:
-    """Onsets off the grid, in a piece most of whose onsets lie on it."""
+    """Strays, and passages of a track, off a grid that most keep; else drift or looseness, but no free tempo."""
     piece = reading.piece
+    if reading.grid.confidence < UNRELATED:
+        return  # nothing says where its beats were meant to be
     away = grid_deviation(place_onsets(reading).within)
-    if (away > _SAME).mean() > _MOSTLY:
-        return  # it flows freely, or swings: no note of it is wrong by itself
-    for note in np.flatnonzero(away > _DRIFT).tolist():
-        text = f"The note begins {away[note]:.2f} beats off the grid."
-        yield Finding(*_note(piece, note), pb.SEVERITY_WARNING, text, "Move it to the nearest sixteenth or triplet.")
+    if (away > timing.ON_GRID).mean() > 1 - timing.LOOSE_PIECE and len(piece) <= _MOST_PLAYED:
+        yield from _played(piece)
+        return
+    for note in np.flatnonzero((away > _DRIFT) & timing.strays(piece, away)).tolist():
+        yield _stray(piece, note, float(away[note]))
+    for notes, off in timing.passages(piece, away):
+        where = float(piece.start[notes[0]]), float(piece.end[notes].max()), int(piece.track[notes[0]])
+        advice = "Play it again with the others, or move it to where they are."
+        yield Finding(*where, pb.SEVERITY_WARNING, _beside(off, away[notes]), advice, polishable=False)
+
+
+def _played(piece: Piece) -> Iterator[Finding]:
+    """Say what the timing of a piece that was played lacks as a whole; what swings or flows lacks nothing."""
+    found = timing.find(piece)
+    if found.flattened:
+        text = f"The playing drifts against the beats, by up to {found.drift:.2f} of them."
+        yield Finding(0.0, piece.beats, None, pb.SEVERITY_WARNING, text, "Set it back on the beats.")
+        return
+    distance = np.abs(found.start - piece.start)
+    if not found.loose:
+        for note in np.flatnonzero(found.moved & (distance > _DRIFT)).tolist():
+            yield _stray(piece, note, float(distance[note]))
+        return
+    for index in np.unique(piece.track).tolist():
+        own = np.flatnonzero(piece.track == index)
+        off = distance[own] > timing.ON_GRID
+        if off.sum() >= timing.FEW:
+            where = float(piece.start[own[0]]), float(piece.end[own].max()), index
+            advice = "Move them to the nearest sixteenth or triplet."
+            yield Finding(*where, pb.SEVERITY_WARNING, _beside(off, distance[own]), advice)
+
+
+def _beside(off: NDArray[np.bool_], away: NDArray[np.float64]) -> str:
+    return f"{off.sum()} of {len(off)} notes begin beside the grid, by {away[off].mean():.2f} beats in the mean."
+
+
+def _stray(piece: Piece, note: int, away: float) -> Finding:
+    text = f"The note begins {away:.2f} beats off the grid."
+    return Finding(*_note(piece, note), pb.SEVERITY_WARNING, text, "Move it to the nearest sixteenth or triplet.")
 
 
 def _duplicates(reading: Reading) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""How many beats make a bar, and which begins one: from accents and from what comes back, where the file does not say."""
+"""How many beats make a bar, and which begins one: from accents and what comes back, where the file does not say."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _evidence(piece: Piece, beats: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _repetition(piece: Piece, beats: NDArray[np.float64], longest: NDArray[np.float64]) -> dict[int, float]:
-    """Return how much rhythm, bass and long notes are alike so many beats later: the mean correlation, about -1 to 1."""
+    """Return how much rhythm, bass and long notes are alike so many beats later: a mean correlation, about -1 to 1."""
     count = len(beats)
     beat, at = _beat_of(piece, beats)
     inside = beat >= 0
@@ -103,7 +103,8 @@ def find_meter(piece: Piece, beats: NDArray[np.float64], *, written: bool = True
         for first in range(length):
             own = np.arange(len(accent)) % length == first
             answers.append((length, first))
-            scores.append(known + _FIRST * (written and first == opening) + float(accent[own].mean() - accent[~own].mean()))
+            stands_out = float(accent[own].mean() - accent[~own].mean())
+            scores.append(known + _FIRST * (written and first == opening) + stands_out)
     best = int(np.argmax(scores))
     share = np.exp(np.array(scores) - scores[best]) if np.isfinite(scores[best]) else np.ones(1)
     return (*answers[best], float(1 / share.sum()) if len(answers) > 1 else 0.0)

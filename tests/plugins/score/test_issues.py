@@ -40,7 +40,7 @@ def changed(piece, note, **columns):
 def added(piece, start, duration, pitch, track=0):
     columns = {name: getattr(piece, name).tolist() for name in ("start", "duration", "pitch", "velocity", "track")}
     for name, value in zip(columns, (start, duration, pitch, 70, track), strict=True):
-        columns[name].append(value)
+        columns[name] += np.broadcast_to(value, np.shape(start)).reshape(-1).tolist()
     return Piece.of(**columns, tracks=piece.tracks)
 
 
@@ -50,9 +50,41 @@ def test_a_late_note(clean, issues):
     assert issue.polishable
 
 
-def test_a_free_performance_has_no_timing_issues(clean, issues):
-    drift = np.random.default_rng(0).uniform(-0.12, 0.12, len(clean))
-    assert not issues(clean.with_notes(start=np.maximum(clean.start + drift, 0)), pb.ISSUE_KIND_TIMING)
+def test_free_tempo_has_no_timing_issues(clean, issues):
+    assert not issues(clean.with_notes(start=clean.start + 0.4 * np.sin(clean.start / 3) + 0.5), pb.ISSUE_KIND_TIMING)
+
+
+def test_thirty_seconds_and_quintuplets_that_are_written_have_no_timing_issues(clean, issues):
+    bars = np.repeat(clean.start[-1] + 4 + np.arange(8), 5)
+    runs = Piece.of(
+        np.r_[clean.start, bars + np.arange(40) % 5 / 5, bars[-1] + 1 + np.arange(16) / 8],
+        0.1,
+        np.r_[clean.pitch, 60 + np.arange(40) % 5, 60 + np.arange(16) % 7],
+        70,
+    )
+    assert not issues(runs, pb.ISSUE_KIND_TIMING)
+
+
+def test_sloppy_timing_is_one_issue_of_each_track(clean, issues):
+    astray = np.random.default_rng(0).uniform(-0.1, 0.1, len(clean))
+    found = issues(clean.with_notes(start=np.maximum(clean.start + astray, 0)), pb.ISSUE_KIND_TIMING)
+    assert sorted(issue.place.track for issue in found) == [0, 1]
+    assert all(issue.polishable for issue in found)
+
+
+def test_a_piece_that_drifts_from_its_click(clean, issues):
+    (issue,) = issues(clean.with_notes(start=clean.start * (1 + 0.3 / 32)), pb.ISSUE_KIND_TIMING)
+    assert "drifts" in issue.text
+    assert (issue.place.span.start, issue.place.HasField("track")) == (0, False)
+
+
+def test_a_passage_in_which_one_track_leaves_the_others(clean, issues):
+    with_others = added(clean, clean.start[:40] + 0.0, 0.5, clean.pitch[:40] - 24, 1)
+    late = (with_others.track == 0) & (with_others.start >= 8) & (with_others.start < 14)
+    found = issues(with_others.with_notes(start=with_others.start + 0.1 * late), pb.ISSUE_KIND_TIMING)
+    assert [(issue.place.track, round(issue.place.span.start, 1)) for issue in found] == [(0, 8.1)]
+    assert "12 of" in found[0].text
+    assert not found[0].polishable
 
 
 def test_a_wrong_note(clean, issues):

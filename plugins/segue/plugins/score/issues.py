@@ -56,7 +56,7 @@ def find_issues(reading: Reading, most: int) -> tuple[list[pb.Issue], list[music
                     severity=found.severity,
                     text=found.text,
                     suggestion=found.suggestion,
-                    polishable=kind in POLISHABLE,
+                    polishable=found.polishable and kind in POLISHABLE,
                 )
             )
     issues.sort(key=lambda issue: (issue.place.span.start, issue.place.track, issue.kind))

@@ -17,7 +17,7 @@ from segue.music import timing
 from segue.music.grid import UNRELATED
 from segue.music.piece import Piece
 from segue.music.playability import unplayable
-from segue.music.reading import Reading
+from segue.music.reading import Judged, Reading
 from segue.music.rhythm import grid_deviation, place_onsets
 from segue.music.theory import NO_CHORD, chord_pitch_classes, key_name, scale, spell
 from segue.music.voices import crossings, parallels
@@ -28,8 +28,15 @@ _MOST_PLAYED: Final = 40_000
 """Notes of a piece up to which its playing is looked at as a whole."""
 _SAME: Final = 0.02
 _STUCK_FACTOR, _STUCK_BEATS = 8.0, 16.0
+_LEFT_BEHIND, _ONE_VOICE = 4, 0.1
+"""Later notes of one voice (and beats) that a note may sound into; share of notes that do so below which it is one."""
 _STEP: Final = 2
+_HARDLY: Final = 0.2
+"""Probability of being right below which a note is a slip: chosen on training pieces and others that teach nothing."""
+_MOST_JUDGED: Final = 40_000
 _FEW_NOTES: Final = 16
+_LEEWAY: Final = 0.25
+"""Beats that a note may reach into an empty bar, or begin before it is over; an eighth of a short bar."""
 
 
 @dataclass(frozen=True)
@@ -125,26 +132,47 @@ def _neighbours(piece: Piece) -> Sequence[tuple[int, int]]:
 
 
 def _stuck(reading: Reading) -> Iterator[Finding]:
+    """Notes far longer than those around them, and notes that a voice has long left behind."""
     piece = reading.piece
     for index, info in enumerate(piece.tracks):
         own = np.flatnonzero(piece.track == index)
         if len(own) < _FEW_NOTES or info.drums:
             continue
-        usual = float(np.percentile(piece.duration[own], 90))
-        limit = max(_STUCK_BEATS, _STUCK_FACTOR * usual)
-        for note in own[piece.duration[own] > limit].tolist():
+        start, duration, end = piece.start[own], piece.duration[own], piece.end[own]
+        usual = float(np.percentile(duration, 90))
+        past = np.searchsorted(start, end - _SAME) - np.arange(len(own)) - 1
+        stuck = duration > max(_STUCK_BEATS, _STUCK_FACTOR * usual)
+        stuck |= (duration > max(_STUCK_BEATS / 2, 6 * float(np.percentile(duration, 95)))) & (past > 2 * _LEFT_BEHIND)
+        if (past > 0).mean() < _ONE_VOICE:
+            stuck |= (past >= _LEFT_BEHIND) & (duration > _LEFT_BEHIND)
+        for note in own[stuck].tolist():
             text = f"The note sounds for {piece.duration[note]:.0f} beats; others here last at most about {usual:.1f}."
             yield Finding(*_note(piece, note), pb.SEVERITY_ERROR, text, f"Shorten it to {usual:.1f} beats.")
 
 
 def _out_of_key(reading: Reading) -> Iterator[Finding]:
+    """Pitches outside key and chord by a trained judge, where there is one, or else by rule."""
     piece = reading.pitched
+    if reading.judge_pitches is not None and 0 < len(piece) <= _MOST_JUDGED:
+        yield from _slips(reading, reading.judge_pitches(piece))
+        return
     for note in off_key(piece, reading).tolist():
         name, key = int(piece.pitch[note] % 12), int(reading.key_at(piece.start[note : note + 1])[0])
         below, above = ((name + step) % 12 for step in (-1, 1))
         near = [spell(pc, key) for pc in (below, above) if pc in scale(key)]
         text = f"{spell(name, key)} is outside {key_name(key)} and the chord, and leads nowhere by step."
         yield Finding(*_note(piece, note), pb.SEVERITY_WARNING, text, f"Try {' or '.join(near)} instead.")
+
+
+def _slips(reading: Reading, judged: Judged) -> Iterator[Finding]:
+    piece, keys = reading.pitched, reading.key_at(reading.pitched.start)
+    for note in np.flatnonzero((judged.right < _HARDLY) & ~_SCALES[keys, piece.pitch % 12]).tolist():
+        key, meant = int(keys[note]), int(judged.pitch[note])
+        own, other = (f"{spell(pitch % 12, key)}{pitch // 12 - 1}" for pitch in (int(piece.pitch[note]), meant))
+        text = (
+            f"{own} is outside {key_name(key)} and hardly meant: what surrounds it gives it {judged.right[note]:.0%}."
+        )
+        yield Finding(*_note(piece, note), pb.SEVERITY_WARNING, text, f"Try {other} instead.")
 
 
 def off_key(piece: Piece, reading: Reading) -> NDArray[np.int64]:
@@ -184,18 +212,21 @@ def _moves_by_step(piece: Piece) -> NDArray[np.bool_]:
 
 
 def _gaps(reading: Reading) -> Iterator[Finding]:
+    """Bars, one after the other, in which nothing sounds but for the end of what came before and an early beginning."""
     piece = reading.piece
     starts = np.r_[piece.bar_starts, max(piece.beats, piece.bar_starts[-1])]
+    begin, end = starts[:-1], starts[1:]
     order = np.argsort(piece.start)
     silent_from = np.r_[0.0, np.maximum.accumulate(piece.end[order])]
     next_start = np.r_[piece.start[order], np.inf]
-    heard = False
-    for begin, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        row = int(np.searchsorted(next_start, begin + _SAME))
-        silent = silent_from[row] <= begin + _SAME and next_start[row] >= end - _SAME
-        if silent and heard:
-            yield Finding(begin, end, None, pb.SEVERITY_INFO, "Nothing sounds in this bar.", "Fill it, or take it out.")
-        heard |= not silent
+    row = np.searchsorted(next_start, begin + _SAME)
+    leeway = np.minimum(_LEEWAY, (end - begin) / 8)
+    silent = (silent_from[row] <= begin + leeway) & (next_start[row] >= end - leeway) & (row > 0)
+    edges = np.flatnonzero(np.diff(np.r_[False, silent, False]))
+    for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        what = "this bar" if last - first == 1 else f"{last - first} bars"
+        text, advice = f"Nothing sounds in {what}.", "Fill it, or take it out."
+        yield Finding(float(begin[first]), float(end[last - 1]), None, pb.SEVERITY_INFO, text, advice)
 
 
 def _flat_dynamics(reading: Reading) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,13 @@ from segue.music.melody import skyline
 from segue.music.piece import Piece
 from segue.music.roman import settle_diminished
 from segue.music.theory import chord_in_key
+
+
+class Judged(NamedTuple):
+    """What was meant by each note: the likeliest other pitch, and the probability that its own is right, 0-1."""
+
+    pitch: NDArray[np.int64]
+    right: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,8 @@ class Reading:
         How much the local keys that a first reading suggests say which chords are likely; 0 reads once.
     choose_melody
         What gives the probability that each note of ``pitched`` is of the melody: a trained model; the skyline if None.
+    judge_pitches
+        What tells which notes of a piece without drums are slips: a trained model; None tells nothing.
     """
 
     original: Piece
@@ -41,6 +51,7 @@ class Reading:
     change_cost: tuple[float, float, float, float] = CHANGE_COST
     key_weight: float = 0.0
     choose_melody: Callable[[Reading], NDArray[np.float64]] | None = None
+    judge_pitches: Callable[[Piece], Judged] | None = None
 
     @cached_property
     def grid(self) -> Grid:

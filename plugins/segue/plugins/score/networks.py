@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +14,10 @@ from numpy.typing import NDArray
 from safetensors.torch import load_model
 from segue.music import Piece
 from segue.music.originality import OriginalityIndex
-from segue.music.reading import Reading
+from segue.music.reading import Judged, Reading
+from segue.plugins.polish import network
+from segue.plugins.polish.judge import find_slips
+from segue.plugins.polish.network import Network
 from segue.plugins.score.chord_net import CHANGE_COST, KEY_WEIGHT, ChordNet, chord_evidence
 from segue.plugins.score.linear import LinearClassifier
 from segue.plugins.score.melody_net import MelodyNet, class_probabilities
@@ -22,6 +27,8 @@ CHORDS_FILE: Final = "chords.safetensors"
 MELODY_FILE: Final = "melody.safetensors"
 STYLES_FILE: Final = "styles.safetensors"
 ORIGINALITY_FILE: Final = "originality.safetensors"
+SLIPS_FILE: Final = network.FILE
+"""The two small networks of ``polish``, of which one judges pitches; a version without them goes by a rule."""
 _FEWEST_NOTES: Final = 16
 
 
@@ -36,12 +43,13 @@ def use_one_thread() -> None:
 
 @dataclass(frozen=True)
 class Networks:
-    """The networks, the style classifier and the originality index of one version."""
+    """The networks, the style classifier and the originality index of one version, and the judge of pitches."""
 
     chords: ChordNet
     melody: MelodyNet
     styles: LinearClassifier
     originality: OriginalityIndex
+    slips: Mapping[str, Network] | None = None
 
     @classmethod
     def load(cls, folder: Path) -> Networks:
@@ -54,11 +62,14 @@ class Networks:
             melody.eval(),
             LinearClassifier.load(folder / STYLES_FILE),
             OriginalityIndex.load(folder / ORIGINALITY_FILE),
+            network.load(folder) if (folder / SLIPS_FILE).is_file() else None,
         )
 
     def read(self, piece: Piece) -> Reading:
         """Read a piece with the networks."""
-        return Reading(piece, lambda cells: chord_evidence(self.chords, cells), CHANGE_COST, KEY_WEIGHT, self._melody)
+        evidence = partial(chord_evidence, self.chords)
+        judge = None if self.slips is None else partial(_judge, self.slips)
+        return Reading(piece, evidence, CHANGE_COST, KEY_WEIGHT, self._melody, judge)
 
     def _melody(self, reading: Reading) -> NDArray[np.float64]:
         """Let the notes of a track vote: a melody mostly stays in one, though the network does not see tracks."""
@@ -71,3 +82,8 @@ class Networks:
         vote = np.where(size >= _FEWEST_NOTES, np.log(mean / (1 - mean)), 0.0)
         odds = np.log(single / (1 - single)) + vote[piece.track]
         return np.asarray(1 / (1 + np.exp(-odds)))
+
+
+def _judge(networks: Mapping[str, Network], piece: Piece) -> Judged:
+    slips = find_slips(piece, networks)
+    return Judged(slips.pitch, slips.right)

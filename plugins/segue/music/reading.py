@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from segue.music.cells import Cells, cut
-from segue.music.chords import CHANGE_COST, Chords, decode, template_evidence
+from segue.music.chords import CHANGE_COST, Chords, by_inversion, decode, template_evidence
 from segue.music.grid import Grid, find_grid
 from segue.music.keys import Keys, find_keys
 from segue.music.melody import skyline
@@ -96,6 +96,11 @@ class Reading:
         found, keys = self._draft
         settled = settle_diminished(found.chord.tolist(), keys.per_cell()[found.cell[:-1]].tolist())
         return replace(found, chord=np.array(settled))
+
+    @cached_property
+    def inversions(self) -> Chords:
+        """The chords, one that changes its bass divided: what numerals are read from."""
+        return by_inversion(self.chords, self.cells)
 
     @cached_property
     def keys(self) -> Keys:

@@ -38,7 +38,7 @@ def describe_key(reading: Reading) -> pb.KeyAnalysis:
 
 def describe_chords(reading: Reading, detail: str) -> list[music_pb2.Chord]:
     """Describe the chords, without gaps; ``detail`` is ``"triads"`` or ``"sevenths"``."""
-    chords, edges = reading.chords, reading.cells.edges
+    chords, edges = reading.inversions, reading.cells.edges
     keys = reading.keys.per_cell()[chords.cell[:-1]].tolist()
     numbers = [_to_triad(chord) if detail == "triads" else chord for chord in chords.chord.tolist()]
     basses = chords.bass.tolist()

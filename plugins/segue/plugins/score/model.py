@@ -67,7 +67,7 @@ def _originality(
     reading: Reading, networks: Networks, options: Mapping[str, Any], response: pb.AnalyzeResponse
 ) -> None:
     found = networks.originality.compare(reading.original)
-    response.originality.CopyFrom(to_originality(found, networks.originality.titles))
+    response.originality.CopyFrom(to_originality(found, networks.originality.titles, reading.piece))
 
 
 def _issues(reading: Reading, networks: Networks, options: Mapping[str, Any], response: pb.AnalyzeResponse) -> None:

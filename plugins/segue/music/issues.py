@@ -20,7 +20,7 @@ from segue.music.playability import unplayable
 from segue.music.reading import Judged, Reading
 from segue.music.rhythm import grid_deviation, place_onsets
 from segue.music.theory import NO_CHORD, chord_pitch_classes, key_name, scale, spell
-from segue.music.voices import crossings, parallels
+from segue.music.voices import crossings, not_doubled, parallels
 from segue.v1 import analyze_pb2 as pb
 
 _DRIFT: Final = 0.045
@@ -34,6 +34,8 @@ _STEP: Final = 2
 _HARDLY: Final = 0.2
 """Probability of being right below which a note is a slip: chosen on training pieces and others that teach nothing."""
 _MOST_JUDGED: Final = 40_000
+_NO_KEY: Final = 0.2
+"""Probability of the likeliest key under which a piece has none: real pieces reach .27, rows of twelve tones .1."""
 _FEW_NOTES: Final = 16
 _LEEWAY: Final = 0.25
 """Beats that a note may reach into an empty bar, or begin before it is over; an eighth of a short bar."""
@@ -153,7 +155,9 @@ def _stuck(reading: Reading) -> Iterator[Finding]:
 def _out_of_key(reading: Reading) -> Iterator[Finding]:
     """Pitches outside key and chord by a trained judge, where there is one, or else by rule."""
     piece = reading.pitched
-    if reading.judge_pitches is not None and 0 < len(piece) <= _MOST_JUDGED:
+    if not len(piece) or reading.keys.probability.max() < _NO_KEY:
+        return  # it has no key that a pitch could be outside of
+    if reading.judge_pitches is not None and len(piece) <= _MOST_JUDGED:
         yield from _slips(reading, reading.judge_pitches(piece))
         return
     for note in off_key(piece, reading).tolist():
@@ -240,7 +244,7 @@ def _flat_dynamics(reading: Reading) -> Iterator[Finding]:
 
 
 def _parallels(reading: Reading) -> Iterator[Finding]:
-    for begin, end, _, track, text in parallels(reading.pitched):
+    for begin, end, _, track, text in not_doubled(reading.pitched, list(parallels(reading.pitched))):
         yield Finding(begin, end, track, pb.SEVERITY_WARNING, text, "Let one of the two voices move the other way.")
 
 

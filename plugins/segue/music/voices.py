@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 from typing import Final, NamedTuple
@@ -13,6 +14,8 @@ from segue.music.piece import Piece
 _MOST_VOICES: Final = 8
 _ALONE: Final = 0.98
 _OVERLAP: Final = 0.05
+_DOUBLING, _FEW = 0.2, 2
+"""Share of the lower voice's notes that go in parallel with the upper one (and so many) above which it doubles it."""
 _PERFECT: Final = {0: "octaves", 7: "fifths"}
 
 
@@ -74,6 +77,13 @@ def parallels(piece: Piece, ordered: Sequence[int] | None = None) -> Iterator[Cl
             name = _PERFECT[int(interval[row])]
             text = f"Tracks {upper + 1} and {lower + 1} move in parallel {name}."
             yield Clash(float(first[row]), float(moments[row + 1]), upper, lower, text)
+
+
+def not_doubled(piece: Piece, found: Sequence[Clash]) -> list[Clash]:
+    """Return the parallels of a piece but those of two voices of which one doubles the other, as in an orchestra."""
+    together = Counter((clash.upper, clash.lower) for clash in found)
+    notes = np.bincount(piece.track, minlength=len(piece.tracks))
+    return [c for c in found if together[c.upper, c.lower] <= max(_DOUBLING * notes[c.lower], _FEW)]
 
 
 def crossings(piece: Piece, ordered: Sequence[int] | None = None) -> Iterator[Clash]:

@@ -13,8 +13,10 @@ from segue.v1 import music_pb2
 _TRIAD = {"7": "maj", "maj7": "maj", "min7": "min", "hdim7": "dim", "dim7": "dim", "sus4": "maj", "sus2": "maj"}
 
 
-def describe_key(reading: Reading) -> pb.KeyAnalysis:
-    """Describe the key and the local keys."""
+def describe_key(reading: Reading) -> pb.KeyAnalysis | None:
+    """Describe the key and the local keys; None where nothing has a pitch."""
+    if not len(reading.pitched):
+        return None
     keys, edges = reading.keys, reading.cells.edges
     order = np.argsort(-keys.probability).tolist()
     return pb.KeyAnalysis(

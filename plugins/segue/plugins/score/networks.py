@@ -30,6 +30,8 @@ ORIGINALITY_FILE: Final = "originality.safetensors"
 SLIPS_FILE: Final = network.FILE
 """The two small networks of ``polish``, of which one judges pitches; a version without them goes by a rule."""
 _FEWEST_NOTES: Final = 16
+_TOGETHER, _LEGATO, _ALONE = 0.05, 0.25, 0.97
+"""Beats within which notes sound together, and of overlap that one voice may have; share of its notes so alone."""
 
 
 def use_one_thread() -> None:
@@ -72,8 +74,13 @@ class Networks:
         return Reading(piece, evidence, CHANGE_COST, KEY_WEIGHT, self._melody, judge)
 
     def _melody(self, reading: Reading) -> NDArray[np.float64]:
-        """Let the notes of a track vote: a melody mostly stays in one, though the network does not see tracks."""
+        """Let the notes of a track vote: a melody mostly stays in one, though the network does not see tracks.
+
+        A piece of one voice is all melody: the network learnt what is one beside an accompaniment.
+        """
         piece = reading.pitched
+        if _one_voice(piece):
+            return np.ones(len(piece))
         single = np.clip(class_probabilities(self.melody, reading)[:, 0], 1e-4, 1 - 1e-4)
         if len(np.unique(piece.track)) < 2:
             return single
@@ -82,6 +89,14 @@ class Networks:
         vote = np.where(size >= _FEWEST_NOTES, np.log(mean / (1 - mean)), 0.0)
         odds = np.log(single / (1 - single)) + vote[piece.track]
         return np.asarray(1 / (1 + np.exp(-odds)))
+
+
+def _one_voice(piece: Piece) -> bool:
+    if not len(piece):
+        return False
+    gap = np.diff(piece.start)
+    alone = (gap > _TOGETHER) & (piece.duration[:-1] <= gap + _LEGATO)
+    return bool(alone.sum() >= _ALONE * len(gap))
 
 
 def _judge(networks: Mapping[str, Network], piece: Piece) -> Judged:

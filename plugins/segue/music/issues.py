@@ -18,7 +18,7 @@ from segue.music.grid import UNRELATED
 from segue.music.piece import Piece
 from segue.music.playability import unplayable
 from segue.music.reading import Judged, Reading
-from segue.music.rhythm import grid_deviation, place_onsets
+from segue.music.rhythm import Onsets, grid_deviation, place_onsets, swing
 from segue.music.theory import NO_CHORD, chord_pitch_classes, key_name, scale, spell
 from segue.music.voices import crossings, not_doubled, parallels
 from segue.v1 import analyze_pb2 as pb
@@ -36,6 +36,8 @@ _HARDLY: Final = 0.2
 _MOST_JUDGED: Final = 40_000
 _NO_KEY: Final = 0.2
 """Probability of the likeliest key under which a piece has none: real pieces reach .27, rows of twelve tones .1."""
+_SWINGS: Final = 1.25
+"""Long-short ratio above which eighths swing: what lies off the grid then is meant."""
 _FEW_NOTES: Final = 16
 _LEEWAY: Final = 0.25
 """Beats that a note may reach into an empty bar, or begin before it is over; an eighth of a short bar."""
@@ -66,9 +68,12 @@ def _timing(reading: Reading) -> Iterator[Finding]:
     piece = reading.piece
     if reading.grid.confidence < UNRELATED:
         return  # nothing says where its beats were meant to be
-    away = grid_deviation(place_onsets(reading).within)
+    onsets = place_onsets(reading)
+    within = onsets.within
+    behind = np.median((within + 0.125) % 0.25) - 0.125  # all of a piece may lie a little beside the beat
+    away = min((grid_deviation(within), grid_deviation(within - behind)), key=np.mean)
     if (away > timing.ON_GRID).mean() > 1 - timing.LOOSE_PIECE and len(piece) <= _MOST_PLAYED:
-        yield from _played(piece)
+        yield from _played(reading, onsets, away)
         return
     for note in np.flatnonzero((away > _DRIFT) & timing.strays(piece, away)).tolist():
         yield _stray(piece, note, float(away[note]))
@@ -78,25 +83,22 @@ def _timing(reading: Reading) -> Iterator[Finding]:
         yield Finding(*where, pb.SEVERITY_WARNING, _beside(off, away[notes]), advice, polishable=False)
 
 
-def _played(piece: Piece) -> Iterator[Finding]:
+def _played(reading: Reading, onsets: Onsets, away: NDArray[np.float64]) -> Iterator[Finding]:
     """Say what the timing of a piece that was played lacks as a whole; what swings or flows lacks nothing."""
-    found = timing.find(piece)
-    if found.flattened:
-        text = f"The playing drifts against the beats, by up to {found.drift:.2f} of them."
+    piece = reading.piece
+    if drift := timing.drift(piece):
+        text = f"The playing drifts against the beats, by up to {drift:.2f} of them."
         yield Finding(0.0, piece.beats, None, pb.SEVERITY_WARNING, text, "Set it back on the beats.")
         return
-    distance = np.abs(found.start - piece.start)
-    if not found.loose:
-        for note in np.flatnonzero(found.moved & (distance > _DRIFT)).tolist():
-            yield _stray(piece, note, float(distance[note]))
+    if swing(onsets) > _SWINGS or not timing.sloppy(piece, away):
         return
     for index in np.unique(piece.track).tolist():
         own = np.flatnonzero(piece.track == index)
-        off = distance[own] > timing.ON_GRID
-        if off.sum() >= timing.FEW:
+        off = away[own] > timing.ON_GRID
+        if off.sum() >= timing.FEW and away[own][off].mean() > _DRIFT:
             where = float(piece.start[own[0]]), float(piece.end[own].max()), index
             advice = "Move them to the nearest sixteenth or triplet."
-            yield Finding(*where, pb.SEVERITY_WARNING, _beside(off, distance[own]), advice)
+            yield Finding(*where, pb.SEVERITY_WARNING, _beside(off, away[own]), advice)
 
 
 def _beside(off: NDArray[np.bool_], away: NDArray[np.float64]) -> str:
@@ -158,7 +160,10 @@ def _out_of_key(reading: Reading) -> Iterator[Finding]:
     if not len(piece) or reading.keys.probability.max() < _NO_KEY:
         return  # it has no key that a pitch could be outside of
     if reading.judge_pitches is not None and len(piece) <= _MOST_JUDGED:
-        yield from _slips(reading, reading.judge_pitches(piece))
+        keys = reading.key_at(piece.start)
+        outside = np.flatnonzero(~_SCALES[keys, piece.pitch % 12])
+        if len(outside):
+            yield from _slips(piece, outside, keys[outside], reading.judge_pitches(piece, outside))
         return
     for note in off_key(piece, reading).tolist():
         name, key = int(piece.pitch[note] % 12), int(reading.key_at(piece.start[note : note + 1])[0])
@@ -168,14 +173,12 @@ def _out_of_key(reading: Reading) -> Iterator[Finding]:
         yield Finding(*_note(piece, note), pb.SEVERITY_WARNING, text, f"Try {' or '.join(near)} instead.")
 
 
-def _slips(reading: Reading, judged: Judged) -> Iterator[Finding]:
-    piece, keys = reading.pitched, reading.key_at(reading.pitched.start)
-    for note in np.flatnonzero((judged.right < _HARDLY) & ~_SCALES[keys, piece.pitch % 12]).tolist():
-        key, meant = int(keys[note]), int(judged.pitch[note])
-        own, other = (f"{spell(pitch % 12, key)}{pitch // 12 - 1}" for pitch in (int(piece.pitch[note]), meant))
-        text = (
-            f"{own} is outside {key_name(key)} and hardly meant: what surrounds it gives it {judged.right[note]:.0%}."
-        )
+def _slips(piece: Piece, notes: NDArray[np.int64], keys: NDArray[np.int64], judged: Judged) -> Iterator[Finding]:
+    for row in np.flatnonzero(judged.right < _HARDLY).tolist():
+        note, key, right = int(notes[row]), int(keys[row]), float(judged.right[row])
+        pitches = int(piece.pitch[note]), int(judged.pitch[row])
+        own, other = (f"{spell(pitch % 12, key)}{pitch // 12 - 1}" for pitch in pitches)
+        text = f"{own} is outside {key_name(key)} and hardly meant: what is around it gives it {right:.0%}."
         yield Finding(*_note(piece, note), pb.SEVERITY_WARNING, text, f"Try {other} instead.")
 
 

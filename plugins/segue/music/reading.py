@@ -20,7 +20,7 @@ from segue.music.theory import chord_in_key
 
 
 class Judged(NamedTuple):
-    """What was meant by each note: the likeliest other pitch, and the probability that its own is right, 0-1."""
+    """What was meant by some notes: the likeliest other pitch, and the probability that its own is right, 0-1."""
 
     pitch: NDArray[np.int64]
     right: NDArray[np.float64]
@@ -43,7 +43,7 @@ class Reading:
     choose_melody
         What gives the probability that each note of ``pitched`` is of the melody: a trained model; the skyline if None.
     judge_pitches
-        What tells which notes of a piece without drums are slips: a trained model; None tells nothing.
+        What judges some notes, given by their indices, of a piece without drums: a trained model; None judges none.
     """
 
     original: Piece
@@ -51,7 +51,7 @@ class Reading:
     change_cost: tuple[float, float, float, float] = CHANGE_COST
     key_weight: float = 0.0
     choose_melody: Callable[[Reading], NDArray[np.float64]] | None = None
-    judge_pitches: Callable[[Piece], Judged] | None = None
+    judge_pitches: Callable[[Piece, NDArray[np.int64]], Judged] | None = None
 
     @cached_property
     def grid(self) -> Grid:

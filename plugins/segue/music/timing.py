@@ -148,6 +148,22 @@ def strays(piece: Piece, distance: Floats) -> Mask:
     return ~(tight | meant | _together(piece) | _rolled(piece) | _comes_back(piece, piece.start))
 
 
+def drift(piece: Piece) -> float:
+    """Return by how many beats the playing drifts from the file's, where ``find`` would set that right; else 0."""
+    phase, slow = grid.drift(piece.start)
+    return float(np.ptp(phase)) if slow and np.ptp(_steady(phase)) < np.ptp(phase) else 0.0
+
+
+def sloppy(piece: Piece, distance: Floats) -> bool:
+    """Say whether a piece is played loosely throughout, in no free tempo; parameters as of ``strays``."""
+    off = np.abs(distance) > ON_GRID
+    if len(piece) <= FEW or (~off).mean() >= LOOSE_PIECE or _together(piece, EXACT)[off].mean() >= AS_ONE:
+        return False
+    places = np.stack([np.rint(piece.start * parts) / parts for parts in (3, 4)])
+    belongs = np.take_along_axis(places, np.abs(places - piece.start).argmin(axis=0)[None], axis=0)[0]
+    return not _as_one(piece, belongs, off)
+
+
 class Passage(NamedTuple):
     """A stretch in which one track leaves the grid that the others keep: its notes in order, those of them off it."""
 

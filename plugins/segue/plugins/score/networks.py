@@ -16,7 +16,7 @@ from segue.music import Piece
 from segue.music.originality import OriginalityIndex
 from segue.music.reading import Judged, Reading
 from segue.plugins.polish import network
-from segue.plugins.polish.judge import find_slips
+from segue.plugins.polish.judge import judge_some
 from segue.plugins.polish.network import Network
 from segue.plugins.score.chord_net import CHANGE_COST, KEY_WEIGHT, ChordNet, chord_evidence
 from segue.plugins.score.linear import LinearClassifier
@@ -99,6 +99,5 @@ def _one_voice(piece: Piece) -> bool:
     return bool(alone.sum() >= _ALONE * len(gap))
 
 
-def _judge(networks: Mapping[str, Network], piece: Piece) -> Judged:
-    slips = find_slips(piece, networks)
-    return Judged(slips.pitch, slips.right)
+def _judge(networks: Mapping[str, Network], piece: Piece, notes: NDArray[np.int64]) -> Judged:
+    return Judged(*judge_some(piece, notes, networks))

@@ -104,8 +104,8 @@ class OriginalityIndex:
         """
         found = patterns_of(pieces)
         order = np.argsort(found.hashes, kind="stable")
-        columns = (column[order] for column in (found.hashes, found.positions, found.owners))
-        index = cls(titles, *columns, np.zeros(0), found.start)
+        hashes, positions, owners = found.hashes[order], found.positions[order], found.owners[order]
+        index = cls(titles, hashes, positions, owners, np.zeros(0), found.start)
         human = []
         for number in range(len(pieces)):
             own = found.owners == number

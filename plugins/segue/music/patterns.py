@@ -82,5 +82,12 @@ def patterns_of(pieces: Sequence[Piece]) -> Patterns:
             start += [line.start, np.zeros(_GAP)]
             offset += len(line.note) + _GAP
         counts.append(len(np.unique(np.concatenate([line.note for line in found]))) if found else 0)
-    columns = [np.concatenate(column) for column in (hashes, positions, owners, note, track, start)]
-    return Patterns(*columns[:3], np.array(counts, np.int64), *columns[3:])
+    return Patterns(
+        np.concatenate(hashes),
+        np.concatenate(positions),
+        np.concatenate(owners),
+        np.array(counts, np.int64),
+        np.concatenate(note),
+        np.concatenate(track),
+        np.concatenate(start),
+    )

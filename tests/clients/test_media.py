@@ -8,6 +8,7 @@ import soundfile
 from PIL import Image
 from segue.client import InvalidMusic, MissingExtra, media, parse_chords, parse_key, score_to_midi
 from segue.client.media._notes import read_roll, with_analysis
+from segue.client.media._panels import _features
 from segue.v1.analyze_pb2 import AnalyzeResponse
 from segue.v1.music_pb2 import Note, Score, Span, Track
 
@@ -201,3 +202,22 @@ def test_a_missing_extra_is_named(monkeypatch, midi, tmp_path):
     with pytest.raises(MissingExtra, match="pip install --no-deps tinysoundfont"):
         media.render_wav(midi, tmp_path / "x.wav")
     assert "segue.client.media" in sys.modules
+
+
+def test_a_title_that_looks_like_mathematics_and_many_parts_are_written_as_they_are(tmp_path):
+    tracks = [line([48 + number]) for number in range(12)]
+    for number, track in enumerate(tracks):
+        track.name = f"$x_{number}^$"
+    title = r"A$AP \frac{$ " + "and on " * 20
+    path = media.analysis_picture(Score(tracks=tracks), AnalyzeResponse(), tmp_path / "roll.svg", title=title)
+    text = path.read_text()
+    assert r"<!-- A$AP \frac{$ and on" in text
+    assert "… -->" in text
+    assert "<!-- … and 5 more -->" in text
+
+
+def test_drums_alone_are_alike_by_what_is_struck():
+    drums = score_to_midi(Score(tracks=[line([36, 36, 42, 42] * 8, drums=True)]))
+    _, rows = _features(read_roll(drums))
+    assert rows[0] @ rows[2] == pytest.approx(1)
+    assert rows[0] @ rows[1] == pytest.approx(0)

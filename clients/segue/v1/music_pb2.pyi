@@ -861,22 +861,34 @@ class SourceMatch(_message.Message):
     TITLE_FIELD_NUMBER: _builtins.int
     SIMILARITY_FIELD_NUMBER: _builtins.int
     LONGEST_RUN_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    SOURCE_SPAN_FIELD_NUMBER: _builtins.int
     title: _builtins.str
     """Title or identifier in the index."""
     similarity: _builtins.float
     """Similarity, 0-1."""
     longest_run: _builtins.int
     """Longest run in common, in notes."""
+    @_builtins.property
+    def place(self) -> Global___Place:
+        """Where that run is in this piece, from the beginning of its first note to that of its last."""
+
+    @_builtins.property
+    def source_span(self) -> Global___Span:
+        """Where it is in the source, in beats as the index holds it; absent where the index does not tell."""
+
     def __init__(
         self,
         *,
         title: _builtins.str = ...,
         similarity: _builtins.float = ...,
         longest_run: _builtins.int = ...,
+        place: Global___Place | None = ...,
+        source_span: Global___Span | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place", "source_span", b"source_span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["longest_run", b"longest_run", "similarity", b"similarity", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["longest_run", b"longest_run", "place", b"place", "similarity", b"similarity", "source_span", b"source_span", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

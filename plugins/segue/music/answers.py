@@ -75,14 +75,20 @@ def to_pitch_edits(piece: Piece, pitch: NDArray[np.int64], reasons: Mapping[int,
     return edits
 
 
-def to_originality(like: Likeness, titles: Sequence[str]) -> pb.Originality:
-    """Write how far a piece repeats those of an index, whose titles are given."""
+def to_originality(like: Likeness, titles: Sequence[str], piece: Piece | None = None) -> pb.Originality:
+    """Write how far a piece repeats those of an index, whose titles are given; and where, if the piece is given too."""
     return pb.Originality(
         copied_fraction=like.copied_fraction,
         longest_run=like.longest_run,
         human_percentile=like.human_percentile,
         sources=[
-            pb.SourceMatch(title=titles[number], similarity=similarity, longest_run=run)
-            for number, similarity, run in like.sources
+            pb.SourceMatch(
+                title=titles[source.number],
+                similarity=source.similarity,
+                longest_run=source.longest_run,
+                place=None if piece is None else place(piece, *source.here, source.track),
+                source_span=None if source.there is None else pb.Span(start=source.there[0], end=source.there[1]),
+            )
+            for source in like.sources
         ],
     )

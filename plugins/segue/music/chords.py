@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music.cells import Cells
-from segue.music.theory import NO_CHORD, QUALITIES, rotated
+from segue.music.cells import BEAT, Cells
+from segue.music.theory import NO_CHORD, QUALITIES, chord_pitch_classes, rotated
 
 CHANGE_COST: Final = (3.0, 3.0, 4.0, 6.0)
 """Cost of a change at a downbeat, a strong beat, a beat and between beats, that goes with templates."""
@@ -24,6 +24,13 @@ _BASS_OTHER: Final = 0.01
 _BASS_WEIGHT: Final = 0.5
 _PRIOR: Final = (0.0, 0.0, -0.25, -0.35, -0.125, -0.15, -0.125, -0.2, -0.25, -0.2, -0.2)
 """How much rarer a quality is than a triad, in nats for each pitch class that sounds."""
+
+
+_FIRM: Final = 2
+"""Cells that a bass stays for at least, to be that of an inversion."""
+_SAME_REGISTER: Final = 9
+"""Semitones above the lowest bass of a chord that another may lie."""
+_TONES: Final = np.array([[name in chord_pitch_classes(chord) for name in range(12)] for chord in range(NO_CHORD + 1)])
 
 
 @dataclass(frozen=True)
@@ -127,6 +134,38 @@ def _bass_of(cells: Cells, cell: NDArray[np.int64]) -> NDArray[np.int64]:
     votes[cell[:-1]] *= 2
     totals = np.add.reduceat(votes, cell[:-1])
     return np.where(totals.any(axis=1), totals.argmax(axis=1), -1)
+
+
+def by_inversion(chords: Chords, cells: Cells) -> Chords:
+    """Divide chords where another of their tones goes to the bass and stays, from a beat on, for a beat or more.
+
+    What is struck above a bass that has been left, as after the bass of a waltz, is no new bass.
+    """
+    bass, sounding = cells.bass, np.r_[chords.cell[:-1], np.flatnonzero(np.diff(cells.bass)) + 1]
+    first = np.unique(sounding)  # where a chord or a bass begins
+    last = np.r_[first[1:], len(cells)]
+    number = np.searchsorted(chords.cell, first, "right") - 1
+    low = bass[first]
+    tone = (low >= 0) & _TONES[chords.chord[number], low % 12]
+    firm = tone & (last - first >= _FIRM) & (cells.level[first] <= BEAT)
+    lowest = np.full(len(chords), 128)
+    np.minimum.at(lowest, number[firm], low[firm])
+    firm &= low - lowest[number] <= _SAME_REGISTER
+    if not firm.any():
+        return chords
+    first, number, name = first[firm], number[firm], low[firm] % 12
+    divides = np.r_[False, (number[1:] == number[:-1]) & (name[1:] != name[:-1])]
+    several = np.isin(number, number[divides])
+    begins = several & (divides | np.r_[True, number[1:] != number[:-1]])
+    named = chords.bass.copy()
+    opening = begins & ~divides
+    named[number[opening]] = name[opening]
+    cell = np.r_[chords.cell[:-1], first[divides]]
+    source = np.r_[np.arange(len(chords)), number[divides]]
+    order = np.argsort(cell, kind="stable")
+    basses = np.r_[named, name[divides]][order]
+    rows = source[order]
+    return Chords(np.r_[cell[order], chords.cell[-1]], chords.chord[rows], basses, chords.confidence[rows])
 
 
 def find_chords(cells: Cells) -> Chords:

@@ -63,20 +63,22 @@ def find_grid(piece: Piece, find_bars: BarFinder = accented_bars) -> Grid:
     The file's beats are taken as they are if the notes lie on them, and shifted if the notes lie beside them by a
     constant part of a beat; where the notes have nothing to do with them, beats are found in the notes. The file's
     bars are taken if its beats are and it states a metre other than 1/4, which sequencers write for want of one; else
-    ``find_bars`` finds them: from the accents, or by a trained model.
+    ``find_bars`` finds them: from the accents, or by a trained model. Beats are counted from the bars that are stated,
+    as an upbeat may be of half a beat.
     """
-    shift, confidence = _phase(piece)
+    stated = any(meter.numerator > 1 for meter in piece.meters)
+    shift, confidence = _phase(piece, stated)
     if confidence < UNRELATED and len(piece) >= _ENOUGH_NOTES:
         tracked = tracked_beats(piece)
         if len(tracked) > 1:
-            bars = find_bars(piece, tracked)
+            bars = find_bars(piece, tracked, False)
             usual = int(np.bincount(bars.lengths).argmax())
             # The file's quarters are not these beats, so changes of metre would be at the wrong places of them.
             return replace(_found_grid(bars, tracked, confidence), meters=(Meter(0.0, usual, 4),))
-    if shift == 0 and piece.meters and piece.meters[0].numerator > 1:
+    if shift == 0 and stated:
         return _stated_grid(piece, confidence)
     beats = np.arange(np.floor(piece.start.min() - shift + _NEAR), np.ceil(piece.beats - shift - 1e-6) + 1) + shift
-    return _found_grid(find_bars(piece, beats), beats, confidence)
+    return _found_grid(find_bars(piece, beats, True), beats, confidence)
 
 
 def tracked_beats(piece: Piece) -> NDArray[np.float64]:
@@ -112,20 +114,21 @@ def _cover(piece: Piece, beats: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([beats[0] - before * first, beats, beats[-1] + after * last])
 
 
-def _phase(piece: Piece) -> tuple[float, float]:
+def _phase(piece: Piece, stated: bool) -> tuple[float, float]:
     """Return how far the beats lie behind the file's, in quarter notes (0 if at all near), and how sure that is.
 
     The onsets' mean phase in the sixteenth (in the twelfth of a beat, where there are many triplets) says how the
     notes lie beside the file's grid, and where the longest and lowest notes and the bass drum begin says which of them
     is the beat.
     """
-    turns = {parts: complex(np.exp(2j * np.pi * parts * piece.start).mean()) for parts in (4, 12)}
+    start = piece.start - piece.bar_starts[piece.bar_of(piece.start) - 1] if stated else piece.start
+    turns = {parts: complex(np.exp(2j * np.pi * parts * start).mean()) for parts in (4, 12)}
     parts = 4 if abs(turns[4]) >= min(abs(turns[12]), _CLEAR) else 12
     offset = float(np.angle(turns[parts])) / (2 * np.pi * parts)
     weight = np.minimum(piece.duration, 2.0) * np.where(piece.pitch < _LOW, 2, 1)
     weight[piece.is_drum] = _KICK * np.isin(piece.pitch[piece.is_drum], _KICKS)
     candidates = (offset + np.arange(parts) / parts + 0.5) % 1 - 0.5
-    distance = np.abs((piece.start[:, None] - candidates + 0.5) % 1 - 0.5)
+    distance = np.abs((start[:, None] - candidates + 0.5) % 1 - 0.5)
     support = weight @ (distance < min(_NEAR, 0.5 / parts))
     support[np.abs(candidates) < _NEAR] *= _FILE_BONUS
     best = float(candidates[support.argmax()])
@@ -149,7 +152,7 @@ def _stated_grid(piece: Piece, confidence: float) -> Grid:
     return Grid(
         beats,
         np.repeat(division, counts),
-        downbeats,
+        downbeats[1:] if short_first else downbeats,
         piece.meter_map,
         float(length[0]) if short_first else 0.0,
         confidence,

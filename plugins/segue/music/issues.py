@@ -13,25 +13,39 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from segue.music import timing
+from segue.music.grid import UNRELATED
 from segue.music.piece import Piece
 from segue.music.playability import unplayable
-from segue.music.reading import Reading
-from segue.music.rhythm import grid_deviation, place_onsets
+from segue.music.reading import Judged, Reading
+from segue.music.rhythm import Onsets, grid_deviation, place_onsets, swing
 from segue.music.theory import NO_CHORD, chord_pitch_classes, key_name, scale, scale_table, spell
-from segue.music.voices import crossings, parallels
+from segue.music.voices import crossings, not_doubled, parallels
 from segue.v1 import analyze_pb2 as pb
 
 _DRIFT: Final = 0.045
-_MOSTLY: Final = 0.5
+_MOST_PLAYED: Final = 40_000
+"""Notes of a piece up to which its playing is looked at as a whole."""
 _SAME: Final = 0.02
 _STUCK_FACTOR, _STUCK_BEATS = 8.0, 16.0
+_LEFT_BEHIND, _ONE_VOICE = 4, 0.1
+"""Later notes of one voice (and beats) that a note may sound into; share of notes that do so below which it is one."""
 _STEP: Final = 2
+_HARDLY: Final = 0.2
+"""Probability of being right below which a note is a slip: chosen on training pieces and others that teach nothing."""
+_MOST_JUDGED: Final = 40_000
+_NO_KEY: Final = 0.2
+"""Probability of the likeliest key under which a piece has none: real pieces reach .27, rows of twelve tones .1."""
+_SWINGS: Final = 1.25
+"""Long-short ratio above which eighths swing: what lies off the grid then is meant."""
 _FEW_NOTES: Final = 16
+_LEEWAY: Final = 0.25
+"""Beats that a note may reach into an empty bar, or begin before it is over; an eighth of a short bar."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One issue: where (beats, and a track index or None), how bad, and the two sentences."""
+    """One issue: where (beats, a track index or None), how bad, the two sentences, whether ``polish`` may mend it."""
 
     start: float
     end: float
@@ -39,6 +53,7 @@ class Finding:
     severity: pb.Severity.ValueType
     text: str
     suggestion: str
+    polishable: bool = True
 
 
 Detector = Callable[[Reading], Iterator[Finding]]
@@ -49,14 +64,50 @@ def _note(piece: Piece, note: int) -> tuple[float, float, int]:
 
 
 def _timing(reading: Reading) -> Iterator[Finding]:
-    """Onsets off the grid, in a piece most of whose onsets lie on it."""
+    """Strays, and passages of a track, off a grid that most keep; else drift or looseness, but no free tempo."""
     piece = reading.piece
-    away = grid_deviation(place_onsets(reading).within)
-    if (away > _SAME).mean() > _MOSTLY:
-        return  # it flows freely, or swings: no note of it is wrong by itself
-    for note in np.flatnonzero(away > _DRIFT).tolist():
-        text = f"The note begins {away[note]:.2f} beats off the grid."
-        yield Finding(*_note(piece, note), pb.SEVERITY_WARNING, text, "Move it to the nearest sixteenth or triplet.")
+    if reading.grid.confidence < UNRELATED:
+        return  # nothing says where its beats were meant to be
+    onsets = place_onsets(reading)
+    within = onsets.within
+    behind = np.median((within + 0.125) % 0.25) - 0.125  # all of a piece may lie a little beside the beat
+    away = min((grid_deviation(within), grid_deviation(within - behind)), key=np.mean)
+    if (away > timing.ON_GRID).mean() > 1 - timing.LOOSE_PIECE and len(piece) <= _MOST_PLAYED:
+        yield from _played(reading, onsets, away)
+        return
+    for note in np.flatnonzero((away > _DRIFT) & timing.strays(piece, away)).tolist():
+        yield _stray(piece, note, float(away[note]))
+    for notes, off in timing.passages(piece, away):
+        where = float(piece.start[notes[0]]), float(piece.end[notes].max()), int(piece.track[notes[0]])
+        advice = "Play it again with the others, or move it to where they are."
+        yield Finding(*where, pb.SEVERITY_WARNING, _beside(off, away[notes]), advice, polishable=False)
+
+
+def _played(reading: Reading, onsets: Onsets, away: NDArray[np.float64]) -> Iterator[Finding]:
+    """Say what the timing of a piece that was played lacks as a whole; what swings or flows lacks nothing."""
+    piece = reading.piece
+    if drift := timing.drift(piece):
+        text = f"The playing drifts against the beats, by up to {drift:.2f} of them."
+        yield Finding(0.0, piece.beats, None, pb.SEVERITY_WARNING, text, "Set it back on the beats.")
+        return
+    if swing(onsets) > _SWINGS or not timing.sloppy(piece, away):
+        return
+    for index in np.unique(piece.track).tolist():
+        own = np.flatnonzero(piece.track == index)
+        off = away[own] > timing.ON_GRID
+        if off.sum() >= timing.FEW and away[own][off].mean() > _DRIFT:
+            where = float(piece.start[own[0]]), float(piece.end[own].max()), index
+            advice = "Move them to the nearest sixteenth or triplet."
+            yield Finding(*where, pb.SEVERITY_WARNING, _beside(off, away[own]), advice)
+
+
+def _beside(off: NDArray[np.bool_], away: NDArray[np.float64]) -> str:
+    return f"{off.sum()} of {len(off)} notes begin beside the grid, by {away[off].mean():.2f} beats in the mean."
+
+
+def _stray(piece: Piece, note: int, away: float) -> Finding:
+    text = f"The note begins {away:.2f} beats off the grid."
+    return Finding(*_note(piece, note), pb.SEVERITY_WARNING, text, "Move it to the nearest sixteenth or triplet.")
 
 
 def _duplicates(reading: Reading) -> Iterator[Finding]:
@@ -85,20 +136,35 @@ def _neighbours(piece: Piece) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _stuck(reading: Reading) -> Iterator[Finding]:
+    """Notes far longer than those around them, and notes that a voice has long left behind."""
     piece = reading.piece
     for index, info in enumerate(piece.tracks):
         own = np.flatnonzero(piece.track == index)
         if len(own) < _FEW_NOTES or info.drums:
             continue
-        usual = float(np.percentile(piece.duration[own], 90))
-        limit = max(_STUCK_BEATS, _STUCK_FACTOR * usual)
-        for note in own[piece.duration[own] > limit].tolist():
+        start, duration, end = piece.start[own], piece.duration[own], piece.end[own]
+        usual = float(np.percentile(duration, 90))
+        past = np.searchsorted(start, end - _SAME) - np.arange(len(own)) - 1
+        stuck = duration > max(_STUCK_BEATS, _STUCK_FACTOR * usual)
+        stuck |= (duration > max(_STUCK_BEATS / 2, 6 * float(np.percentile(duration, 95)))) & (past > 2 * _LEFT_BEHIND)
+        if (past > 0).mean() < _ONE_VOICE:
+            stuck |= (past >= _LEFT_BEHIND) & (duration > _LEFT_BEHIND)
+        for note in own[stuck].tolist():
             text = f"The note sounds for {piece.duration[note]:.0f} beats; others here last at most about {usual:.1f}."
             yield Finding(*_note(piece, note), pb.SEVERITY_ERROR, text, f"Shorten it to {usual:.1f} beats.")
 
 
 def _out_of_key(reading: Reading) -> Iterator[Finding]:
+    """Pitches outside key and chord by a trained judge, where there is one, or else by rule."""
     piece = reading.pitched
+    if not len(piece) or reading.keys.probability.max() < _NO_KEY:
+        return  # it has no key that a pitch could be outside of
+    if reading.judge_pitches is not None and len(piece) <= _MOST_JUDGED:
+        keys = reading.key_at(piece.start)
+        outside = np.flatnonzero(~scale_table()[keys, piece.pitch % 12])
+        if len(outside):
+            yield from _slips(piece, outside, keys[outside], reading.judge_pitches(piece, outside))
+        return
     notes = off_key(piece, reading)
     for note, key in zip(notes.tolist(), reading.key_at(piece.start[notes]).tolist(), strict=True):
         name = int(piece.pitch[note] % 12)
@@ -106,6 +172,15 @@ def _out_of_key(reading: Reading) -> Iterator[Finding]:
         near = [spell(pc, key) for pc in (below, above) if pc in scale(key)]
         text = f"{spell(name, key)} is outside {key_name(key)} and the chord, and leads nowhere by step."
         yield Finding(*_note(piece, note), pb.SEVERITY_WARNING, text, f"Try {' or '.join(near)} instead.")
+
+
+def _slips(piece: Piece, notes: NDArray[np.int64], keys: NDArray[np.int64], judged: Judged) -> Iterator[Finding]:
+    for row in np.flatnonzero(judged.right < _HARDLY).tolist():
+        note, key, right = int(notes[row]), int(keys[row]), float(judged.right[row])
+        pitches = int(piece.pitch[note]), int(judged.pitch[row])
+        own, other = (f"{spell(pitch % 12, key)}{pitch // 12 - 1}" for pitch in pitches)
+        text = f"{own} is outside {key_name(key)} and hardly meant: what is around it gives it {right:.0%}."
+        yield Finding(*_note(piece, note), pb.SEVERITY_WARNING, text, f"Try {other} instead.")
 
 
 def off_key(piece: Piece, reading: Reading) -> NDArray[np.int64]:
@@ -144,6 +219,7 @@ def _moves_by_step(piece: Piece) -> NDArray[np.bool_]:
 
 
 def _gaps(reading: Reading) -> Iterator[Finding]:
+    """Bars, one after the other, in which nothing sounds but for the end of what came before and an early beginning."""
     piece = reading.piece
     starts = np.r_[piece.bar_starts, max(piece.beats, piece.bar_starts[-1])]
     begin, end = starts[:-1], starts[1:]
@@ -151,10 +227,13 @@ def _gaps(reading: Reading) -> Iterator[Finding]:
     silent_from = np.r_[0.0, np.maximum.accumulate(piece.end[order])]
     next_start = np.r_[piece.start[order], np.inf]
     row = np.searchsorted(next_start, begin + _SAME)
-    silent = (silent_from[row] <= begin + _SAME) & (next_start[row] >= end - _SAME)
-    for bar in np.flatnonzero(silent & np.logical_or.accumulate(~silent)).tolist():
-        text = "Nothing sounds in this bar."
-        yield Finding(float(begin[bar]), float(end[bar]), None, pb.SEVERITY_INFO, text, "Fill it, or take it out.")
+    leeway = np.minimum(_LEEWAY, (end - begin) / 8)
+    silent = (silent_from[row] <= begin + leeway) & (next_start[row] >= end - leeway) & (row > 0)
+    edges = np.flatnonzero(np.diff(np.r_[False, silent, False]))
+    for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        what = "this bar" if last - first == 1 else f"{last - first} bars"
+        text, advice = f"Nothing sounds in {what}.", "Fill it, or take it out."
+        yield Finding(float(begin[first]), float(end[last - 1]), None, pb.SEVERITY_INFO, text, advice)
 
 
 def _flat_dynamics(reading: Reading) -> Iterator[Finding]:
@@ -168,7 +247,7 @@ def _flat_dynamics(reading: Reading) -> Iterator[Finding]:
 
 
 def _parallels(reading: Reading) -> Iterator[Finding]:
-    for begin, end, _, track, text in parallels(reading.pitched):
+    for begin, end, _, track, text in not_doubled(reading.pitched, list(parallels(reading.pitched))):
         yield Finding(begin, end, track, pb.SEVERITY_WARNING, text, "Let one of the two voices move the other way.")
 
 

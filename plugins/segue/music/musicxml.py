@@ -7,7 +7,10 @@ MusicXML 4.0, W3C Community Group Report.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -32,29 +35,27 @@ _DYNAMICS: Final = {"ppp": 20, "pp": 32, "p": 48, "mp": 64, "mf": 80, "f": 96, "
 _SNARE: Final = 38
 _USUAL_VELOCITY: Final = 80
 _EXACT: Final = 1e-6
-
-
-@dataclass
-class _Bar:
-    """A bar as the first part has it: where it begins and how long it is."""
-
-    start: float
-    length: float
+_NUMBER: Final = re.compile(r"\d+(\.\d+)?")
 
 
 @dataclass
 class _Part:
-    """What is read out of one part."""
+    """What is read out of one part; where is told by the number of the bar, from 0, and beats from its start."""
 
     info: TrackInfo
-    notes: list[tuple[float, float, int, int]] = field(default_factory=list)
-    """Start, duration, pitch, velocity."""
-    bars: list[_Bar] = field(default_factory=list)
-    tempos: dict[float, float] = field(default_factory=dict)
-    meters: dict[float, tuple[int, int]] = field(default_factory=dict)
-    keys: dict[float, tuple[int, bool]] = field(default_factory=dict)
-    lyrics: list[Syllable] = field(default_factory=list)
+    drums: dict[str, int] = field(default_factory=dict)
+    """Id of an instrument of the part → the drum that it stands for."""
+    notes: list[tuple[int, float, float, int, int]] = field(default_factory=list)
+    """Bar, beats into it, duration, pitch, velocity."""
+    bars: list[float] = field(default_factory=list)
+    """Length of each bar, as far as it is filled."""
+    tempos: dict[tuple[int, float], float] = field(default_factory=dict)
+    meters: dict[int, tuple[int, int]] = field(default_factory=dict)
+    keys: dict[int, tuple[int, bool]] = field(default_factory=dict)
+    lyrics: list[tuple[int, float, str]] = field(default_factory=list)
     repeats: bool = False
+    lengthless: int = 0
+    """Notes whose duration is missing or impossible."""
 
 
 def musicxml_to_piece(data: bytes, field: str = "music.musicxml") -> tuple[Piece, list[str]]:
@@ -75,16 +76,22 @@ def musicxml_to_piece(data: bytes, field: str = "music.musicxml") -> tuple[Piece
     root = parse_tree(data, field)
     if root.tag != "score-partwise":
         raise InvalidMusic(field, f"has the root <{root.tag[:40]}>, must be a <score-partwise> document")
-    infos = {part.get("id"): _track_info(part) for part in root.iterfind("part-list/score-part")}
-    parts = [_Reader(infos.get(part.get("id"), TrackInfo()), field).read(part) for part in root.iterfind("part")]
+    heads = {head.get("id"): head for head in root.iterfind("part-list/score-part")}
+    parts = [_Reader(heads.get(part.get("id")), field).read(part) for part in root.iterfind("part")]
     if sum(len(part.notes) for part in parts) > MAX_NOTES:
         raise InvalidMusic(field, f"has more than {MAX_NOTES} notes")
     if not parts:
         raise InvalidMusic(field, "has no part")
     notices = ["Repeats and endings are written once, not played."] if any(part.repeats for part in parts) else []
-    rows = [(*note, index) for index, part in enumerate(parts) for note in part.notes]
+    if lengthless := sum(part.lengthless for part in parts):
+        notices.append(f"Notes without a possible duration: {lengthless}; they are left out.")
+    stated: dict[int, tuple[int, int]] = {}
+    for part in reversed(parts):
+        stated |= part.meters
+    bars = _bars(parts, stated, field)
+    rows = [(bars[bar] + at, *note, index) for index, part in enumerate(parts) for bar, at, *note in part.notes]
     start, duration, pitch, velocity, track = np.array(rows, np.float64).reshape(-1, 5).T
-    first = parts[0]
+    tempos = {bars[bar] + at: tempo for part in reversed(parts) for (bar, at), tempo in part.tempos.items()}
     piece = Piece.of(
         start,
         np.maximum(duration, SHORTEST_BEATS),
@@ -92,19 +99,27 @@ def musicxml_to_piece(data: bytes, field: str = "music.musicxml") -> tuple[Piece
         velocity,
         track,
         tracks=tuple(part.info for part in parts),
-        tempos=tuple(Tempo(beat, tempo) for part in parts[:1] for beat, tempo in sorted(part.tempos.items())),
-        meters=_meters(first),
-        keys=tuple(KeySignature(beat, *key) for beat, key in sorted(first.keys.items())),
-        lyrics=tuple(sorted(syllable for part in parts for syllable in part.lyrics)),
+        tempos=tuple(Tempo(*each) for each in sorted(tempos.items())),
+        meters=_meters(bars, stated),
+        keys=tuple(KeySignature(bars[bar], *key) for bar, key in sorted(parts[0].keys.items())),
+        lyrics=tuple(sorted(Syllable(bars[bar] + at, text) for part in parts for bar, at, text in part.lyrics)),
     )
     return piece, notices
 
 
-def _track_info(part: Element) -> TrackInfo:
+def _track_info(part: Element | None) -> TrackInfo:
+    if part is None:
+        return TrackInfo()
     name = (part.findtext("part-name") or "").strip()[:200]
     program = _number(part.findtext(".//midi-program"), 1)
     channel = _number(part.findtext(".//midi-channel"), 1)
     return TrackInfo(name, int(np.clip(program - 1, 0, 127)), channel == 10)
+
+
+def _drums(part: Element | None) -> dict[str, int]:
+    instruments = part.iterfind("midi-instrument") if part is not None else ()
+    numbers = ((i.get("id") or "", _number(i.findtext("midi-unpitched"), 0)) for i in instruments)
+    return {name: int(number) - 1 for name, number in numbers if 1 <= number <= 128}
 
 
 def _number(text: str | None, default: float) -> float:
@@ -115,45 +130,63 @@ def _number(text: str | None, default: float) -> float:
     return value if np.isfinite(value) else default
 
 
-def _meters(part: _Part) -> tuple[Meter, ...]:
+def _bars(parts: Sequence[_Part], stated: Mapping[int, tuple[int, int]], field: str) -> list[float]:
+    """Return where each bar begins, and where the last one ends: the same in all parts.
+
+    A bar is as long as the part that fills it most, since others may leave it empty or want a rest; one that is empty
+    in all has its metre's length.
+    """
+    starts, metre = [0.0], (4, 4)
+    for number in range(max(len(part.bars) for part in parts)):
+        metre = stated.get(number, metre)
+        length = max(part.bars[number] for part in parts if number < len(part.bars))
+        starts.append(starts[-1] + (length if length > _EXACT else Meter(0, *metre).bar_beats))
+        if not starts[-1] <= MAX_BEATS:
+            raise InvalidMusic(field, f"lasts more than {MAX_BEATS:.0f} beats")
+    return starts
+
+
+def _meters(bars: Sequence[float], stated: Mapping[int, tuple[int, int]]) -> tuple[Meter, ...]:
     """State the metre again after each bar of another length, a pickup say, so that bars stay where they are."""
-    stated: list[Meter] = []
+    found: list[Meter] = []
     current, due = (4, 4), True
-    for bar in part.bars:
-        if bar.start in part.meters:
-            current, due = part.meters[bar.start], True
-        if due and bar.length > _EXACT:
-            stated.append(Meter(bar.start, *current))
-        due = abs(bar.length - Meter(0, *current).bar_beats) > _EXACT
-    return tuple(stated)
+    for number, (start, end) in enumerate(pairwise(bars)):
+        if number in stated:
+            current, due = stated[number], True
+        if due:
+            found.append(Meter(start, *current))
+        due = abs(end - start - Meter(0, *current).bar_beats) > _EXACT
+    return tuple(found)
 
 
 class _Reader:
     """Walks the bars of one part."""
 
-    def __init__(self, info: TrackInfo, field: str) -> None:
-        self._part = _Part(info)
+    def __init__(self, head: Element | None, field: str) -> None:
+        self._part = _Part(_track_info(head), _drums(head))
         self._field = field
         self._divisions = 1.0
         self._transpose = 0
         self._velocity = _USUAL_VELOCITY
-        self._ties: dict[int, int] = {}
+        self._ties: dict[int, tuple[int, float]] = {}
+        """Pitch of each note that is tied on → its row, and where it ends, in beats as this part alone has them."""
+        self._bar = 0
+        self._passed = 0.0
 
     def read(self, part: Element) -> _Part:
         """Read all bars."""
-        start = 0.0
-        for number, measure in enumerate(part.iterfind("measure"), 1):
+        for self._bar, measure in enumerate(part.iterfind("measure")):
             try:
-                length = self._read_bar(measure, start)
+                length = self._read_bar(measure)
             except (ValueError, OverflowError) as error:
-                raise InvalidMusic(self._field, f"bar {number} can't be read: {error}") from None
-            self._part.bars.append(_Bar(start, length))
-            start += length
-            if not start <= MAX_BEATS:
+                raise InvalidMusic(self._field, f"bar {self._bar + 1} can't be read: {error}") from None
+            self._part.bars.append(length)
+            self._passed += length
+            if not self._passed <= MAX_BEATS:
                 raise InvalidMusic(self._field, f"lasts more than {MAX_BEATS:.0f} beats")
         return self._part
 
-    def _read_bar(self, measure: Element, start: float) -> float:
+    def _read_bar(self, measure: Element) -> float:
         """Read one bar and return its length in beats."""
         now = furthest = struck = 0.0
         for item in measure:
@@ -161,15 +194,15 @@ class _Reader:
                 length = 0.0 if item.find("grace") is not None else self._length(item)
                 if item.find("chord") is None:
                     struck, now = now, now + length
-                self._read_note(item, start + struck, length)
+                self._read_note(item, struck, length)
             elif item.tag == "backup":
                 now = max(now - self._length(item), 0.0)
             elif item.tag == "forward":
                 now += self._length(item)
             elif item.tag == "attributes":
-                self._read_attributes(item, start)
+                self._read_attributes(item)
             elif item.tag in ("direction", "sound"):
-                self._read_direction(item, start + now)
+                self._read_direction(item, now)
             elif item.tag == "barline":
                 self._part.repeats |= item.find("repeat") is not None
             furthest = max(furthest, now)
@@ -179,7 +212,7 @@ class _Reader:
         length = _number(item.findtext("duration"), 0.0) / self._divisions
         return min(max(length, 0.0), MAX_BEATS)
 
-    def _read_attributes(self, item: Element, start: float) -> None:
+    def _read_attributes(self, item: Element) -> None:
         self._divisions = max(_number(item.findtext("divisions"), self._divisions), 1.0)
         chromatic, octaves = (_number(item.findtext(f"transpose/{name}"), 0) for name in ("chromatic", "octave-change"))
         if item.find("transpose") is not None:
@@ -188,51 +221,55 @@ class _Reader:
         if beats and unit in (1, 2, 4, 8, 16, 32):
             count = sum(_number(part, 0) for part in beats.split("+"))
             if 1 <= count <= 32:
-                self._part.meters[start] = (int(count), int(unit))
+                self._part.meters[self._bar] = (int(count), int(unit))
         fifths = item.findtext("key/fifths")
         if fifths is not None and abs(_number(fifths, 99)) <= 7:
-            minor = item.findtext("key/mode") == "minor"
-            self._part.keys[start] = ((int(_number(fifths, 0)) * 7 + 9 * minor) % 12, minor)
+            minor = (item.findtext("key/mode") or "").strip().lower() == "minor"
+            tonic = int(_number(fifths, 0)) * 7 + 9 * minor + self._transpose  # as it sounds
+            self._part.keys[self._bar] = (tonic % 12, minor)
 
-    def _read_direction(self, item: Element, beat: float) -> None:
+    def _read_direction(self, item: Element, at: float) -> None:
         sound = item if item.tag == "sound" else item.find("sound")
         tempo = _number(sound.get("tempo"), 0) if sound is not None else 0.0
         metronome = item.find(".//metronome")
         if not tempo and metronome is not None:
             unit = _UNITS.get(metronome.findtext("beat-unit") or "", 1.0)
             dotted = 1.5 if metronome.find("beat-unit-dot") is not None else 1.0
-            tempo = _number(metronome.findtext("per-minute"), 0) * unit * dotted
+            said = _NUMBER.search(metronome.findtext("per-minute") or "")  # "c. 60" too
+            tempo = float(said[0]) * unit * dotted if said else 0.0
         if 5 <= tempo <= 1000:
-            self._part.tempos[beat] = tempo
+            self._part.tempos[self._bar, at] = tempo
         for mark in item.iterfind(".//dynamics/*"):
             self._velocity = _DYNAMICS.get(mark.tag, self._velocity)
 
-    def _read_note(self, item: Element, start: float, length: float) -> None:
-        if item.find("rest") is not None or length <= 0 or item.find("cue") is not None:
+    def _read_note(self, item: Element, at: float, length: float) -> None:
+        if item.find("rest") is not None or item.find("cue") is not None or item.find("grace") is not None:
+            return
+        if length <= 0:
+            self._part.lengthless += 1
             return
         pitch = self._pitch(item)
-        ties = {tie.get("type") for tie in item.iterfind("tie")}
-        notes = self._part.notes
-        held = self._ties.get(pitch)
-        if "stop" in ties and held is not None and abs(notes[held][0] + notes[held][1] - start) < _EXACT:
-            begun, lasted, *rest = notes[held]
-            notes[held] = (begun, lasted + length, *rest)  # type: ignore[assignment]
+        ties = {tie.get("type") for path in ("tie", "notations/tied") for tie in item.iterfind(path)}
+        notes, start = self._part.notes, self._passed + at
+        held, until = self._ties.pop(pitch, (-1, -1.0))
+        if "stop" in ties and held >= 0 and abs(until - start) < _EXACT:
+            bar, begun, lasted, *rest = notes[held]
+            notes[held] = (bar, begun, lasted + length, *rest)  # type: ignore[assignment]
         else:
             held = len(notes)
-            notes.append((start, length, pitch, self._velocity))
+            notes.append((self._bar, at, length, pitch, self._velocity))
         if "start" in ties:
-            self._ties[pitch] = held
-        else:
-            self._ties.pop(pitch, None)
+            self._ties[pitch] = (held, start + length)
         text = item.findtext("lyric/text")
         if text and text.strip():
             goes_on = item.findtext("lyric/syllabic") in ("begin", "middle")
-            self._part.lyrics.append(Syllable(start, text.strip()[:199] + "-" * goes_on))
+            self._part.lyrics.append((self._bar, at, text.strip()[:199] + "-" * goes_on))
 
     def _pitch(self, item: Element) -> int:
         if item.find("unpitched") is not None:
             self._part.info = self._part.info._replace(drums=True)
-            return _SNARE
+            instrument = item.find("instrument")
+            return self._part.drums.get(instrument.get("id") or "", _SNARE) if instrument is not None else _SNARE
         step = (item.findtext("pitch/step") or "").strip()
         if step not in _STEPS:
             raise ValueError(f"a note has the step {step[:10]!r}, must be A to G")

@@ -1,8 +1,7 @@
 """How far a piece repeats others: an index of short patterns of interval and rhythm.
 
-A line is a track's melody, or the upper and lower edge of a track with chords. A pattern is five steps of a line, each
-an interval and how the time to the next note changes; so transposition and tempo make no difference. Two lines share
-a run where patterns agree one after the other.
+Two lines share a run where patterns (``segue.music.patterns``) agree one after the other; patterns that are found in
+more than 64 places say nothing.
 
 References
 ----------
@@ -22,16 +21,29 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save
+from segue.music.patterns import STEPS, Patterns, patterns_of
 from segue.music.piece import Piece
 
-_STEPS: Final = 5
-_TOGETHER: Final = 0.05
-_WIDEST: Final = 12
-_MOST_LINES: Final = 32
 _COMMONPLACE: Final = 64
 _COPIED_NOTES: Final = 9
 _SAME_WORK: Final = 0.5
-_GAP: Final = 16
+_PARTS_OF_BEAT: Final = 24
+"""Starts are kept in so many parts of a beat."""
+
+
+class Source(NamedTuple):
+    """A known piece that another is like.
+
+    Its number in the index, similarity 0-1, notes of the longest run in common, and from which beat to which that is:
+    in the piece that was asked about (with its track there), and in the known one, where the index tells.
+    """
+
+    number: int
+    similarity: float
+    longest_run: int
+    track: int
+    here: tuple[float, float]
+    there: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -47,83 +59,13 @@ class Likeness:
     human_percentile
         Share of the index's own pieces that copy less from others, 0-1.
     sources
-        Number of a piece in the index, similarity 0-1 and longest run with it, the most similar first.
+        Known pieces, the most similar first; the one that the longest run is shared with is always among them.
     """
 
     copied_fraction: float
     longest_run: int
     human_percentile: float
-    sources: Sequence[tuple[int, float, int]]
-
-
-def lines(piece: Piece) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """Return pitch and start of the notes of each line of a piece, drums left out, at most 32 lines."""
-    found: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
-    for index, info in enumerate(piece.tracks):
-        own = piece.track == index
-        if info.drums or own.sum() <= _STEPS or len(found) >= _MOST_LINES:
-            continue
-        start, pitch = piece.start[own], piece.pitch[own]
-        struck = np.r_[True, np.diff(start) > _TOGETHER]
-        first = np.flatnonzero(struck)
-        edges = [np.maximum.reduceat(pitch, first), np.minimum.reduceat(pitch, first)]
-        chords = len(first) < 0.9 * len(pitch)
-        found += [(edge, start[first]) for edge in edges[: 1 + chords] if len(edge) > _STEPS]
-    return found
-
-
-def _patterns(pitch: NDArray[np.int64], start: NDArray[np.float64]) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
-    """Return a hash of the pattern that begins at each note, and whether it says anything."""
-    gaps = np.diff(start)
-    ratio = np.clip(np.rint(2 * np.log2(np.r_[gaps[1:] / np.maximum(gaps[:-1], 1e-3), 1.0])), -4, 4)
-    steps = (np.clip(np.diff(pitch), -_WIDEST, _WIDEST) + _WIDEST) * 9 + ratio.astype(np.int64) + 4
-    windows = np.lib.stride_tricks.sliding_window_view(steps, _STEPS)
-    hashed = np.zeros(len(windows), np.uint64)
-    for column in range(_STEPS):
-        # The last ratio reaches to a note behind the pattern, so it does not count.
-        value = windows[:, column] if column < _STEPS - 1 else windows[:, column] // 9
-        hashed = (hashed ^ value.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
-        hashed ^= hashed >> np.uint64(29)
-    telling = (np.ptp(windows, axis=1) > 0) & (np.ptp(windows // 9, axis=1) > 0)
-    return (hashed >> np.uint64(16)).astype(np.uint32), telling
-
-
-def _all_patterns(
-    pieces: Sequence[Piece],
-) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return hash, position and piece of each telling pattern, and how many notes the lines of each piece have."""
-    hashes, positions, owners, notes = [np.zeros(0, np.uint32)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], []
-    offset = 0
-    for number, piece in enumerate(pieces):
-        total = 0
-        for pitch, start in lines(piece):
-            hashed, telling = _patterns(pitch, start)
-            hashes.append(hashed[telling])
-            positions.append(offset + np.flatnonzero(telling))
-            owners.append(np.full(int(telling.sum()), number))
-            offset += len(pitch) + _GAP  # no run goes on from one line to the next
-            total += len(pitch)
-        notes.append(total)
-    return np.concatenate(hashes), np.concatenate(positions), np.concatenate(owners), np.array(notes, np.int64)
-
-
-class _Matches(NamedTuple):
-    """Patterns of a piece that are in the index too.
-
-    How often each pattern of the piece is in the index; then for each match: the number of the pattern, its place, the
-    piece of the index that has it, and the notes of the run that it stands in.
-    """
-
-    counts: NDArray[np.int64]
-    asked: NDArray[np.int64]
-    place: NDArray[np.int64]
-    owner: NDArray[np.int64]
-    runs: NDArray[np.int64]
-
-    def copied_shares(self, notes: int, pieces: int) -> NDArray[np.float64]:
-        """Share of so many notes that stand in long runs shared with each of so many pieces, shape (pieces,)."""
-        far = self.runs >= _COPIED_NOTES
-        return np.minimum(_copied(self.place[far], self.owner[far], pieces) / max(notes, 1), 1.0)
+    sources: Sequence[Source]
 
 
 class OriginalityIndex:
@@ -137,6 +79,8 @@ class OriginalityIndex:
         Of each pattern: its hash, ascending; where it is in all lines laid end to end; the number of its piece.
     human
         Copied fraction of each piece against all others but versions of itself, ascending.
+    starts
+        Start in beats of the note at each place of all lines laid end to end; None in an index that does not tell.
     """
 
     def __init__(
@@ -146,7 +90,9 @@ class OriginalityIndex:
         positions: NDArray[np.int64],
         owners: NDArray[np.int64],
         human: NDArray[np.float64],
+        starts: NDArray[np.float64] | None = None,
     ) -> None:
+        self._starts = starts
         self.titles = list(titles)
         self._hashes, self._positions, self._owners, self._human = hashes, positions, owners, human
 
@@ -156,13 +102,17 @@ class OriginalityIndex:
 
         Two pieces of which one has half its notes or more from the other are versions of one work: those are no others.
         """
-        hashes, positions, owners, notes = _all_patterns(pieces)
-        order = np.argsort(hashes, kind="stable")
-        index = cls(titles, hashes[order], positions[order], owners[order], np.zeros(0))
+        found = patterns_of(pieces)
+        order = np.argsort(found.hashes, kind="stable")
+        hashes, positions, owners = found.hashes[order], found.positions[order], found.owners[order]
+        index = cls(titles, hashes, positions, owners, np.zeros(0), found.start)
         human = []
         for number in range(len(pieces)):
-            own = owners == number
-            shares = index._copied_shares(hashes[own], positions[own], int(notes[number]))
+            own = found.owners == number
+            places = found.positions[own]
+            shares = index._copied_shares(
+                index._matches(found.hashes[own], places), places, int(found.notes[number]), found.note
+            )
             human.append(shares[shares < _SAME_WORK].max(initial=0.0))
         index._human = np.sort(np.array(human))
         return index
@@ -189,30 +139,40 @@ class OriginalityIndex:
             if not len(own):
                 continue
             place = self._positions[own]
-            begin, length = int(place.min()), int(np.ptp(place)) + 1 + _STEPS
+            begin, length = int(place.min()), int(np.ptp(place)) + 1 + STEPS
             if length < notes:
                 continue
-            versions = self._copied_shares(self._hashes[own], place, length) >= _SAME_WORK
+            versions = self._copied_shares(self._matches(self._hashes[own], place), place, length) >= _SAME_WORK
             at = begin + int(rng.integers(length - notes + 1))
-            inside = (place >= at) & (place + _STEPS < at + notes)
-            shares = self._copied_shares(self._hashes[own][inside], place[inside], notes)
+            inside = (place >= at) & (place + STEPS < at + notes)
+            shares = self._copied_shares(self._matches(self._hashes[own][inside], place[inside]), place[inside], notes)
             copied.append(shares[~versions].max(initial=0.0))
         return np.sort(np.array(copied))
 
     def _matches(self, hashes: NDArray[np.uint32], places: NDArray[np.int64]) -> _Matches:
-        """Find the patterns that are in the index too."""
+        """Find each place of the index at which a pattern stands that is asked about."""
         left, right = (np.searchsorted(self._hashes, hashes, side) for side in ("left", "right"))
         counts = right - left
         count = np.where(counts > _COMMONPLACE, 0, counts)
         asked = np.repeat(np.arange(len(hashes)), count)
         row = np.repeat(left - np.r_[0, np.cumsum(count)[:-1]], count) + np.arange(count.sum())
+        if not len(row):
+            return _Matches(counts, asked, asked, asked, asked, asked)
         place = places[asked]
-        runs = _runs(self._positions[row] - place, place) if len(row) else asked
-        return _Matches(counts, asked, place, self._owners[row], runs)
+        diagonal = self._positions[row] - place
+        return _Matches(counts, asked, self._owners[row], diagonal, *_runs(diagonal, place))
 
-    def _copied_shares(self, hashes: NDArray[np.uint32], places: NDArray[np.int64], notes: int) -> NDArray[np.float64]:
-        """Share of so many notes that stand in long runs shared with each piece of the index, shape (pieces,)."""
-        return self._matches(hashes, places).copied_shares(notes, len(self.titles))
+    def _copied_shares(
+        self, found: _Matches, places: NDArray[np.int64], notes: int, note: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
+        """Share of so many notes that stand in long runs shared with each piece of the index, shape (pieces,).
+
+        ``note`` is the number of the note at each place; each place has its own if it is None.
+        """
+        far = found.run >= _COPIED_NOTES
+        place = places[found.asked[far]][:, None] + np.arange(STEPS + 1)
+        copied = _copied(place if note is None else note[place], found.owner[far], len(self.titles))
+        return np.minimum(copied / max(notes, 1), 1.0)
 
     def save(self, path: Path) -> None:
         """Write the index as one safetensors file."""
@@ -222,13 +182,16 @@ class OriginalityIndex:
             "owners": self._owners.astype(np.uint16 if len(self.titles) < 1 << 16 else np.uint32),
             "human": self._human.astype(np.float32),
         }
+        if self._starts is not None:
+            parts = np.rint(np.minimum(self._starts * _PARTS_OF_BEAT, np.iinfo(np.uint16).max))
+            arrays["starts"] = parts.astype(np.uint16)
         path.write_bytes(save(arrays, {"titles": json.dumps(self.titles)}))
 
     @classmethod
     def load(cls, path: Path) -> OriginalityIndex:
         """Read what ``save`` wrote."""
         with safe_open(path, "np") as file:
-            arrays = {name: file.get_tensor(name) for name in ("hashes", "positions", "owners", "human")}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
             titles = json.loads(file.metadata()["titles"])
         return cls(
             titles,
@@ -236,6 +199,7 @@ class OriginalityIndex:
             arrays["positions"].astype(np.int64),
             arrays["owners"].astype(np.int64),
             arrays["human"].astype(np.float64),
+            arrays["starts"] / _PARTS_OF_BEAT if "starts" in arrays else None,
         )
 
     def compare(self, piece: Piece, most: int = 5) -> Likeness:
@@ -248,22 +212,52 @@ class OriginalityIndex:
         most
             How many sources to name.
         """
-        hashes, places, _, notes = _all_patterns([piece])
-        found = self._matches(hashes, places)
+        own = patterns_of([piece])
+        found = self._matches(own.hashes, own.positions)
         if not len(found.asked):
             return Likeness(0.0, 0, 0.0, ())
         similarity = _similarities(found.owner, found.asked, 1 / (1.0 + found.counts), len(self.titles))
         longest = np.zeros(len(self.titles), np.int64)
-        np.maximum.at(longest, found.owner, found.runs)
+        np.maximum.at(longest, found.owner, found.run)
         nearest = [int(n) for n in np.argsort(-similarity, kind="stable")[:most] if similarity[n] > 0]
-        fraction = float(found.copied_shares(int(notes[0]), len(self.titles)).max())
+        if (copied := int(longest.argmax())) not in nearest and longest[copied] >= _COPIED_NOTES:
+            nearest = [*nearest[: most - 1], copied]
+        fraction = float(self._copied_shares(found, own.positions, int(own.notes[0]), own.note).max())
         percentile = float(np.searchsorted(self._human, fraction, side="left") / max(len(self._human), 1))
-        sources = [(n, float(similarity[n]), int(longest[n])) for n in nearest]
+        sources = [self._source(own, found, n, float(similarity[n])) for n in nearest]
         return Likeness(fraction, int(longest.max()), percentile, sources)
 
+    def _source(self, own: Patterns, found: _Matches, number: int, similarity: float) -> Source:
+        """Say where the longest run that a piece shares with a known one is in both."""
+        rows = np.flatnonzero(found.owner == number)
+        row = rows[int(found.run[rows].argmax())]
+        first, length = int(found.first[row]), int(found.run[row])
+        there, last = first + int(found.diagonal[row]), first + length - 1
+        known = None
+        if self._starts is not None:
+            known = (float(self._starts[there]), float(self._starts[there + length - 1]))
+        track, here = int(own.track[first]), (float(own.start[first]), float(own.start[last]))
+        return Source(number, similarity, length, track, here, known)
 
-def _runs(diagonal: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return, for each match, the notes of the run it stands in: matches at one distance, one place after the other.
+
+class _Matches(NamedTuple):
+    """How often each pattern that was asked about is in the index, and its matches there.
+
+    Of each match: the number of the pattern, the known piece, the places' distance, its run's notes and begin.
+    """
+
+    counts: NDArray[np.int64]
+    asked: NDArray[np.int64]
+    owner: NDArray[np.int64]
+    diagonal: NDArray[np.int64]
+    run: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+
+def _runs(diagonal: NDArray[np.int64], place: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return, for each match, the notes of the run it stands in, and where that begins.
+
+    A run is of matches at one distance, one place after the other.
 
     Patterns that say nothing are not in the index; a hole of up to two places does not end a run.
     """
@@ -274,9 +268,9 @@ def _runs(diagonal: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.i
     first, last = np.full(run[-1] + 1, np.iinfo(np.int64).max), np.zeros(run[-1] + 1, np.int64)
     np.minimum.at(first, run, ordered)
     np.maximum.at(last, run, ordered)
-    lengths = np.empty(len(place), np.int64)
-    lengths[order] = (last - first + 1 + _STEPS)[run]
-    return lengths
+    lengths, begins = np.empty(len(place), np.int64), np.empty(len(place), np.int64)
+    lengths[order], begins[order] = (last - first + 1 + STEPS)[run], first[run]
+    return lengths, begins
 
 
 def _similarities(
@@ -288,8 +282,6 @@ def _similarities(
     return np.asarray(shared / rarity.sum())
 
 
-def _copied(place: NDArray[np.int64], owner: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Notes of the patterns at some places, by the piece that they are shared with; shape (count,)."""
-    span = np.arange(_STEPS + 1)
-    notes = np.unique((owner[:, None] << 32) + (place[:, None] + span))
-    return np.bincount(notes >> 32, minlength=count)
+def _copied(notes: NDArray[np.int64], owner: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Count different notes, given as rows, by the piece that they are shared with; shape (count,)."""
+    return np.bincount(np.unique((owner[:, None] << 32) + notes) >> 32, minlength=count)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from segue.music.cells import Cells, cut
-from segue.music.chords import CHANGE_COST, Chords, decode, template_evidence
+from segue.music.chords import CHANGE_COST, Chords, by_inversion, decode, template_evidence
 from segue.music.grid import Grid, find_grid
 from segue.music.keys import Keys, find_keys
 from segue.music.melody import skyline
@@ -17,6 +18,13 @@ from segue.music.meter import BarFinder, accented_bars
 from segue.music.piece import Piece
 from segue.music.roman import settle_diminished
 from segue.music.theory import chord_in_key
+
+
+class Judged(NamedTuple):
+    """What was meant by some notes: the likeliest other pitch, and the probability that its own is right, 0-1."""
+
+    pitch: NDArray[np.int64]
+    right: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,8 @@ class Reading:
         How much the local keys that a first reading suggests say which chords are likely; 0 reads once.
     choose_melody
         What gives the probability that each note of ``pitched`` is of the melody: a trained model; the skyline if None.
+    judge_pitches
+        What judges some notes, given by their indices, of a piece without drums: a trained model; None judges none.
     find_bars
         What finds the bars where the file's can't be trusted: accents, or a trained model.
     """
@@ -44,6 +54,7 @@ class Reading:
     change_cost: tuple[float, float, float, float] = CHANGE_COST
     key_weight: float = 0.0
     choose_melody: Callable[[Reading], NDArray[np.float64]] | None = None
+    judge_pitches: Callable[[Piece, NDArray[np.int64]], Judged] | None = None
     find_bars: BarFinder = accented_bars
 
     @cached_property
@@ -89,6 +100,11 @@ class Reading:
         found, keys = self._draft
         settled = settle_diminished(found.chord.tolist(), keys.per_cell()[found.cell[:-1]].tolist())
         return replace(found, chord=np.array(settled))
+
+    @cached_property
+    def inversions(self) -> Chords:
+        """The chords, one that changes its bass divided: what numerals are read from."""
+        return by_inversion(self.chords, self.cells)
 
     @cached_property
     def keys(self) -> Keys:

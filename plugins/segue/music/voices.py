@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 from typing import Final, NamedTuple
@@ -13,6 +14,8 @@ from segue.music.piece import Piece
 _MOST_VOICES: Final = 8
 _ALONE: Final = 0.98
 _OVERLAP: Final = 0.05
+_DOUBLING, _FEW = 0.2, 2
+"""Share of the lower voice's notes that go in parallel with the upper one (and so many) above which it doubles it."""
 _PERFECT: Final = {0: "octaves", 7: "fifths"}
 
 
@@ -39,14 +42,15 @@ def voices(piece: Piece) -> list[int]:
     return sorted(used, key=lambda track: -float(np.median(piece.pitch[piece.track == track])))
 
 
-def _at(piece: Piece, track: int, moments: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Pitch of a voice at each moment, -1 in a rest."""
+def _at(piece: Piece, track: int, moments: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Pitch of a voice at each moment, -1 in a rest, and where that note begins."""
     own = piece.select(piece.track == track)
     if not len(own):
-        return np.full(len(moments), -1)
+        return np.full(len(moments), -1), moments
     row = np.searchsorted(own.start, moments + 1e-3, side="right") - 1
     sounds = (row >= 0) & (own.end[np.maximum(row, 0)] > moments + 1e-3)
-    return np.where(sounds, own.pitch[np.maximum(row, 0)], -1)
+    row = np.maximum(row, 0)
+    return np.where(sounds, own.pitch[row], -1), own.start[row]
 
 
 def parallels(piece: Piece, ordered: Sequence[int] | None = None) -> Iterator[Clash]:
@@ -63,7 +67,8 @@ def parallels(piece: Piece, ordered: Sequence[int] | None = None) -> Iterator[Cl
     moments = np.unique(np.round(piece.start, 3))
     lines = {track: _at(piece, track, moments) for track in ordered}
     for upper, lower in combinations(ordered, 2):
-        a, b = lines[upper], lines[lower]
+        (a, begun), (b, begun_below) = lines[upper], lines[lower]
+        first = np.maximum(begun, begun_below)  # where the two notes that are left are both there
         heard = (a >= 0) & (b >= 0)
         interval = (a - b) % 12
         same_way = np.sign(np.diff(a)) * np.sign(np.diff(b)) > 0
@@ -71,7 +76,14 @@ def parallels(piece: Piece, ordered: Sequence[int] | None = None) -> Iterator[Cl
         for row in np.flatnonzero(kept).tolist():
             name = _PERFECT[int(interval[row])]
             text = f"Tracks {upper + 1} and {lower + 1} move in parallel {name}."
-            yield Clash(float(moments[row]), float(moments[row + 1]), upper, lower, text)
+            yield Clash(float(first[row]), float(moments[row + 1]), upper, lower, text)
+
+
+def not_doubled(piece: Piece, found: Sequence[Clash]) -> list[Clash]:
+    """Return the parallels of a piece but those of two voices of which one doubles the other, as in an orchestra."""
+    together = Counter((clash.upper, clash.lower) for clash in found)
+    notes = np.bincount(piece.track, minlength=len(piece.tracks))
+    return [c for c in found if together[c.upper, c.lower] <= max(_DOUBLING * notes[c.lower], _FEW)]
 
 
 def crossings(piece: Piece, ordered: Sequence[int] | None = None) -> Iterator[Clash]:
@@ -79,7 +91,7 @@ def crossings(piece: Piece, ordered: Sequence[int] | None = None) -> Iterator[Cl
     ordered = voices(piece) if ordered is None else ordered
     moments = np.unique(np.round(np.r_[piece.start, piece.end], 3))
     for upper, lower in pairwise(ordered):
-        a, b = _at(piece, upper, moments), _at(piece, lower, moments)
+        a, b = _at(piece, upper, moments)[0], _at(piece, lower, moments)[0]
         above = (a >= 0) & (b > a)
         edges = np.flatnonzero(np.diff(np.r_[False, above, False].astype(int)))
         for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):

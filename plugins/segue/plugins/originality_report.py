@@ -21,7 +21,8 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from segue.music import Piece, midi_to_piece
-from segue.music.originality import OriginalityIndex, lines
+from segue.music.originality import OriginalityIndex
+from segue.music.patterns import patterns_of
 from segue.plugin_api import Algorithm
 from segue.plugin_api.python_model import Item, MessageModel, Model, StreamModel
 from segue.plugin_api.training import Report
@@ -105,7 +106,7 @@ def measure_music(family: Family, index: OriginalityIndex, model: Any, number: i
     """Compare composed pieces, and human excerpts, with an index."""
     pieces = compose(family.algorithm, model, number, bars=family.bars)
     compared = [family.compared(midi_to_piece(piece.music.midi)[0]) for piece in pieces]
-    length = int(np.median([sum(len(pitch) for pitch, _ in lines(piece)) for piece in compared]))
+    length = int(np.median(patterns_of(compared).notes))
     composed = np.array([index.compare(piece).copied_fraction for piece in compared])
     return Copied(composed, index.human_excerpts(length), length)
 

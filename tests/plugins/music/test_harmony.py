@@ -131,3 +131,19 @@ def test_a_key_is_guessed_from_histogram_and_ends(up):
 
 def test_a_key_is_guessed_without_pitched_notes():
     assert guess_key(Piece.of([], [], [])) == 0
+
+
+def test_a_bass_that_moves_within_a_chord_makes_an_inversion_but_a_waltz_does_not():
+    start = np.repeat([0.0, 4.0, 8.0, 12.0], 3)
+    upper = [60, 64, 67, 60, 64, 67, 62, 65, 71, 60, 64, 67]
+    bass = [(0, 2, 48), (2, 2, 52), (4, 4, 48), (8, 4, 43), (12, 4, 48)]
+    rows = [*zip(start, [4.0] * 12, upper, strict=True), *bass]
+    moving = Reading(Piece.of(*zip(*rows, strict=True), meters=(Meter(0, 4, 4),)))
+    found = moving.inversions
+    assert moving.cells.edges[found.cell[:3]].tolist() == [0, 2, 4]
+    assert found.bass[:3].tolist() == [0, 4, 0]
+    assert found.chord[0] == found.chord[1]
+    waltz = [(bar * 3.0, 1.0, 36) for bar in range(8)]
+    waltz += [(bar * 3.0 + beat, 1.0, pitch) for bar in range(8) for beat in (1, 2) for pitch in (55, 60, 64)]
+    reading = Reading(Piece.of(*zip(*waltz, strict=True), meters=(Meter(0, 3, 4),)))
+    assert len(reading.inversions) == len(reading.chords)

@@ -137,3 +137,63 @@ def test_mutated_documents_are_read_or_refused():
 def test_a_note_too_short_to_hear_still_ends_after_it_begins():
     piece, _ = musicxml_to_piece(document(ATTRIBUTES + note("G", 6) + note("A", "1e-300")), "music.musicxml")
     assert (piece.end > piece.start).all()
+
+
+def parts(*documents, heads=None):
+    """Lay one-part documents, as lists of bars, beside each other."""
+    heads = heads or [""] * len(documents)
+    listed = "".join(
+        f'<score-part id="P{i}"><part-name>{i}</part-name>{head}</score-part>' for i, head in enumerate(heads)
+    )
+    written = "".join(
+        f'<part id="P{i}">{"".join(f"<measure>{bar}</measure>" for bar in bars)}</part>'
+        for i, bars in enumerate(documents)
+    )
+    return f"<score-partwise><part-list>{listed}</part-list>{written}</score-partwise>".encode()
+
+
+@pytest.mark.parametrize(
+    "bar", ["", "<note><rest measure='yes'/></note>", note("D", 2)], ids=["empty", "rest", "short"]
+)
+def test_a_bar_that_one_part_does_not_fill_shifts_nothing(bar):
+    upper = [ATTRIBUTES + note("C", 6, octave=5), bar, note("E", 6, octave=5)]
+    lower = [ATTRIBUTES + note("C", 6), note("G", 6), note("E", 6)]
+    for one, other in ((upper, lower), (lower, upper)):
+        piece, _ = musicxml_to_piece(parts(one, other))
+        assert piece.start[piece.pitch % 12 == 4].tolist() == [6, 6]
+        assert piece.meters == (Meter(0, 3, 4),)
+
+
+def test_a_bar_that_is_empty_in_all_parts_lasts_as_long_as_its_metre():
+    piece, _ = musicxml_to_piece(parts([ATTRIBUTES + note("C", 6), "", note("E", 6)]))
+    assert piece.start.tolist() == [0, 6]
+
+
+def test_a_key_is_that_which_sounds():
+    transposed = ATTRIBUTES.replace("</attributes>", "<transpose><chromatic>-2</chromatic></transpose></attributes>")
+    transposed = transposed.replace("-3", "2").replace("minor", "major")
+    piece, _ = musicxml_to_piece(parts([transposed + note("D", 6)]))
+    assert (piece.keys[0].tonic, piece.pitch[0]) == (0, 60)
+
+
+def test_each_drum_is_the_one_that_its_instrument_names():
+    head = "".join(
+        f'<midi-instrument id="I{number}"><midi-channel>10</midi-channel><midi-unpitched>{number}</midi-unpitched>'
+        "</midi-instrument>"
+        for number in (37, 43)
+    )
+    hit = "<note><unpitched/><duration>2</duration>{}</note>"
+    bar = "".join(hit.format(each) for each in ('<instrument id="I37"/>', '<instrument id="I43"/>', ""))
+    piece, _ = musicxml_to_piece(parts([ATTRIBUTES + bar], heads=[head]))
+    assert piece.pitch.tolist() == [36, 42, 38]
+    assert piece.tracks[0].drums
+
+
+def test_what_other_parts_and_free_texts_say_of_tempo_and_ties_and_what_has_no_length():
+    mark = "<direction><metronome><beat-unit>quarter</beat-unit><per-minute>c. 63</per-minute></metronome></direction>"
+    tied = '<notations><tied type="{}"/></notations>'
+    below = [ATTRIBUTES + mark + note("C", 6, extra=tied.format("start")), note("C", 6, extra=tied.format("stop"))]
+    piece, notices = musicxml_to_piece(parts([ATTRIBUTES + note("E", 6), note("F", "NaN")], below))
+    assert piece.tempos[0].quarters_per_minute == 63
+    assert piece.duration[piece.pitch == 60].tolist() == [6]
+    assert notices == ["Notes without a possible duration: 1; they are left out."]

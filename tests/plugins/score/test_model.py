@@ -1,7 +1,8 @@
 import itertools
 
+import numpy as np
 import pytest
-from segue.music import Meter, Tempo, piece_to_midi, piece_to_score
+from segue.music import Meter, Piece, Tempo, TrackInfo, piece_to_midi, piece_to_score
 from segue.plugin_api import InvalidMusic
 from segue.plugin_api.python_model import Item, one_by_one_if_needed
 from segue.plugins.score.plugin import ScoreAnalyzer
@@ -92,6 +93,9 @@ def test_drums_alone_have_no_harmony(analyze):
     score.tracks[0].notes.extend(music_pb2.Note(start=i / 2, duration=0.1, pitch=36 + i % 2 * 2) for i in range(64))
     found = analyze(music_pb2.Music(score=score))
     assert [chord.symbol for chord in found.chords] == ["N"]
+    assert not found.HasField("key")
+    assert not found.style.styles
+    assert [notice.subject for notice in found.notices] == ["key", "style"]
     assert found.rhythm.onsets_per_beat == pytest.approx(2, abs=0.1)
     assert found.pitch.tracks[0].drums
 
@@ -103,9 +107,10 @@ def test_one_note_is_enough(analyze):
 
 def test_a_note_late_in_a_long_silence(analyze):
     notes = [music_pb2.Note(start=start, duration=1, pitch=60) for start in (0, 21_600)]
-    found = analyze(music_pb2.Music(score=music_pb2.Score(tracks=[music_pb2.Track(notes=notes)])), max_issues=3)
-    assert sum(issue.kind == pb.ISSUE_KIND_GAP for issue in found.issues) == 3
-    assert any("more are not listed" in notice.text for notice in found.notices)
+    found = analyze(music_pb2.Music(score=music_pb2.Score(tracks=[music_pb2.Track(notes=notes)])))
+    (gap,) = (issue for issue in found.issues if issue.kind == pb.ISSUE_KIND_GAP)
+    assert gap.text == "Nothing sounds in 5399 bars."
+    assert (gap.place.bar, gap.place.span.start, gap.place.span.end) == (2, 4, 21_600)
 
 
 def test_a_piece_that_is_too_long_is_refused(analyze):
@@ -129,3 +134,32 @@ def test_the_probe_is_answered(model):
     algorithm.check_probe(answer)
     with pytest.raises(ValueError, match="A minor"):
         algorithm.check_probe(pb.AnalyzeResponse())
+
+
+TUNE = [60, 62, 64, 65, 67, 65, 64, 62, 60, 64, 67, 72, 71, 67, 65, 62]
+
+
+def test_a_tune_alone_is_the_melody_and_so_has_motifs(analyze):
+    found = analyze(midi(Piece.of(np.arange(64) / 2, 0.5, TUNE * 4)))
+    assert [note.pitch for note in found.melody.notes] == TUNE * 4
+    assert found.structure.motifs
+
+
+def test_a_note_that_rings_over_the_last_bar_line_makes_no_section(analyze):
+    ringing = np.r_[np.full(63, 0.5), 0.9]
+    found = analyze(midi(Piece.of(np.arange(64) / 2, ringing, TUNE * 4)), pb.ASPECT_STRUCTURE)
+    assert all(section.span.end - section.span.start >= 4 for section in found.structure.sections)
+
+
+def test_a_row_of_twelve_tones_has_no_key_and_so_no_slips(analyze):
+    rng = np.random.default_rng(0)
+    row = np.concatenate([rng.permutation(12) for _ in range(8)]) + 60
+    assert not analyze(midi(Piece.of(np.arange(96) / 2, 0.5, row, 60 + row % 7)), pb.ASPECT_ISSUES).issues
+
+
+def test_an_orchestra_that_doubles_a_line_has_no_parallels(analyze):
+    tracks = (TrackInfo("Flute", 73), TrackInfo("Oboe", 68))
+    pitch = np.r_[np.array(TUNE * 2) + 12, TUNE * 2]
+    doubled = Piece.of(np.tile(np.arange(32) / 2, 2), 0.5, pitch, 70, np.repeat([0, 1], 32), tracks=tracks)
+    kinds = {issue.kind for issue in analyze(midi(doubled), pb.ASPECT_ISSUES).issues}
+    assert pb.ISSUE_KIND_PARALLELS not in kinds

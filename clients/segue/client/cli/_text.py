@@ -67,6 +67,12 @@ def labels_text(labels: Iterable[Label], most: int = 3) -> str:
 def originality_text(originality: Originality, unit: str = "notes") -> str:
     """Write how far a piece copies."""
     text = f"{percent(originality.copied_fraction)} of the {unit} copied, longest run {originality.longest_run}"
+    for source in originality.sources:
+        if source.longest_run == originality.longest_run and source.HasField("place"):
+            span = source.source_span
+            there = f" beat {number_text(span.start)}" if source.HasField("source_span") else ""
+            text += f" (from {place_text(source.place)}: {source.title}{there})"
+            break
     if originality.sources:
         text += f", nearest to {originality.sources[0].title}"
     return text

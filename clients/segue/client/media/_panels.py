@@ -100,18 +100,18 @@ def _draw_similarity(axes: Axes, roll: Roll, response: AnalyzeResponse) -> None:
     axes.set_yticks(places, numbers)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(edges[0], edges[-1])
-    axes.set_xlabel("Which bars are alike, and the sections", fontsize=9, color="#222222", labelpad=4)
+    axes.set_xlabel("Which bars are alike, and the sections (bar by bar)", fontsize=9, color="#222222", labelpad=4)
 
 
 def _features(roll: Roll) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the edges of equal stretches of about half a bar, and the pitch classes of each, of length 1."""
+    """Return the edges of equal stretches of about half a bar, and the pitch classes, or drums, of each."""
     halves = 2 * (len(roll.bar_starts) - 1)
     count = int(np.clip(halves, 2, _MOST_CELLS))
     edges = np.linspace(roll.bar_starts[0], roll.end, count + 1)
-    features = np.zeros((count, 12))
-    for part in roll.parts:
-        if part.drums:
-            continue
+    pitched = [part for part in roll.parts if not part.drums]
+    names = 12 if pitched else 128
+    features = np.zeros((count, names))
+    for part in pitched or roll.parts:  # drums alone are alike by which drum is struck
         start, length, pitch, _ = part.notes.T
         first = np.clip(np.searchsorted(edges, start + 1e-6) - 1, 0, count - 1)
         last = np.clip(np.searchsorted(edges, start + length - 1e-6) - 1, first, count - 1)
@@ -120,7 +120,7 @@ def _features(roll: Roll) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
             within = cell <= last
             cell = cell[within]
             sounding = np.minimum(edges[cell + 1], (start + length)[within]) - np.maximum(edges[cell], start[within])
-            np.add.at(features, (cell, pitch[within].astype(int) % 12), np.maximum(sounding, 0))
+            np.add.at(features, (cell, pitch[within].astype(int) % names), np.maximum(sounding, 0))
     features = np.sqrt(features)
     return edges, features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)
 
@@ -173,4 +173,8 @@ def _over_time(axes: Axes, roll: Roll) -> None:
     axes.set_xticks(places, numbers)
     axes.grid(color=_FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
+    axes.annotate(
+        "bar", (0, 0), xycoords="axes fraction", xytext=(-6, -5), textcoords="offset points", ha="right", va="top",
+        fontsize=7, color=_GREY,
+    )  # fmt: skip
     axes.set_xlim(roll.bar_starts[0], roll.end)

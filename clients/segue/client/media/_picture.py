@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from segue.client._parse import key_to_text
@@ -26,6 +29,11 @@ _WIDTH = 15.0  # inches
 _DPI = 110
 _BEATS_PER_SYSTEM = 48.0
 _MOST_SYSTEMS = 12
+_OTHER_LETTERS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
+    "PingFang SC", "Hiragino Sans", "Microsoft YaHei", "SimHei", "Arial Unicode MS",
+)  # fmt: skip
+_LONGEST_TITLE, _LONGEST_NAME = 48, 32  # letters; a longer title would meet the legend
 _SHARE_WORTH_OUTLINING = 0.6
 _TOLERANCES = ((0.01, 0.01), (0.2, math.inf))  # of start and length, in beats
 _GONE, _NEW = "#d40000", "#00801a"  # outlines of notes before and after a change
@@ -74,7 +82,7 @@ def draw(
     _write_heading(figure, height, roll, key, title)
     if panels and analysis is not None:
         draw_panels(figure, _WIDTH, height, roll, analysis)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), rc_context({"font.family": _fonts()}):
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix.lower() == ".svg":
@@ -182,15 +190,30 @@ def _plain(symbol: str) -> str:
     return root + shorthand.get(quality, quality) + (slash + bass if slash else "")
 
 
+@cache
+def _fonts() -> list[str]:
+    """Return the usual font, and after it those at hand that hold letters it lacks, Chinese ones say."""
+    known = set(get_font_names())
+    return ["DejaVu Sans", *(name for name in _OTHER_LETTERS if name in known)]
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1].rstrip() + "…"
+
+
 def _write_heading(figure: Figure, height: float, roll: Roll, key: Key | None, title: str) -> None:
     facts = [key_to_text(key)] if key else []
     facts += [roll.signature, f"{round(roll.tempo, 1):g} bpm", f"{len(roll.bar_starts) - 1} bars"]
-    figure.text(0.055, 1 - 0.3 / height, title, fontsize=14, fontweight="bold", color="#111111", va="center")
+    shown = title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1].rstrip() + "…"
+    heading = figure.text(0.055, 1 - 0.3 / height, shown, fontsize=14, fontweight="bold", color="#111111", va="center")
+    heading.set_parse_math(False)  # a title may hold dollar signs
     figure.text(0.055, 1 - 0.55 / height, " · ".join(facts), fontsize=9, color="#666666", va="center")
     patches = [
-        Patch(facecolor=COLOURS[i % len(COLOURS)], label=part.name[:32]) for i, part in enumerate(roll.parts[:8])
+        Patch(facecolor=COLOURS[i % len(COLOURS)], label=_shortened(part.name)) for i, part in enumerate(roll.parts[:8])
     ]
-    figure.legend(
+    if len(roll.parts) > 8:
+        patches[7] = Patch(facecolor="none", label=f"… and {len(roll.parts) - 7} more")
+    legend = figure.legend(
         handles=patches,
         loc="upper right",
         bbox_to_anchor=(0.985, 1 - 0.12 / height),
@@ -200,3 +223,5 @@ def _write_heading(figure: Figure, height: float, roll: Roll, key: Key | None, t
         handlelength=1.0,
         columnspacing=1.2,
     )
+    for name in legend.get_texts():
+        name.set_parse_math(False)

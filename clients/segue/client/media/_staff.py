@@ -126,7 +126,8 @@ def _draw_rows(axes: Axes, rows: Rows, key: Key | None, end: float) -> None:
         tonic = key is not None and pitch_class == key.tonic
         if tonic or pitch_class in _BLACK_KEYS:
             shades[pitch] = "#fdf0d5" if tonic else "#f1f3f6"
-        if pitch_class == 0 or (narrow and pitch_class in (4, 7)) or tonic:
+        beside = key is not None and not tonic and (pitch_class - key.tonic + 1) % 12 <= 2  # there is the tonic's label
+        if tonic or (not beside and (pitch_class == 0 or (narrow and pitch_class in (4, 7)))):
             labels[pitch] = pitch_to_name(pitch, key)
     boxes = [_box(left, end, pitch, 0.5) for pitch in shades]
     axes.add_collection(PolyCollection(boxes, facecolors=list(shades.values()), zorder=0))

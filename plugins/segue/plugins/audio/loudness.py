@@ -21,6 +21,11 @@ _PASS: Final = (38.13547087602444, 0.5003270373238773)  # Hz, quality
 _OFFSET: Final = -0.691
 _ABSOLUTE_GATE: Final = -70.0
 _RELATIVE_GATE: Final = -10.0
+_CHANNELS: Final = {
+    3: (1, 1, 1), 4: (1, 1, 1.41, 1.41), 5: (1, 1, 1, 1.41, 1.41), 6: (1, 1, 1, 0, 1.41, 1.41),
+    7: (1, 1, 1, 0, 1.41, 1.41, 1.41), 8: (1, 1, 1, 0, 1.41, 1.41, 1.41, 1.41),
+}  # fmt: skip
+"""What each channel counts, in the order of WAV files: front left and right, centre, low frequencies, then surround."""
 _STEPS_PER_SECOND: Final = 10
 _STEPS_PER_BLOCK: Final = 4
 
@@ -49,7 +54,7 @@ class LoudnessMeter:
     rate
         Samples per second.
     channels
-        1 or 2; both count alike.
+        1 to 8; of up to two all count alike, of more the surround ones count more and that of low frequencies nothing.
     """
 
     def __init__(self, rate: int, channels: int) -> None:
@@ -57,6 +62,7 @@ class LoudnessMeter:
         self._state = np.zeros((len(self._filter), 2, channels))
         self._step = rate // _STEPS_PER_SECOND
         self._rest = np.zeros((0, channels))
+        self._weights = np.array(_CHANNELS.get(channels, (1,) * channels), np.float64)
         self._energies: list[NDArray[np.float64]] = []
         self.peak = 0.0
 
@@ -68,7 +74,7 @@ class LoudnessMeter:
         steps = len(weighted) // self._step
         self._rest = weighted[steps * self._step :]
         whole = weighted[: steps * self._step].reshape(steps, self._step, weighted.shape[1])
-        self._energies.append((whole**2).mean(axis=1).sum(axis=1))
+        self._energies.append((whole**2).mean(axis=1) @ self._weights)
 
     def result(self) -> Loudness:
         """Return the loudness of all that was heard: blocks of 0.4 seconds, gated twice."""

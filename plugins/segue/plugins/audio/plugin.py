@@ -43,7 +43,7 @@ class AudioAnalyzer(Analyzer):
         *ScoreAnalyzer.models,
     )
     Options = ScoreOptions
-    limits: ClassVar = {"seconds": 600, "channels": 2, "samples_per_second": 96_000, "megabytes": 48}
+    limits: ClassVar = {"seconds": 600, "channels": 8, "samples_per_second": 192_000, "megabytes": 48}
     trainer = "segue.plugins.audio.train:AudioTrainer"
     accepts = ("audio",)
 

@@ -25,6 +25,7 @@ EXPECTED_SLIPS, SLIP_ROWS = 0.02, 50
 """Share of slips that is expected before a piece is seen, and for how many notes that counts."""
 EXPECTED_MISSING, MISSING_ROWS = 0.0003, 1000
 """The same for the candidates for a missing note."""
+_SAMPLED: Final = 128
 MOST_CANDIDATES: Final = 200_000
 TEMPER: Final = 0.12
 """What a nat of the chorale network counts."""
@@ -87,6 +88,35 @@ def find_slips(piece: Piece, networks: Mapping[str, Network], infiller: Infiller
         surprise,
         nats[rows, best],
     )
+
+
+def judge_some(piece: Piece, notes: Ints, networks: Mapping[str, Network]) -> tuple[Ints, Floats]:
+    """Judge some notes of a piece without drums, as ``find_slips`` does without infilling.
+
+    Of the others a few are heard too, since how much is wrong in the piece says how far to trust the network.
+
+    Parameters
+    ----------
+    piece
+        The piece.
+    notes
+        Indices of notes, ascending, at least one.
+
+    Returns
+    -------
+    pitch, right
+        The most probable other pitch of each of these notes, and the probability that its own is right, 0-1.
+    """
+    others = np.setdiff1d(np.arange(len(piece)), notes)
+    drawn = others[:: max(1, len(others) // _SAMPLED)]
+    asked = np.r_[notes, drawn]
+    counts = np.r_[np.ones(len(notes)), np.full(len(drawn), len(others) / max(len(drawn), 1))]
+    logits = Context(piece).judged_by(networks["slip"], queries_of(piece, asked), STEPS)
+    probability = softmax(logits).astype(np.float64)
+    wrong = to_prevalence(1 - probability[:, SAME], networks["slip"].prior, EXPECTED_SLIPS, SLIP_ROWS, counts)
+    pitch = piece.pitch[notes][:, None] + np.arange(-REACH, REACH + 1)
+    other = np.where((pitch < 0) | (pitch > 127) | (np.arange(STEPS) == SAME), -1.0, probability[: len(notes)])
+    return pitch[np.arange(len(notes)), other.argmax(axis=1)], 1 - wrong[: len(notes)]
 
 
 def _infilled(piece: Piece, infiller: Infiller, probability: Floats, other: Floats) -> Floats:

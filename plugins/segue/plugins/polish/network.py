@@ -58,7 +58,11 @@ def sigmoid(logits: Floats) -> Floats:
 
 
 def to_prevalence(
-    probability: NDArray[np.float64], prior: float, expected: float, weight: float
+    probability: NDArray[np.float64],
+    prior: float,
+    expected: float,
+    weight: float,
+    stands_for: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Adjust probabilities of being wrong to how much is wrong in this piece, which they tell themselves.
 
@@ -73,6 +77,8 @@ def to_prevalence(
         Share that was wrong in training.
     expected, weight
         Share that is expected before the piece is seen, and for how many rows that counts.
+    stands_for
+        How many rows each one stands for, where some were drawn from many; 1 if None.
 
     References
     ----------
@@ -80,10 +86,11 @@ def to_prevalence(
     Neural Computation 14, 2002.
     """
     share, adjusted = prior, probability
+    counts = np.ones(len(probability)) if stands_for is None else stands_for
     for _ in range(20):
         wrong = probability * share / prior
         adjusted = wrong / (wrong + (1 - probability) * (1 - share) / (1 - prior))
-        share = (adjusted.sum() + weight * expected) / (len(adjusted) + weight)
+        share = (adjusted @ counts + weight * expected) / (counts.sum() + weight)
     return adjusted
 
 

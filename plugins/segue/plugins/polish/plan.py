@@ -12,16 +12,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music import Piece
+from segue.music import Piece, timing
 from segue.music.reading import Reading
-from segue.plugins.polish import accept, dynamics, harmony, judge, reasons, reharmonise, repairs, timing, voicing
+from segue.music.timing import Timing
+from segue.plugins.polish import accept, dynamics, harmony, judge, reasons, reharmonise, repairs, voicing
 from segue.plugins.polish.changes import Change
 from segue.plugins.polish.harmony import LONGEST, Harmony
 from segue.plugins.polish.judge import Slips
 from segue.plugins.polish.likelihood import Heard
 from segue.plugins.polish.models import Models
 from segue.plugins.polish.repairs import Ends
-from segue.plugins.polish.timing import Timing
 from segue.v1 import music_pb2 as pb
 
 Ints = NDArray[np.int64]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from segue.music import Piece
+from segue.music.timing import Timing
 from segue.plugins.polish.context import CLOSE
 from segue.plugins.polish.harmony import Harmony
 from segue.plugins.polish.judge import Slips
-from segue.plugins.polish.timing import Timing
 
 _NAMES = {0: "the beat", 2: "the eighth", 1: "the sixteenth", 3: "the sixteenth"}
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from segue.music import Piece
 from segue.music.melody import skyline
+from segue.music.timing import ON_GRID
 from segue.plugins.polish import accept, harmony, judge, repairs
 from segue.plugins.polish.changes import Change
 from segue.plugins.polish.models import Models
 from segue.plugins.polish.plan import Plan
-from segue.plugins.polish.timing import ON_GRID
 from segue.v1 import music_pb2 as pb
 
 

@@ -8,7 +8,6 @@ four voices only where the chorale network does not speak against it: it has hea
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -16,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece
-from segue.music.voices import Clash, crossings, parallels, voices
+from segue.music.voices import Clash, crossings, not_doubled, parallels, voices
 from segue.plugins.polish.accept import RULE
 from segue.plugins.polish.context import queries_of
 from segue.plugins.polish.harmony import Harmony
@@ -25,8 +24,6 @@ from segue.plugins.polish.likelihood import Heard, Likelihood
 
 MOST: Final = 100
 """Parallels of a piece that are looked at."""
-DOUBLING: Final = 0.2
-"""Share of the lower voice's notes that go in parallel with the upper one from which on it doubles it on purpose."""
 REACH: Final = 7
 """Semitones that a note may go, to another tone of its chord."""
 PER_SEMITONE: Final = 0.1
@@ -75,7 +72,8 @@ def propose(
         yield lower, int(pitch[upper]), why
         pitch[[upper, lower]] = pitch[[lower, upper]]
         settled[[upper, lower]] = True
-    for clash in _not_doubled(replace(piece, pitch=pitch).without_drums(), ordered)[:MOST]:
+    pitched = replace(piece, pitch=pitch).without_drums()
+    for clash in not_doubled(pitched, list(parallels(pitched, ordered)))[:MOST]:
         move = _revoiced(replace(piece, pitch=pitch), clash, ordered, harmony, heard, settled)
         if move:
             note, now = move
@@ -84,14 +82,6 @@ def propose(
             yield note, now, f"{clash.text} {names[1]} instead of {names[0]} is the nearest other tone{chord}."
             pitch[note] = now
             settled[note] = True
-
-
-def _not_doubled(piece: Piece, ordered: Sequence[int]) -> list[Clash]:
-    """Return the parallels of a piece but those of two voices of which one doubles the other."""
-    found = list(parallels(piece, ordered))
-    together = Counter((clash.upper, clash.lower) for clash in found)
-    notes = np.bincount(piece.track, minlength=len(piece.tracks))
-    return [c for c in found if together[c.upper, c.lower] <= DOUBLING * notes[c.lower]]
 
 
 def _struck_pair(piece: Piece, clash: Clash) -> tuple[int, int] | None:

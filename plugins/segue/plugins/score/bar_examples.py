@@ -37,7 +37,7 @@ _FEWEST_NOTES, _FEWEST_BARS = 16, 4
 _REGULAR: Final = 0.8
 _SHORTEST: Final = 0.05
 _STRETCH: Final = 4 / 3
-_NOISE: Final = 0.15
+_NOISE: Final = 0.3
 
 
 @dataclass(frozen=True)

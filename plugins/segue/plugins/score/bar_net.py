@@ -135,7 +135,7 @@ def _change(chroma: NDArray[np.float64], span: int) -> NDArray[np.float64]:
 class BarNet(nn.Module):
     """Dilated convolutions over 133 beats that say of each beat how likely a bar begins with it."""
 
-    def __init__(self, width: int = 48, dropout: float = 0.15) -> None:
+    def __init__(self, width: int = 48, dropout: float = 0.3) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(FEATURES))
         self.register_buffer("spread", torch.ones(FEATURES))

@@ -145,7 +145,7 @@ def _numerals(
     rows: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for analysed in track(pieces, "numerals", console=console):
         reading = read(analysed.piece)
-        chords, edges = reading.chords, reading.cells.edges
+        chords, edges = reading.inversions, reading.cells.edges
         keys = reading.keys.per_cell()
         lengths = np.diff(chords.cell)
         names = roman_numerals(chords.chord.tolist(), chords.bass.tolist(), keys[chords.cell[:-1]].tolist())

@@ -13,8 +13,10 @@ from segue.v1 import music_pb2
 _TRIAD = {"7": "maj", "maj7": "maj", "min7": "min", "hdim7": "dim", "dim7": "dim", "sus4": "maj", "sus2": "maj"}
 
 
-def describe_key(reading: Reading) -> pb.KeyAnalysis:
-    """Describe the key and the local keys."""
+def describe_key(reading: Reading) -> pb.KeyAnalysis | None:
+    """Describe the key and the local keys; None where nothing has a pitch."""
+    if not len(reading.pitched):
+        return None
     keys, edges = reading.keys, reading.cells.edges
     order = np.argsort(-keys.probability).tolist()
     return pb.KeyAnalysis(
@@ -38,7 +40,7 @@ def describe_key(reading: Reading) -> pb.KeyAnalysis:
 
 def describe_chords(reading: Reading, detail: str) -> list[music_pb2.Chord]:
     """Describe the chords, without gaps; ``detail`` is ``"triads"`` or ``"sevenths"``."""
-    chords, edges = reading.chords, reading.cells.edges
+    chords, edges = reading.inversions, reading.cells.edges
     keys = reading.keys.per_cell()[chords.cell[:-1]].tolist()
     numbers = [_to_triad(chord) if detail == "triads" else chord for chord in chords.chord.tolist()]
     basses = chords.bass.tolist()

@@ -57,7 +57,7 @@ def find_issues(reading: Reading, most: int) -> tuple[list[pb.Issue], list[music
             severity=found.severity,
             text=found.text,
             suggestion=found.suggestion,
-            polishable=kind in POLISHABLE,
+            polishable=found.polishable and kind in POLISHABLE,
         )
         for (kind, found), place in zip(listed, where, strict=True)
     ]

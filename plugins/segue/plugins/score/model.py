@@ -19,7 +19,7 @@ from segue.plugins.score.melody import describe_melody
 from segue.plugins.score.networks import Networks, use_one_thread
 from segue.plugins.score.statistics import describe_pitch, describe_rhythm
 from segue.plugins.score.structure import describe_structure
-from segue.plugins.score.style import describe_style
+from segue.plugins.score.style import FEWEST_NOTES, describe_style
 from segue.plugins.score.timing import describe_meter, describe_tempo
 from segue.v1 import analyze_pb2 as pb
 from segue.v1 import music_pb2
@@ -36,7 +36,12 @@ def _meter(reading: Reading, networks: Networks, options: Mapping[str, Any], res
 
 
 def _key(reading: Reading, networks: Networks, options: Mapping[str, Any], response: pb.AnalyzeResponse) -> None:
-    response.key.CopyFrom(describe_key(reading))
+    if (key := describe_key(reading)) is not None:
+        response.key.CopyFrom(key)
+    else:
+        response.notices.append(
+            music_pb2.Notice(subject="key", text="Nothing in the piece has a pitch: it has no key.")
+        )
 
 
 def _chords(reading: Reading, networks: Networks, options: Mapping[str, Any], response: pb.AnalyzeResponse) -> None:
@@ -61,13 +66,18 @@ def _structure(reading: Reading, networks: Networks, options: Mapping[str, Any],
 
 def _style(reading: Reading, networks: Networks, options: Mapping[str, Any], response: pb.AnalyzeResponse) -> None:
     response.style.CopyFrom(describe_style(reading, networks.styles))
+    if len(reading.pitched) < FEWEST_NOTES:
+        text = (
+            f"The piece has {len(reading.pitched)} notes with a pitch; {FEWEST_NOTES} are the fewest that tell a style."
+        )
+        response.notices.append(music_pb2.Notice(subject="style", text=text))
 
 
 def _originality(
     reading: Reading, networks: Networks, options: Mapping[str, Any], response: pb.AnalyzeResponse
 ) -> None:
     found = networks.originality.compare(reading.original)
-    response.originality.CopyFrom(to_originality(found, networks.originality.titles))
+    response.originality.CopyFrom(to_originality(found, networks.originality.titles, reading.piece))
 
 
 def _issues(reading: Reading, networks: Networks, options: Mapping[str, Any], response: pb.AnalyzeResponse) -> None:

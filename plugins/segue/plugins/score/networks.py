@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,10 @@ from safetensors.torch import load_model
 from segue.music import Piece
 from segue.music.meter import Bars, accented_bars
 from segue.music.originality import OriginalityIndex
-from segue.music.reading import Reading
+from segue.music.reading import Judged, Reading
+from segue.plugins.polish import network
+from segue.plugins.polish.judge import judge_some
+from segue.plugins.polish.network import Network
 from segue.plugins.score.bar_net import BarNet, find_bars
 from segue.plugins.score.chord_fold import FoldedChordNet
 from segue.plugins.score.chord_net import CHANGE_COST, KEY_WEIGHT, ChordNet, chord_evidence
@@ -27,7 +31,11 @@ CHORDS_FILE: Final = "chords.safetensors"
 MELODY_FILE: Final = "melody.safetensors"
 STYLES_FILE: Final = "styles.safetensors"
 ORIGINALITY_FILE: Final = "originality.safetensors"
+SLIPS_FILE: Final = network.FILE
+"""The two small networks of ``polish``, of which one judges pitches; a version without them goes by a rule."""
 _FEWEST_NOTES: Final = 16
+_TOGETHER, _LEGATO, _ALONE = 0.05, 0.25, 0.97
+"""Beats within which notes sound together, and of overlap that one voice may have; share of its notes so alone."""
 
 
 def use_one_thread() -> None:
@@ -41,13 +49,14 @@ def use_one_thread() -> None:
 
 @dataclass(frozen=True)
 class Networks:
-    """The networks, the style classifier and the originality index of one version."""
+    """The networks, the style classifier and the originality index of one version, and the judge of pitches."""
 
     bars: BarNet | None
     chords: ChordNet
     melody: MelodyNet
     styles: LinearClassifier
     originality: OriginalityIndex
+    slips: Mapping[str, Network] | None = None
 
     @classmethod
     def load(cls, folder: Path) -> Networks:
@@ -64,6 +73,7 @@ class Networks:
             melody.eval().fold(),
             LinearClassifier.load(folder / STYLES_FILE),
             OriginalityIndex.load(folder / ORIGINALITY_FILE),
+            network.load(folder) if (folder / SLIPS_FILE).is_file() else None,
         )
 
     @cached_property
@@ -72,22 +82,22 @@ class Networks:
 
     def read(self, piece: Piece) -> Reading:
         """Read a piece with the networks."""
-        return Reading(
-            piece,
-            lambda cells: chord_evidence(self._chords, cells),
-            CHANGE_COST,
-            KEY_WEIGHT,
-            self._melody,
-            self.find_bars,
-        )
+        evidence = partial(chord_evidence, self._chords)
+        judge = None if self.slips is None else partial(_judge, self.slips)
+        return Reading(piece, evidence, CHANGE_COST, KEY_WEIGHT, self._melody, judge, self.find_bars)
 
-    def find_bars(self, piece: Piece, beats: NDArray[np.float64]) -> Bars:
+    def find_bars(self, piece: Piece, beats: NDArray[np.float64], written: bool) -> Bars:
         """Find the bars of a piece whose beats are known: by accents, if the version has no network for it."""
-        return accented_bars(piece, beats) if self.bars is None else find_bars(self.bars, piece, beats)
+        return accented_bars(piece, beats, written) if self.bars is None else find_bars(self.bars, piece, beats)
 
     def _melody(self, reading: Reading) -> NDArray[np.float64]:
-        """Let the notes of a track vote: a melody mostly stays in one, though the network does not see tracks."""
+        """Let the notes of a track vote: a melody mostly stays in one, though the network does not see tracks.
+
+        A piece of one voice is all melody: the network learnt what is one beside an accompaniment.
+        """
         piece = reading.pitched
+        if _one_voice(piece):
+            return np.ones(len(piece))
         single = np.clip(class_probabilities(self.melody, reading)[:, 0], 1e-4, 1 - 1e-4)
         if len(np.unique(piece.track)) < 2:
             return single
@@ -96,3 +106,15 @@ class Networks:
         vote = np.where(size >= _FEWEST_NOTES, np.log(mean / (1 - mean)), 0.0)
         odds = np.log(single / (1 - single)) + vote[piece.track]
         return np.asarray(1 / (1 + np.exp(-odds)))
+
+
+def _one_voice(piece: Piece) -> bool:
+    if not len(piece):
+        return False
+    gap = np.diff(piece.start)
+    alone = (gap > _TOGETHER) & (piece.duration[:-1] <= gap + _LEGATO)
+    return bool(alone.sum() >= _ALONE * len(gap))
+
+
+def _judge(networks: Mapping[str, Network], piece: Piece, notes: NDArray[np.int64]) -> Judged:
+    return Judged(*judge_some(piece, notes, networks))

@@ -18,6 +18,8 @@ from segue.v1 import music_pb2
 _TEMPO: Final = 120.0
 _VELOCITY: Final = 64
 _LISTED: Final = 5
+FEWEST_NOTES: Final = 8
+"""Notes with a pitch that a piece must have for its style to be told."""
 _HIDDEN: Final = tuple(
     index for index, name in enumerate(FEATURES) if name.startswith(("velocity", "crescendo", "log_tempo"))
 )
@@ -48,8 +50,8 @@ def _plainly(reading: Reading) -> Reading:
 
 
 def describe_style(reading: Reading, styles: LinearClassifier) -> pb.StyleAnalysis:
-    """Name the most probable styles, and embed the piece as its standardised features, of length 1."""
-    if not len(reading.pitched):
+    """Name the most probable styles, and embed the piece as its standardised features; nothing of few notes."""
+    if len(reading.pitched) < FEWEST_NOTES:
         return pb.StyleAnalysis()
     found = _features(_plainly(reading))
     probability = styles.probabilities(found)

@@ -56,7 +56,11 @@ def describe_meter(reading: Reading) -> pb.MeterAnalysis:
     downbeats = grid.beats[grid.downbeats]
     downbeats = downbeats[(downbeats >= -1e-6) & (downbeats < piece.beats)]
     return pb.MeterAnalysis(
-        time_signatures=[meter_to_change(meter) for meter in grid.meters if meter.beat < max(piece.beats, 1e-6)],
+        time_signatures=[
+            meter_to_change(meter)
+            for before, meter in zip((None, *grid.meters), grid.meters, strict=False)
+            if meter.beat < max(piece.beats, 1e-6) and (before is None or meter[1:] != before[1:])  # not said again
+        ],
         beat_seconds=piece.beats_to_seconds(np.maximum(inside, 0)).tolist(),
         downbeat_seconds=piece.beats_to_seconds(np.maximum(downbeats, 0)).tolist(),
         bars=len(downbeats) + bool(len(downbeats) and downbeats[0] > inside[0] + 1e-6),

@@ -19,6 +19,7 @@ from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
 from segue.plugins.packs.files import sources
 from segue.plugins.packs.pop909 import songs
+from segue.plugins.polish.plugin import Polish
 from segue.plugins.score.bar_examples import SHARES, barred_pieces, blur
 from segue.plugins.score.bar_net import BarNet
 from segue.plugins.score.chord_net import ChordNet
@@ -27,7 +28,15 @@ from segue.plugins.score.evaluation import evaluate
 from segue.plugins.score.examples import Example, chart_chords, chorale_chords, crops, hide_top, song_chords, song_notes
 from segue.plugins.score.fitting import fit
 from segue.plugins.score.melody_net import MelodyNet
-from segue.plugins.score.networks import BARS_FILE, CHORDS_FILE, MELODY_FILE, ORIGINALITY_FILE, STYLES_FILE, Networks
+from segue.plugins.score.networks import (
+    BARS_FILE,
+    CHORDS_FILE,
+    MELODY_FILE,
+    ORIGINALITY_FILE,
+    SLIPS_FILE,
+    STYLES_FILE,
+    Networks,
+)
 from segue.plugins.score.style_training import fit_styles
 from torch import nn
 
@@ -36,18 +45,21 @@ _SHARES: Final = (0.6, 0.15, 0.25)
 _BEATS, _CELLS, _NOTES = 128, 192, 384
 
 
-PartName = Literal["bars", "chords", "melody", "styles", "originality"]
+PartName = Literal["bars", "chords", "melody", "styles", "originality", "slips"]
 
 
 class ScoreSettings(TrainingSettings):
     """Settings of the trainer."""
 
-    bar_steps: int = Field(5000, ge=1, description="Training steps of the bar network, 24 stretches each.")
+    bar_steps: int = Field(4000, ge=1, description="Training steps of the bar network, 24 stretches each.")
     chord_steps: int = Field(2600, ge=1, description="Training steps of the chord network, 16 stretches each.")
     melody_steps: int = Field(1600, ge=1, description="Training steps of the melody network, 16 stretches each.")
     keep: Path | None = Field(None, description="Folder of a version whose parts stay, but for those named in anew.")
     anew: list[PartName] = Field(
-        ["styles"], description="Parts made anew beside those kept: bars, chords, melody, styles, originality."
+        ["styles"], description="Parts made anew beside those kept: bars, chords, melody, styles, originality, slips."
+    )
+    judge: str = Field(
+        "", description="Folder of a version of polish, whose judge of pitches is taken; shipped if empty."
     )
 
 
@@ -132,12 +144,22 @@ def _make_originality(run: Run, file: Path, settings: ScoreSettings) -> None:
     OriginalityIndex.build(pieces, titles).save(file)
 
 
+def _take_judge(run: Run, file: Path, settings: ScoreSettings) -> None:
+    shipped = Polish.models[0].shipped
+    assert shipped is not None
+    judge = Path(settings.judge) if settings.judge else max(shipped.iterdir(), key=lambda version: int(version.name))
+    if not (judge / SLIPS_FILE).is_file():
+        raise InvalidRequest("judge", f"{judge} holds no {SLIPS_FILE}; it must be a version of 'polish'")
+    shutil.copyfile(judge / SLIPS_FILE, file)
+
+
 _PARTS: Final[Mapping[PartName, tuple[str, Callable[[Run, Path, ScoreSettings], None]]]] = {
     "bars": (BARS_FILE, _make_bars),
     "chords": (CHORDS_FILE, _make_chords),
     "melody": (MELODY_FILE, _make_melody),
     "styles": (STYLES_FILE, _make_styles),
     "originality": (ORIGINALITY_FILE, _make_originality),
+    "slips": (SLIPS_FILE, _take_judge),
 }
 
 

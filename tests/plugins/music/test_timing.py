@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from segue.music import Piece
-from segue.plugins.polish import grid, timing
+from segue.music import Piece, timing
+from segue.music import division as grid
 
 
 def melody(fractions, bars=24, pitch=60):

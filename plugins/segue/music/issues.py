@@ -146,7 +146,7 @@ def _stuck(reading: Reading) -> Iterator[Finding]:
         usual = float(np.percentile(duration, 90))
         past = np.searchsorted(start, end - _SAME) - np.arange(len(own)) - 1
         stuck = duration > max(_STUCK_BEATS, _STUCK_FACTOR * usual)
-        stuck |= (duration > max(_STUCK_BEATS / 2, 6 * float(np.percentile(duration, 95)))) & (past > 2 * _LEFT_BEHIND)
+        stuck |= (duration > max(_STUCK_BEATS / 2, 4 * float(np.percentile(duration, 95)))) & (past > 2 * _LEFT_BEHIND)
         if (past > 0).mean() < _ONE_VOICE:
             stuck |= (past >= _LEFT_BEHIND) & (duration > _LEFT_BEHIND)
         for note in own[stuck].tolist():

@@ -5,6 +5,7 @@ from segue.music.messages import (
     piece_to_notes,
     piece_to_score,
     place,
+    places,
     score_to_piece,
     to_key,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "piece_to_notes",
     "piece_to_score",
     "place",
+    "places",
     "score_to_piece",
     "to_key",
 ]

@@ -14,6 +14,7 @@ from segue.plugin_api.errors import InvalidMusic
 
 CELL_BEATS: Final = 0.5
 MAX_CELLS: Final = 50_000
+_CLASSES: Final = np.eye(12)[np.arange(128) % 12]
 DOWNBEAT, STRONG, BEAT, WEAK = range(4)
 
 
@@ -51,8 +52,7 @@ class Cells:
     @cached_property
     def chroma(self) -> NDArray[np.float64]:
         """Share of the cell in which each pitch class sounds, octaves added up to 1, shape (cells, 12)."""
-        padded = np.pad(self.sounding, ((0, 0), (0, 4)))  # 132 pitches are eleven octaves
-        return np.asarray(np.minimum(padded.reshape(len(self), 11, 12).sum(axis=1), 1.0))
+        return np.asarray(np.minimum(self.sounding @ _CLASSES, 1.0))
 
     @cached_property
     def bass(self) -> NDArray[np.int64]:

@@ -110,19 +110,18 @@ def decode(
 
 
 def _viterbi(evidence: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.int64]:
-    score = evidence[0].copy()
-    stays = np.empty(evidence.shape, bool)
-    best = [0]
-    for seen, cost, stay in zip(evidence[1:], change[1:].tolist(), stays[1:], strict=True):
-        best.append(int(score.argmax()))
-        switched = score[best[-1]] + cost
-        np.greater_equal(score, switched, stay)
-        np.maximum(score, switched, score)
-        score += seen
+    score = np.empty_like(evidence)
+    score[0] = evidence[0]
+    best = []
+    for before, now, seen, cost in zip(score, score[1:], evidence[1:], change[1:].tolist(), strict=False):
+        best.append(int(before.argmax()))
+        np.maximum(before, before[best[-1]] + cost, now)
+        now += seen
+    stays = score[:-1] >= (score[range(len(best)), best] + change[1:])[:, None]
     path = np.empty(len(evidence), np.int64)
-    path[-1] = score.argmax()
-    for row in range(len(path) - 1, 0, -1):
-        path[row - 1] = path[row] if stays[row, path[row]] else best[row]
+    path[-1] = score[-1].argmax()
+    for row in range(len(best) - 1, -1, -1):
+        path[row] = path[row + 1] if stays[row, path[row + 1]] else best[row]
     return path
 
 

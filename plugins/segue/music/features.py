@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -23,7 +22,7 @@ from segue.music.rhythm import (
     swing,
     syncopation,
 )
-from segue.music.theory import NO_CHORD, QUALITY_NAMES, scale
+from segue.music.theory import NO_CHORD, QUALITY_NAMES, scale_table
 
 FEATURES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -109,12 +108,8 @@ _FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 _IS_STEP: Final = np.isin(range(12), (1, 2, 10, 11))
-
-
-@cache
-def _in_key() -> NDArray[np.bool_]:
-    """Say which pitch classes are in the scale of each key, shape (24, 12)."""
-    return np.array([[pitch_class in scale(key) for pitch_class in range(12)] for key in range(24)])
+_APART: Final = np.add.outer(np.arange(1, 7), np.arange(12)) % 12
+"""The pitch classes that are 1 to 6 semitones above each, shape (6, 12)."""
 
 
 def features(reading: Reading) -> NDArray[np.float64]:
@@ -135,15 +130,34 @@ def _log(values: NDArray[np.float64] | float) -> NDArray[np.float64]:
     return np.asarray(np.log(np.maximum(values, 1e-3)))
 
 
+def _share(true: NDArray[np.bool_]) -> float:
+    """Return the share of what is true, 0 of nothing."""
+    return int(np.count_nonzero(true)) / max(len(true), 1)
+
+
 def _entropy(symbols: NDArray[np.int64]) -> float:
-    share = np.unique(symbols, return_counts=True)[1] / max(len(symbols), 1)
+    count = np.bincount(symbols)
+    share = count[count > 0] / max(len(symbols), 1)
     return float(-(share * np.log2(share)).sum())
+
+
+def _percentiles(values: NDArray[np.float64], *percent: float) -> list[float]:
+    """Interpolate percentiles as ``np.percentile`` does, in a fourth of its time for some hundred values."""
+    last = len(values) - 1
+    found: list[float] = np.interp(np.array(percent) / 100 * last, np.arange(last + 1), np.sort(values)).tolist()
+    return found
 
 
 def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     a, b = a - a.mean(), b - b.mean()
-    size = float(np.sqrt((a**2).sum() * (b**2).sum()))
-    return float((a * b).sum()) / size if size > 1e-9 else 0.0
+    size = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / size if size > 1e-9 else 0.0
+
+
+def _spread(values: NDArray[np.float64]) -> float:
+    """Standard deviation."""
+    apart = values - values.mean()
+    return float(np.sqrt(apart @ apart / len(apart)))
 
 
 def _rhythm(reading: Reading) -> dict[str, float]:
@@ -152,7 +166,7 @@ def _rhythm(reading: Reading) -> dict[str, float]:
     seconds = max(float(ends.max() - starts.min()), 0.5)
     moments = np.unique(np.round(starts, 2))
     gaps = np.diff(moments) if len(moments) > 1 else np.array([seconds])
-    following = np.r_[gaps, seconds][np.searchsorted(moments, np.round(starts, 2))]
+    following = np.append(gaps, seconds)[np.searchsorted(moments, np.round(starts, 2))]
     beats = onsets.distinct
     twelfths = np.rint(onsets.within * 12).astype(np.int64) % 12
     bars = bar_patterns(piece)
@@ -163,38 +177,38 @@ def _rhythm(reading: Reading) -> dict[str, float]:
         "log_onsets_per_beat": float(np.log(len(beats) / max(float(np.ptp(beats)), 1.0))),
         "log_tempo": float(np.log(60 * (piece.beats - piece.start.min()) / seconds + 1e-3)),
         "log_duration_seconds": float(lengths.mean()),
-        "log_duration_spread": float(lengths.std()),
+        "log_duration_spread": _spread(lengths),
         "log_gap_seconds": float(_log(gaps).mean()),
-        "log_gap_spread": float(_log(gaps).std()),
+        "log_gap_spread": _spread(_log(gaps)),
         "gap_entropy": _entropy(np.minimum(np.rint(np.diff(beats) * 12), 96).astype(np.int64)),
         "articulation": float(np.minimum((ends - starts) / following, 4.0).mean()),
-        "on_beat": float((twelfths == 0).mean()),
-        "on_half": float((twelfths == 6).mean()),
-        "triplets": float(((twelfths == 4) | (twelfths == 8)).mean()),
+        "on_beat": _share(twelfths == 0),
+        "on_half": _share(twelfths == 6),
+        "triplets": _share((twelfths == 4) | (twelfths == 8)),
         "grid_deviation": float(grid_deviation(onsets.within).mean()),
         "syncopation": syncopation(reading, onsets),
         "swing": swing(onsets),
         "groove_consistency": groove_consistency(bars),
         "pattern_variety": len({bar.tobytes() for bar in bars}) / len(bars),
-        "long_notes": float((piece.duration >= 1.9).mean()),
-        "short_notes": float((piece.duration <= 0.27).mean()),
+        "long_notes": _share(piece.duration >= 1.9),
+        "short_notes": _share(piece.duration <= 0.27),
     }
 
 
 def _pitch(piece: Piece) -> dict[str, float]:
     pitch = piece.pitch.astype(float)
-    low, bass, top, high = np.percentile(pitch, (5, 10, 90, 95))
+    low, bass, top, high = _percentiles(pitch, 5, 10, 90, 95)
     shares = np.bincount(piece.pitch % 12, piece.duration, 12) / piece.duration.sum()
     heard = shares[shares > 0]
     return {
-        "pitch_mean": float(np.average(pitch, weights=piece.duration)) / 12,
-        "pitch_spread": float(pitch.std()) / 12,
+        "pitch_mean": float(pitch @ piece.duration / piece.duration.sum()) / 12,
+        "pitch_spread": _spread(pitch) / 12,
         "pitch_range": float(high - low) / 12,
         "bass_pitch": float(bass) / 12,
         "top_pitch": float(top) / 12,
-        "low_share": float((pitch < 48).mean()),
-        "high_share": float((pitch > 72).mean()),
-        "pitch_variety": len(np.unique(pitch)) / float(np.sqrt(len(pitch))),
+        "low_share": _share(pitch < 48),
+        "high_share": _share(pitch > 72),
+        "pitch_variety": int((np.bincount(piece.pitch) > 0).sum()) / float(np.sqrt(len(pitch))),
         "pitch_class_entropy": float(-(heard * np.log2(heard)).sum()),
     }
 
@@ -212,24 +226,24 @@ def _harmony(reading: Reading) -> dict[str, float]:
     seconds = float(np.ptp(reading.original.beats_to_seconds(cells.edges[[0, -1]])))
     chroma = (cells.chroma > 0).astype(float)
     together = chroma.T @ chroma
-    pairs = {step: float(together[range(12), np.arange(step, 12 + step) % 12].sum()) for step in range(1, 7)}
-    pairs[6] /= 2  # a tritone is its own inversion
+    pairs = together[range(12), _APART].sum(axis=1)
+    pairs[-1] /= 2  # a tritone is its own inversion
     return {
         "major": float(keys.probability[:12].sum()),
         "key_confidence": float(keys.probability.max()),
         "key_changes": 64 * (len(keys.key) - 1) / len(cells),
-        "minor_time": float((per_cell >= 12).mean()),
-        "in_scale": float(_in_key()[reading.key_at(piece.start), piece.pitch % 12].mean()),
+        "minor_time": _share(per_cell >= 12),
+        "in_scale": _share(scale_table()[reading.key_at(piece.start), piece.pitch % 12]),
         "chord_rate": float(np.log(len(chords) / max(seconds, 0.5))),
         "chord_confidence": float((chords.confidence * time).sum()),
         **{name: float(sum(quality[QUALITY_NAMES.index(q)] for q in family)) for name, family in _FAMILIES.items()},
         "tonic": float(time[degree == 0].sum()),
         "dominant": float(time[degree == 7].sum()),
         "subdominant": float(time[degree == 5].sum()),
-        "inversions": float((chords.bass[sounds] != roots).mean()) if sounds.any() else 0.0,
-        "bass_fifths": float(((moves == 5) | (moves == 7)).mean()) if len(moves) else 0.0,
-        "bass_steps": float(_IS_STEP[moves].mean()) if len(moves) else 0.0,
-        "dissonance": float((pairs[1] + pairs[6]) / max(sum(pairs.values()), 1.0)),
+        "inversions": _share(chords.bass[sounds] != roots),
+        "bass_fifths": _share((moves == 5) | (moves == 7)),
+        "bass_steps": _share(_IS_STEP[moves]),
+        "dissonance": float((pairs[0] + pairs[-1]) / max(pairs.sum(), 1.0)),
     }
 
 
@@ -244,9 +258,9 @@ def _melody(reading: Reading) -> dict[str, float]:
         "melody_pitch": float(line.pitch.mean()) / 12,
         "melody_range": float(np.ptp(line.pitch)) / 12,
         "melody_step": float(np.abs(steps).mean()),
-        "melody_leaps": float((np.abs(steps) > 5).mean()),
-        "melody_repeats": float((steps == 0).mean()),
-        "melody_rising": float((moving > 0).mean()) if len(moving) else 0.5,
+        "melody_leaps": _share(np.abs(steps) > 5),
+        "melody_repeats": _share(steps == 0),
+        "melody_rising": _share(moving > 0) if len(moving) else 0.5,
         "melody_log_duration": float(_log(seconds).mean()),
     }
 
@@ -255,17 +269,17 @@ def _texture(piece: Piece) -> dict[str, float]:
     together = np.unique(np.round(piece.start, 2), return_counts=True)[1]
     return {
         "polyphony": polyphony(piece),
-        "chordal": float((together >= 3).mean()),
-        "single": float((together == 1).mean()),
+        "chordal": _share(together >= 3),
+        "single": _share(together == 1),
     }
 
 
 def _dynamics(piece: Piece) -> dict[str, float]:
     velocity = piece.velocity / 127
-    low, high = np.percentile(velocity, (5, 95))
+    low, high = _percentiles(velocity, 5, 95)
     return {
         "velocity_mean": float(velocity.mean()),
-        "velocity_spread": float(velocity.std()),
+        "velocity_spread": _spread(velocity),
         "velocity_range": float(high - low),
         "velocity_pitch": _correlation(velocity, piece.pitch.astype(float)),
         "crescendo": _correlation(velocity, piece.start),

@@ -6,7 +6,7 @@ A detector is a function from a ``Reading`` to findings; ``DETECTORS`` lists the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -19,7 +19,7 @@ from segue.music.piece import Piece
 from segue.music.playability import unplayable
 from segue.music.reading import Judged, Reading
 from segue.music.rhythm import Onsets, grid_deviation, place_onsets, swing
-from segue.music.theory import NO_CHORD, chord_pitch_classes, key_name, scale, spell
+from segue.music.theory import NO_CHORD, chord_pitch_classes, key_name, scale, scale_table, spell
 from segue.music.voices import crossings, not_doubled, parallels
 from segue.v1 import analyze_pb2 as pb
 
@@ -112,27 +112,27 @@ def _stray(piece: Piece, note: int, away: float) -> Finding:
 
 def _duplicates(reading: Reading) -> Iterator[Finding]:
     piece = reading.piece
-    for earlier, later in _neighbours(piece):
-        if piece.start[later] - piece.start[earlier] < _SAME:
-            text = "The same note is struck twice at the same time."
-            yield Finding(*_note(piece, later), pb.SEVERITY_ERROR, text, "Delete one of the two.")
+    earlier, later = _neighbours(piece)
+    for note in later[piece.start[later] - piece.start[earlier] < _SAME].tolist():
+        text = "The same note is struck twice at the same time."
+        yield Finding(*_note(piece, note), pb.SEVERITY_ERROR, text, "Delete one of the two.")
 
 
 def _overlaps(reading: Reading) -> Iterator[Finding]:
     piece = reading.piece
-    for earlier, later in _neighbours(piece):
-        apart = piece.start[later] - piece.start[earlier]
-        if apart >= _SAME and piece.duration[earlier] > apart + _SAME:
-            text = "The note is struck again while it sounds."
-            yield Finding(*_note(piece, earlier), pb.SEVERITY_ERROR, text, "End it where it is struck again.")
+    earlier, later = _neighbours(piece)
+    apart = piece.start[later] - piece.start[earlier]
+    for note in earlier[(apart >= _SAME) & (piece.duration[earlier] > apart + _SAME)].tolist():
+        text = "The note is struck again while it sounds."
+        yield Finding(*_note(piece, note), pb.SEVERITY_ERROR, text, "End it where it is struck again.")
 
 
-def _neighbours(piece: Piece) -> Sequence[tuple[int, int]]:
-    """Pairs of notes of one track and pitch, one after the other; drums left out."""
+def _neighbours(piece: Piece) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of notes of one track and pitch, one after the other, as the earlier and the later ones; no drums."""
     order = np.lexsort((piece.start, piece.pitch, piece.track))
     order = order[~piece.is_drum[order]]
     alike = (np.diff(piece.track[order]) == 0) & (np.diff(piece.pitch[order]) == 0)
-    return list(zip(order[:-1][alike].tolist(), order[1:][alike].tolist(), strict=True))
+    return order[:-1][alike], order[1:][alike]
 
 
 def _stuck(reading: Reading) -> Iterator[Finding]:
@@ -161,12 +161,13 @@ def _out_of_key(reading: Reading) -> Iterator[Finding]:
         return  # it has no key that a pitch could be outside of
     if reading.judge_pitches is not None and len(piece) <= _MOST_JUDGED:
         keys = reading.key_at(piece.start)
-        outside = np.flatnonzero(~_SCALES[keys, piece.pitch % 12])
+        outside = np.flatnonzero(~scale_table()[keys, piece.pitch % 12])
         if len(outside):
             yield from _slips(piece, outside, keys[outside], reading.judge_pitches(piece, outside))
         return
-    for note in off_key(piece, reading).tolist():
-        name, key = int(piece.pitch[note] % 12), int(reading.key_at(piece.start[note : note + 1])[0])
+    notes = off_key(piece, reading)
+    for note, key in zip(notes.tolist(), reading.key_at(piece.start[notes]).tolist(), strict=True):
+        name = int(piece.pitch[note] % 12)
         below, above = ((name + step) % 12 for step in (-1, 1))
         near = [spell(pc, key) for pc in (below, above) if pc in scale(key)]
         text = f"{spell(name, key)} is outside {key_name(key)} and the chord, and leads nowhere by step."
@@ -195,11 +196,10 @@ def off_key(piece: Piece, reading: Reading) -> NDArray[np.int64]:
     if not len(piece):
         return np.zeros(0, np.int64)
     keys, chords, names = reading.key_at(piece.start), reading.chord_at(piece.start), piece.pitch % 12
-    strange = ~_SCALES[keys, names] & ~_CHORDS[chords, names] & ~_moves_by_step(piece)
+    strange = ~scale_table()[keys, names] & ~_CHORDS[chords, names] & ~_moves_by_step(piece)
     return np.flatnonzero(strange)
 
 
-_SCALES: Final = np.array([[name in scale(key) for name in range(12)] for key in range(24)])
 _CHORDS: Final = np.array([[name in chord_pitch_classes(chord) for name in range(12)] for chord in range(NO_CHORD + 1)])
 
 

@@ -77,6 +77,13 @@ def _shapes(profile: str) -> NDArray[np.float64]:
 
 
 @cache
+def _log_profiles() -> NDArray[np.float64]:
+    """Return the log probability of each pitch class in each key, shape (24, 12)."""
+    profiles = key_profile() + _PROFILE_FLOOR
+    return np.asarray(np.log(profiles / profiles.sum(axis=1, keepdims=True)))
+
+
+@cache
 def _change() -> NDArray[np.float64]:
     """Probability of one local key after another, shape (24, 24): near ones on the circle of fifths are likelier."""
     keys = np.arange(24)
@@ -144,8 +151,7 @@ def find_keys(cells: Cells, chords: Chords) -> Keys:
     lengths = np.diff(chords.cell)
     chroma = cells.chroma
     notes = np.add.reduceat(chroma, chords.cell[:-1]) / lengths[:, None]
-    profile = key_profile() + _PROFILE_FLOOR
-    fit = _NOTE_WEIGHT * notes @ np.log(profile / profile.sum(axis=1, keepdims=True)).T
+    fit = _NOTE_WEIGHT * notes @ _log_profiles().T
     fit += _CHORD_WEIGHT * chord_in_key()[:, chords.chord].T
     posterior = _smooth(fit * (np.minimum(lengths * CELL_BEATS, _LONGEST) ** _LENGTH_POWER)[:, None])
     return Keys.of(cells, np.repeat(posterior, lengths, axis=0))

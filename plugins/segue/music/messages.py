@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from segue.music.midi import midi_to_piece
 from segue.music.musicxml import musicxml_to_piece
@@ -179,6 +181,14 @@ def to_key(tonic: int, minor: bool) -> pb.Key:
 
 def place(piece: Piece, start: float, end: float | None = None, track: int | None = None) -> pb.Place:
     """Name a place in a piece: bar, beats, seconds, and the track where one is meant."""
-    span = pb.Span(start=start, end=start if end is None else end)
-    seconds = float(piece.beats_to_seconds(start))
-    return pb.Place(track=track, bar=int(piece.bar_of(start)), span=span, seconds=seconds)
+    return places(piece, [(start, start if end is None else end, track)])[0]
+
+
+def places(piece: Piece, found: Sequence[tuple[float, float, int | None]]) -> list[pb.Place]:
+    """Name places in a piece, each by begin and end in beats and the track where one is meant."""
+    starts = [start for start, _, _ in found]
+    columns = zip(found, piece.bar_of(starts).tolist(), piece.beats_to_seconds(starts).tolist(), strict=True)
+    return [
+        pb.Place(track=track, bar=bar, span=pb.Span(start=start, end=end), seconds=seconds)
+        for (start, end, track), bar, seconds in columns
+    ]

@@ -33,8 +33,8 @@ class _Chunk:
     """What one track chunk says, in ticks."""
 
     name: str = ""
-    notes: list[tuple[int, int, int, int, int]] = field(default_factory=list)
-    """Channel, start, end, pitch, velocity."""
+    notes: list[int] = field(default_factory=list)
+    """Channel, start, end, pitch, velocity of each note, one after the other."""
     programs: list[tuple[int, int, int]] = field(default_factory=list)
     """Channel, tick, program."""
     metas: list[tuple[int, int, bytes]] = field(default_factory=list)
@@ -86,7 +86,7 @@ def midi_to_piece(data: bytes, field: str = "music.midi") -> tuple[Piece, list[s
         chunk = _read_chunk(data[start:end], events_left)
         chunks.append(chunk)
         events_left -= chunk.events
-        notes_left -= len(chunk.notes)
+        notes_left -= len(chunk.notes) // 5
         if events_left <= 0:
             raise InvalidMusic(field, f"has {MAX_EVENTS} events or more, must have fewer")
         if notes_left < 0:
@@ -157,12 +157,15 @@ def _read_chunk(data: bytes, most_events: int) -> _Chunk:
     chunk = _Chunk()
     open_notes: dict[int, deque[tuple[int, int]]] = defaultdict(deque)
     pressed: dict[int, bool] = {}
-    tick, status, position = 0, 0, 0
+    tick, status, position, events = 0, 0, 0, 0
     notes, size = chunk.notes, len(data)
     try:
-        while position < size and chunk.events < most_events:
-            chunk.events += 1
-            delta, position = _variable_length(data, position)
+        while position < size and events < most_events:
+            events += 1
+            delta = data[position]
+            position += 1
+            if delta & 0x80:
+                delta, position = _variable_length(data, position - 1)
             tick += delta
             byte = data[position]
             if byte & 0x80:
@@ -186,7 +189,7 @@ def _read_chunk(data: bytes, most_events: int) -> _Chunk:
                     waiting = open_notes.get((byte & 15) << 7 | first)
                     if waiting:
                         began, velocity = waiting.popleft()
-                        notes.append((byte & 15, began, tick, first, velocity))
+                        notes += (byte & 15, began, tick, first, velocity)
                 elif kind == 0xC:
                     chunk.programs.append((byte & 15, tick, first))
                 elif kind == 0xB and first == _SUSTAIN:
@@ -214,9 +217,11 @@ def _read_chunk(data: bytes, most_events: int) -> _Chunk:
         chunk.broken = "the data end in the middle of an event"
     except ValueError as error:
         chunk.broken = str(error)
+    chunk.events = events
     for key, waiting in open_notes.items():
         chunk.stuck += len(waiting)
-        notes.extend((key >> 7, began, -1, key & 127, velocity) for began, velocity in waiting)
+        for began, velocity in waiting:
+            notes += (key >> 7, began, -1, key & 127, velocity)
     chunk.name = next((_text(text) for _, meta, text in chunk.metas if meta == 0x03), "")
     return chunk
 
@@ -237,9 +242,9 @@ def _variable_length(data: bytes, position: int) -> tuple[int, int]:
 
 def _chunks_to_piece(chunks: Sequence[_Chunk], division: float, field: str, notices: list[str]) -> Piece:
     per_beat = abs(division)
-    columns = [(index, *note) for index, chunk in enumerate(chunks) for note in chunk.notes]
-    table = np.array(columns, np.int64).reshape(-1, 6)
-    chunk, channel, start, end, pitch, velocity = table.T
+    tables = [np.array(chunk.notes, np.int64).reshape(-1, 5) for chunk in chunks]
+    chunk = np.repeat(np.arange(len(chunks)), [len(table) for table in tables])
+    channel, start, end, pitch, velocity = np.concatenate(tables).T
     last = int(max(start.max(initial=0), end.max(initial=0)))
     end = np.where(end < 0, max(last, int(start.max(initial=0)) + int(np.ceil(per_beat))), end)
     latest = int(end.max(initial=0)) / per_beat

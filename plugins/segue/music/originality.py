@@ -110,7 +110,9 @@ class OriginalityIndex:
         for number in range(len(pieces)):
             own = found.owners == number
             places = found.positions[own]
-            shares = index._copied_shares(found.hashes[own], places, int(found.notes[number]), found.note)
+            shares = index._copied_shares(
+                index._matches(found.hashes[own], places), places, int(found.notes[number]), found.note
+            )
             human.append(shares[shares < _SAME_WORK].max(initial=0.0))
         index._human = np.sort(np.array(human))
         return index
@@ -140,43 +142,33 @@ class OriginalityIndex:
             begin, length = int(place.min()), int(np.ptp(place)) + 1 + STEPS
             if length < notes:
                 continue
-            versions = self._copied_shares(self._hashes[own], place, length) >= _SAME_WORK
+            versions = self._copied_shares(self._matches(self._hashes[own], place), place, length) >= _SAME_WORK
             at = begin + int(rng.integers(length - notes + 1))
             inside = (place >= at) & (place + STEPS < at + notes)
-            shares = self._copied_shares(self._hashes[own][inside], place[inside], notes)
+            shares = self._copied_shares(self._matches(self._hashes[own][inside], place[inside]), place[inside], notes)
             copied.append(shares[~versions].max(initial=0.0))
         return np.sort(np.array(copied))
 
     def _matches(self, hashes: NDArray[np.uint32], places: NDArray[np.int64]) -> _Matches:
         """Find each place of the index at which a pattern stands that is asked about."""
-        left = np.searchsorted(self._hashes, hashes, side="left")
-        count = self._counts(hashes)
-        count = np.where(count > _COMMONPLACE, 0, count)
+        left, right = (np.searchsorted(self._hashes, hashes, side) for side in ("left", "right"))
+        counts = right - left
+        count = np.where(counts > _COMMONPLACE, 0, counts)
         asked = np.repeat(np.arange(len(hashes)), count)
         row = np.repeat(left - np.r_[0, np.cumsum(count)[:-1]], count) + np.arange(count.sum())
         if not len(row):
-            return _Matches(asked, asked, asked, asked, asked)
+            return _Matches(counts, asked, asked, asked, asked, asked)
         place = places[asked]
         diagonal = self._positions[row] - place
-        return _Matches(asked, self._owners[row], diagonal, *_runs(diagonal, place))
-
-    def _counts(self, hashes: NDArray[np.uint32]) -> NDArray[np.int64]:
-        return np.asarray(
-            np.searchsorted(self._hashes, hashes, "right") - np.searchsorted(self._hashes, hashes, "left")
-        )
+        return _Matches(counts, asked, self._owners[row], diagonal, *_runs(diagonal, place))
 
     def _copied_shares(
-        self,
-        hashes: NDArray[np.uint32],
-        places: NDArray[np.int64],
-        notes: int,
-        note: NDArray[np.int64] | None = None,
+        self, found: _Matches, places: NDArray[np.int64], notes: int, note: NDArray[np.int64] | None = None
     ) -> NDArray[np.float64]:
         """Share of so many notes that stand in long runs shared with each piece of the index, shape (pieces,).
 
         ``note`` is the number of the note at each place; each place has its own if it is None.
         """
-        found = self._matches(hashes, places)
         far = found.run >= _COPIED_NOTES
         place = places[found.asked[far]][:, None] + np.arange(STEPS + 1)
         copied = _copied(place if note is None else note[place], found.owner[far], len(self.titles))
@@ -224,13 +216,13 @@ class OriginalityIndex:
         found = self._matches(own.hashes, own.positions)
         if not len(found.asked):
             return Likeness(0.0, 0, 0.0, ())
-        similarity = _similarities(found.owner, found.asked, 1 / (1.0 + self._counts(own.hashes)), len(self.titles))
+        similarity = _similarities(found.owner, found.asked, 1 / (1.0 + found.counts), len(self.titles))
         longest = np.zeros(len(self.titles), np.int64)
         np.maximum.at(longest, found.owner, found.run)
         nearest = [int(n) for n in np.argsort(-similarity, kind="stable")[:most] if similarity[n] > 0]
         if (copied := int(longest.argmax())) not in nearest and longest[copied] >= _COPIED_NOTES:
             nearest = [*nearest[: most - 1], copied]
-        fraction = float(self._copied_shares(own.hashes, own.positions, int(own.notes[0]), own.note).max())
+        fraction = float(self._copied_shares(found, own.positions, int(own.notes[0]), own.note).max())
         percentile = float(np.searchsorted(self._human, fraction, side="left") / max(len(self._human), 1))
         sources = [self._source(own, found, n, float(similarity[n])) for n in nearest]
         return Likeness(fraction, int(longest.max()), percentile, sources)
@@ -249,8 +241,12 @@ class OriginalityIndex:
 
 
 class _Matches(NamedTuple):
-    """Of each match: the pattern asked about, the known piece, the places' distance, its run's notes and begin."""
+    """How often each pattern that was asked about is in the index, and its matches there.
 
+    Of each match: the number of the pattern, the known piece, the places' distance, its run's notes and begin.
+    """
+
+    counts: NDArray[np.int64]
     asked: NDArray[np.int64]
     owner: NDArray[np.int64]
     diagonal: NDArray[np.int64]

@@ -138,7 +138,7 @@ class Piece:
 
     def select(self, notes: NDArray[Any] | slice) -> Piece:
         """Return the piece with some of its notes only, named by a mask, by ascending indices or as a stretch."""
-        return replace(
+        part = replace(
             self,
             start=self.start[notes],
             duration=self.duration[notes],
@@ -146,6 +146,8 @@ class Piece:
             velocity=self.velocity[notes],
             track=self.track[notes],
         )
+        vars(part).update(_tempo_map=self._tempo_map)  # a cached property, not found anew
+        return part
 
     def with_notes(self, **columns: ArrayLike) -> Piece:
         """Return the piece with some columns replaced, its notes put in order again."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -39,20 +41,19 @@ def unplayable(piece: Piece) -> Iterator[Place]:
 def _two_hands(piece: Piece, track: int) -> Iterator[Place]:
     """Yield chords, struck at once, that two hands of five fingers and a tenth's span can't take."""
     struck = np.rint(piece.start / _TOGETHER)
-    bounds = np.r_[0, np.flatnonzero(np.diff(struck)) + 1, len(piece)]
-    for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        if end - begin < 2:
-            continue
-        pitch = np.unique(piece.pitch[begin:end])
-        if not _reachable(pitch.tolist()):
+    bounds = np.r_[0, np.flatnonzero(np.diff(struck)) + 1, len(piece)].tolist()
+    pitches = piece.pitch.tolist()
+    for begin, end in pairwise(bounds):
+        pitch = sorted(set(pitches[begin:end]))
+        if not _reachable(pitch):
             text = f"Two hands can't take the {len(pitch)} notes from {pitch[0]} to {pitch[-1]} at once."
             advice = "Leave out an inner note, or break the chord."
             yield float(piece.start[begin]), float(piece.end[begin:end].max()), track, text, advice
 
 
 def _reachable(pitch: list[int]) -> bool:
-    """Say whether some split into a lower and an upper hand fits both."""
-    return any(
-        all(not hand or (len(hand) <= _FINGERS and hand[-1] - hand[0] <= _HAND_SPAN) for hand in (pitch[:k], pitch[k:]))
-        for k in range(len(pitch) + 1)
-    )
+    """Say whether a lower hand, which takes all it can, leaves what an upper one can take."""
+    if len(pitch) < 2:
+        return True
+    upper = pitch[min(_FINGERS, bisect_right(pitch, pitch[0] + _HAND_SPAN)) :]
+    return not upper or (len(upper) <= _FINGERS and upper[-1] - upper[0] <= _HAND_SPAN)

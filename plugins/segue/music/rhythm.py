@@ -71,7 +71,7 @@ def _slots(piece: Piece) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     meters = piece.meter_map
     which = np.searchsorted([meter.beat for meter in meters], starts + 1e-6, side="right") - 1
     lengths = np.array([meter.bar_beats for meter in meters])[np.maximum(which, 0)]
-    slots = int(np.clip(np.rint(np.median(lengths) * _STRAIGHT), 1, 128))
+    slots = int(np.clip(np.rint(_median(lengths) * _STRAIGHT), 1, 128))
     bar = np.clip(np.searchsorted(starts, piece.start + 1e-6, side="right") - 1, 0, len(starts) - 1)
     slot = np.maximum(np.rint((piece.start - starts[bar]) * _STRAIGHT), 0).astype(np.int64)
     return bar + slot // slots, slot % slots, slots
@@ -91,9 +91,10 @@ def syncopation(reading: Reading, onsets: Onsets) -> float:
     """Share of onsets between beats that are held over the next beat without a new one there, 0-1."""
     beat, within = onsets.beat, onsets.within
     weak = (within > _ON_BEAT) & (within < 1 - _ON_BEAT)
-    struck = np.unique(np.r_[beat[within <= _ON_BEAT], beat[within >= 1 - _ON_BEAT] + 1])
+    struck = np.zeros(len(reading.grid.beats), bool)
+    struck[beat[within <= _ON_BEAT]] = struck[beat[within >= 1 - _ON_BEAT] + 1] = True
     held = reading.piece.end > reading.grid.beats[beat + 1] + 0.05
-    return float((weak & held & ~np.isin(beat + 1, struck)).mean())
+    return float((weak & held & ~struck[beat + 1]).mean())
 
 
 def swing(onsets: Onsets) -> float:
@@ -108,15 +109,21 @@ def swing(onsets: Onsets) -> float:
     _, first, count = np.unique(beat[inner], return_index=True, return_counts=True)
     alone = within[inner][first[count == 1]]
     off = alone[(alone > _SWING_RANGE[0]) & (alone < _SWING_RANGE[1])]
-    return float(np.median(off / (1 - off))) if len(off) >= 4 else 1.0
+    return _median(off / (1 - off)) if len(off) >= 4 else 1.0
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """What ``np.median`` finds, in a third of its time for some dozen values."""
+    ordered = np.sort(values)
+    return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 def polyphony(piece: Piece) -> float:
     """Mean number of notes that sound together, silence left out; 0 without notes."""
     if not len(piece):
         return 0.0
-    moments = np.r_[piece.start, piece.end]
+    moments = np.concatenate([piece.start, piece.end])
     order = np.argsort(moments, kind="stable")
-    sounding = np.cumsum(np.r_[np.ones(len(piece)), -np.ones(len(piece))][order])[:-1]
+    sounding = np.cumsum(np.repeat((1, -1), len(piece))[order])[:-1]
     heard = np.diff(moments[order])[sounding > 0].sum()
     return float(piece.duration.sum() / heard)

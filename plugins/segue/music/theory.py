@@ -127,6 +127,12 @@ def scale(key: int) -> tuple[int, ...]:
     return tuple(sorted((key + step) % 12 for step in _SCALES[key // 12]))
 
 
+@cache
+def scale_table() -> NDArray[np.bool_]:
+    """Say which pitch classes are in the scale of each key, shape (24, 12)."""
+    return np.array([[pitch_class in scale(key) for pitch_class in range(12)] for key in range(24)])
+
+
 def spell(pitch_class: int, key: int | None = None) -> str:
     """Name a pitch class as a key writes it, e.g. Eb in C minor but D# in E major; C major without a key."""
     tonic = 0 if key is None else _fifths(key)

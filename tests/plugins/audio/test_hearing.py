@@ -64,7 +64,7 @@ def test_what_echoes_is_learnt_to_be_no_note():
             for step, level in ((0, 0.9), (12, 0.6)):
                 onset[start, key + step] = level
                 active[start : start + 20, key + step] = level
-        return Played(f"x/{number}", piece, 0), Heard(4.5, Posteriors(active, onset), np.zeros((1, 5), np.float32))
+        return Played(f"x/{number}", piece, 0), Heard(4.5, Posteriors(active, onset))
 
     judge = learn_notes([example(number) for number in range(4)], 0)
     played, heard = example(9)
@@ -201,4 +201,4 @@ def test_a_piece_is_played_heard_and_remembered(tmp_path):
     heard = hear(played, 1.5, transcriber, tmp_path)
     again = hear(played, 1.5, None, tmp_path)
     assert (heard.posteriors.active == again.posteriors.active).all()
-    assert len(heard.strength) == pytest.approx(3.5 * 62.5, abs=10)
+    assert len(heard.posteriors.active) == pytest.approx(3.5 * FRAMES_PER_SECOND, abs=10)

@@ -1,10 +1,7 @@
-import csv
-import json
-
 import numpy as np
 import pytest
 from rich.console import Console
-from segue.music import Meter, Piece, TrackInfo, piece_to_midi
+from segue.music import Meter, Piece, TrackInfo
 from segue.music.theory import QUALITY_NAMES
 from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Run
@@ -14,6 +11,7 @@ from segue.plugins.gan.model import GanModel
 from segue.plugins.gan.roll import BASS, BEATS, CHORDS, DRUMS, MELODY, PAD
 from segue.plugins.gan.train import GanSettings, GanTrainer
 
+from ..synth_pack import write_synth
 from .conftest import TINY, ask, item
 
 SETTINGS = GanSettings(warm_steps=2, steps=2, batch=4, critic_steps=1, network=TINY)
@@ -22,17 +20,10 @@ SETTINGS = GanSettings(warm_steps=2, steps=2, batch=4, critic_steps=1, network=T
 def write_songs(folder, count: int, chart: list[str] | None = None) -> None:
     """Write charts of eight bars in two styles, a melody beside them; all bars have the chord symbols of ``chart``."""
     rng = np.random.default_rng(0)
-    root = folder / "style_parallel_synth"
-    rows = []
-    if chart is not None:
-        root.mkdir(parents=True, exist_ok=True)
-        (root / "charts.json").write_text(json.dumps({str(number): [chart] * 8 for number in range(count)}))
-    for style in ("rock", "hymn", "melody"):
-        (root / style).mkdir(parents=True, exist_ok=True)
+    bands, tunes = {}, {}
     about = {"meters": (Meter(0.0, 4, 4),)}
     for number in range(count):
-        tune = Piece.of(np.arange(32), 1.0, 60 + rng.choice([0, 2, 4, 5, 7, 9], 32), 90, **about)
-        (root / "melody" / f"{number}.mid").write_bytes(piece_to_midi(tune))
+        tunes[number] = Piece.of(np.arange(32), 1.0, 60 + rng.choice([0, 2, 4, 5, 7, 9], 32), 90, **about)
         beats = np.arange(32)
         tracks = (TrackInfo("Drum", 0, True), TrackInfo("Bass", 33), TrackInfo("Chord", 0), TrackInfo("Chord-Pad", 89))
         tracks += (TrackInfo("Bass-Drone", 38),)
@@ -45,12 +36,9 @@ def write_songs(folder, count: int, chart: list[str] | None = None) -> None:
             tracks=tracks,
             **about,
         )
-        for style in ("rock", "hymn"):
-            chosen = band if style == "rock" else band.select(band.track > 0)
-            (root / style / f"{number}.mid").write_bytes(piece_to_midi(chosen))
-            rows.append([f"{style}/{number}.mid", style, style, number, f"Song {number}", 8, "made"])
-    with (root / "index.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["midi", "style", "genre", "chart_id", "title", "bars", "mma_groove"], *rows])
+        bands["rock", number] = band
+        bands["hymn", number] = band.select(band.track > 0)
+    write_synth(folder, bands, tunes, charts=None if chart is None else dict.fromkeys(range(count), [chart] * 8))
 
 
 @pytest.fixture

@@ -2,21 +2,25 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
-from segue.music import Meter, Piece, TrackInfo, piece_to_midi
+from segue.music import Meter, Piece, Tempo, TrackInfo, piece_to_midi
 from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Run
 from segue.plugins.score import train
 from segue.plugins.score.data import part_of
 from segue.plugins.score.networks import Networks
 from segue.plugins.score.plugin import ScoreAnalyzer
+from segue.plugins.score.style import describe_style, style_features
 from segue.plugins.score.style_examples import StyledPiece, on_grid, styled_pieces, views
 from segue.plugins.score.style_training import measure_styles
 from segue.plugins.score.train import ScoreSettings, ScoreTrainer
+
+from ..synth_pack import write_synth
 
 SHIPPED = ScoreAnalyzer.models[0].shipped / "1"
 COMMON = (Meter(0.0, 4, 4),)
@@ -39,25 +43,30 @@ def tune(beats=64):
     return Piece.of(np.arange(beats, dtype=float), 1.0, np.tile([72, 74, 76, 77, 79, 77, 76, 74], beats // 8))
 
 
+@pytest.mark.parametrize("drum", [True, False])
+def test_the_style_told_is_that_of_the_piece_played_plainly(drum):
+    band = oompah()
+    columns = {"velocity": np.arange(len(band)) % 90 + 20, "track": np.arange(len(band)) % 2}
+    played = replace(
+        band.with_notes(**columns), tracks=(TrackInfo(), TrackInfo(drums=drum)), tempos=(Tempo(0.0, 90.0),)
+    )
+    networks = Networks.load(SHIPPED)
+    told = describe_style(networks.read(played), networks.styles)
+    embedding = networks.styles.standardise(style_features(played))
+    assert told.embedding == pytest.approx(embedding / np.linalg.norm(embedding), abs=1e-6)
+
+
 @pytest.fixture
 def data(tmp_path):
     """Charts in two styles with their tunes, one song, one chorale for each part."""
-    folder = tmp_path / "data" / "style_parallel_synth"
-    rows = []
-    for style, band in (("oompah", oompah()), ("pad", pad())):
-        (folder / style).mkdir(parents=True)
-        for number in range(12):
-            (folder / style / f"{number}.mid").write_bytes(piece_to_midi(band))
-            rows.append([f"{style}/{number}.mid", style, number])
-    (folder / "melody").mkdir()
-    for number in range(12):
-        (folder / "melody" / f"{number}.mid").write_bytes(piece_to_midi(tune()))
-    write_rows(folder / "index.csv", [["midi", "style", "chart_id"], *rows])
-    chorales = folder.parent / "jsb_chorales"
+    data = tmp_path / "data"
+    bands = {(style, n): band for style, band in (("oompah", oompah()), ("pad", pad())) for n in range(12)}
+    write_synth(data, bands, dict.fromkeys(range(12), tune()), bars=16)
+    chorales = data / "jsb_chorales"
     chorales.mkdir()
     steps = [[[60, 55, 52, 48]] * 64 for _ in range(4)]
     (chorales / "Jsb16thSeparated.json").write_text(json.dumps({"train": steps, "valid": [], "test": steps}))
-    song = folder.parent / "pop909" / "001"
+    song = data / "pop909" / "001"
     song.mkdir(parents=True)
     joined = Piece.of(
         np.r_[tune().start, pad().start], 1.0, np.r_[tune().pitch, pad().pitch], 80,
@@ -66,13 +75,9 @@ def data(tmp_path):
     (song / "001.mid").write_bytes(piece_to_midi(joined))
     (song / "chord_midi.txt").write_text("0.0 4.0 C:maj\n")
     columns = ["song_id", "name", "num_beats_per_measure", "num_quavers_per_beat", "main_key"]
-    write_rows(song.parent / "index.csv", [columns, [1, "Song", 2, 2, "C:maj"]])
-    return folder.parent
-
-
-def write_rows(path, rows):
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows(rows)
+    with (song.parent / "index.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([columns, [1, "Song", 2, 2, "C:maj"]])
+    return data
 
 
 def test_an_accompaniment_is_read_with_its_tune_and_without(data):

@@ -17,7 +17,7 @@ def scale():
 
 def arranged(piece):
     chord = np.zeros((1, 3), np.int64)
-    return Arrangement(piece, np.ones(len(piece), bool), np.array([0.0, 4, 8]), np.zeros(1), chord, 0, False, {})
+    return Arrangement(piece, np.ones(len(piece), bool), np.array([0.0, 4, 8]), np.zeros(1), chord, 0, False)
 
 
 def test_a_piece_is_wholly_like_itself(scale):

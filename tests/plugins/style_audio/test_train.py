@@ -1,12 +1,10 @@
 """Training on a few small charts: what it writes, that it resumes, and that its report can't be fooled."""
 
-import csv
-
 import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from segue.music import Meter, Piece, TrackInfo, piece_to_midi
+from segue.music import Meter, Piece, TrackInfo
 from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Run
 from segue.plugins.score.data import part_of
@@ -17,31 +15,26 @@ from segue.plugins.style_audio.model import StyleAudioModel
 from segue.plugins.style_audio.network import NetworkSettings
 from segue.plugins.style_audio.train import StyleAudioSettings, StyleAudioTrainer
 
+from ..synth_pack import write_synth
+
 SMALL = NetworkSettings(kernels=(3, 5), first=6, deeper=(8,), reach=3)
 SETTINGS = StyleAudioSettings(steps=4, batch=4, network=SMALL)
 
 
 def write_charts(folder):
     """Charts of two bars in three styles, two of each part; only rock has drums."""
-    numbers = [str(n) for part in ("train", "test") for n in [n for n in range(60) if part_of(f"c{n}") == part][:2]]
-    root = folder / "style_parallel_synth"
-    rows = []
-    for style in ("rock", "hymn", "folk", "melody"):
-        (root / style).mkdir(parents=True)
+    numbers = [n for part in ("train", "test") for n in [n for n in range(60) if part_of(f"c{n}") == part][:2]]
+    bands, tunes = {}, {}
     about = {"meters": (Meter(0.0, 4, 4),)}
     for number in numbers:
         beats = np.arange(8)
-        tune = Piece.of(beats, 1.0, 60 + beats, 90, **about)
-        (root / "melody" / f"{number}.mid").write_bytes(piece_to_midi(tune))
+        tunes[number] = Piece.of(beats, 1.0, 60 + beats, 90, **about)
         for program, style in ((30, "rock"), (19, "hymn"), (25, "folk")):
             tracks = (TrackInfo("Chord", program), TrackInfo("Drum", 0, True))
             pitch = np.r_[np.full(8, 48), np.full(8, 38)]
             band = Piece.of(np.r_[beats, beats], 0.9, pitch, 90, np.repeat([0, 1], 8), tracks=tracks, **about)
-            band = band if style == "rock" else band.select(band.track == 0)
-            (root / style / f"{number}.mid").write_bytes(piece_to_midi(band))
-            rows.append([f"{style}/{number}.mid", style, style, number, f"Song {number}", 2, "made"])
-    with (root / "index.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["midi", "style", "genre", "chart_id", "title", "bars", "mma_groove"], *rows])
+            bands[style, number] = band if style == "rock" else band.select(band.track == 0)
+    write_synth(folder, bands, tunes, bars=2)
 
 
 @pytest.fixture

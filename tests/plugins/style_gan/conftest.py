@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 from segue.music import Meter, Piece, TrackInfo, midi_to_piece, piece_to_midi
 from segue.plugin_api.python_model import Item
-from segue.plugins.score.model import analyze
 from segue.plugins.score.networks import Networks
-from segue.plugins.score.plugin import ScoreAnalyzer, ScoreOptions
-from segue.plugins.style.transferrer import HEARD_BEFORE
+from segue.plugins.style.hearing import hear, shipped_networks
 from segue.plugins.style_gan.model import StyleGanModel
 from segue.plugins.style_gan.network import NetworkSettings
 from segue.plugins.style_gan.plugin import StyleGan, StyleGanOptions
-from segue.v1 import analyze_pb2, music_pb2, transfer_pb2
+from segue.v1 import music_pb2, transfer_pb2
 
 TINY = NetworkSettings(channels=12, dilations=(1, 2), style=4, critic=12)
 TUNE = (72, 74, 76, 77, 79, 77, 76, 74, 72, 74, 76, 74, 72, 71, 72, 72)
@@ -20,7 +18,7 @@ ROOTS = (48, 53, 55, 48)
 
 @pytest.fixture(scope="session")
 def networks() -> Networks:
-    return Networks.load(ScoreAnalyzer.models[0].shipped / "1")
+    return shipped_networks()
 
 
 @pytest.fixture(scope="session")
@@ -46,14 +44,10 @@ def song(bars: int = 8, beats: int = 4, denominator: int = 4, drums: bool = True
     return piece if drums else piece.select(piece.track < 2)
 
 
-def hear(piece: Piece, networks: Networks) -> analyze_pb2.AnalyzeResponse:
-    request = analyze_pb2.AnalyzeRequest(music=music_pb2.Music(midi=piece_to_midi(piece)), aspects=HEARD_BEFORE)
-    return analyze(request, ScoreOptions().model_dump(), networks)
-
-
 def item(piece: Piece, networks: Networks, seed: int = 1, options: dict | None = None, **fields) -> Item:
-    request = transfer_pb2.TransferRequest(music=music_pb2.Music(midi=piece_to_midi(piece)), **fields)
-    context = hear(piece, networks).SerializeToString()
+    midi = piece_to_midi(piece)
+    request = transfer_pb2.TransferRequest(music=music_pb2.Music(midi=midi), **fields)
+    context = hear(midi, networks).SerializeToString()
     return Item(request, StyleGanOptions().model_dump() | (options or {}), seed, context)
 
 

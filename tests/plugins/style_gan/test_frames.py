@@ -15,7 +15,7 @@ def arrangement(bars, starts=(0.0,), meter=None) -> Arrangement:
     begin = np.asarray(starts, float)
     piece = Piece.of(begin, 0.25, 60, meters=(meter,) if meter else ())
     chord = np.array([[-1, -1, -1], [7, 4, 7]])
-    return Arrangement(piece, np.zeros(len(piece), bool), bars, np.array([0.0, bars[1]]), chord, 0, False, {})
+    return Arrangement(piece, np.zeros(len(piece), bool), bars, np.array([0.0, bars[1]]), chord, 0, False)
 
 
 @pytest.mark.parametrize(

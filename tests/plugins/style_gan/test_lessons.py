@@ -2,7 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from segue.music import piece_to_midi
 from segue.plugins.style.arrangement import read_arrangement
+from segue.plugins.style.hearing import hear
 from segue.plugins.style_gan.context import SHIFTS
 from segue.plugins.style_gan.data import Song
 from segue.plugins.style_gan.decode import at_pitches
@@ -12,7 +14,7 @@ from segue.plugins.style_gan.network import BAND, CONTEXT, WRITTEN
 from segue.plugins.style_gan.roll import PITCHES
 from segue.plugins.style_gan.sheet import sheet_of
 
-from .conftest import hear, song
+from .conftest import song
 
 STYLES = ["hymn", "jazz_swing", "chorale"]
 
@@ -25,7 +27,7 @@ def songs(networks) -> list[Song]:
         piece = song(bars=8, drums=style == "jazz_swing")
         if style == "jazz_swing":
             piece = piece.with_notes(duration=np.where(piece.track == 1, 0.5, piece.duration))
-        arrangement = replace(read_arrangement(piece, hear(piece, networks)), melody=piece.track == 0)
+        arrangement = replace(read_arrangement(piece, hear(piece_to_midi(piece), networks)), melody=piece.track == 0)
         found.append(Song(chart, chart, "train", style, arrangement, sheet_of(arrangement)))
     return found
 

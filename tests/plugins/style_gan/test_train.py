@@ -14,6 +14,7 @@ from segue.plugins.style_gan.model import StyleGanModel
 from segue.plugins.style_gan.train import StyleGanSettings, StyleGanTrainer
 from segue.plugins.training import Loop
 
+from ..synth_pack import write_synth
 from .conftest import ROOTS, TINY, item, song
 
 SETTINGS = StyleGanSettings(pair_steps=2, cycle_steps=1, batch=4, cycle_batch=3, network=TINY)
@@ -28,17 +29,10 @@ def numbers(count: int) -> list[int]:
 
 def write_data(folder) -> None:
     """Charts of eight bars in every style of the pack, chorales, and lead sheets."""
-    root, rows = folder / "style_parallel_synth", []
     whole = song(8)
-    for style in (*STYLES, "melody"):
-        (root / style).mkdir(parents=True)
-    for number in numbers(2):
-        (root / "melody" / f"{number}.mid").write_bytes(piece_to_midi(whole.select(whole.track == 0)))
-        for style in STYLES:
-            (root / style / f"{number}.mid").write_bytes(piece_to_midi(whole.select(whole.track > 0)))
-            rows.append([f"{style}/{number}.mid", style, style, number, f"Song {number}", 8, "made"])
-    with (root / "index.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["midi", "style", "genre", "chart_id", "title", "bars", "mma_groove"], *rows])
+    band, tune = whole.select(whole.track > 0), whole.select(whole.track == 0)
+    bands = {(style, number): band for number in numbers(2) for style in STYLES}
+    write_synth(folder, bands, dict.fromkeys(numbers(2), tune))
     voices = [[72 + step, root + 16, root + 12, root] for root in ROOTS for step in range(8) for _ in range(4)]
     chorales = {"train": [voices] * 12, "valid": [], "test": [voices] * 12}
     (folder / "jsb_chorales").mkdir()

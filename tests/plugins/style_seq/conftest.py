@@ -6,14 +6,11 @@ import torch
 from segue.music import Meter, Piece, TrackInfo, midi_to_piece, piece_to_midi
 from segue.plugin_api.errors import SegueError
 from segue.plugin_api.python_model import Item
-from segue.plugins.score.model import analyze
-from segue.plugins.score.networks import Networks
-from segue.plugins.score.plugin import ScoreAnalyzer
-from segue.plugins.style.transferrer import HEARD_BEFORE
+from segue.plugins.style.hearing import hear, shipped_networks
 from segue.plugins.style_seq.model import StyleSeqModel
 from segue.plugins.style_seq.network import Network, NetworkSettings
 from segue.plugins.style_seq.plugin import StyleSeq, StyleSeqOptions
-from segue.v1 import analyze_pb2, music_pb2, transfer_pb2
+from segue.v1 import music_pb2, transfer_pb2
 
 TINY = NetworkSettings(width=32, layers=1, heads=2, groups=1, inner=32, head=16, style=8, half=8)
 TUNE = (72, 74, 76, 77, 79, 77, 76, 74, 72, 74, 76, 74, 72, 71, 72, 72)
@@ -39,7 +36,7 @@ def band(bars=8, meter=(4, 4), drums=True, tune=True, chords=True, **about):
 
 @pytest.fixture(scope="session")
 def networks():
-    return Networks.load(ScoreAnalyzer.models[0].shipped / "1")
+    return shipped_networks()
 
 
 @pytest.fixture(scope="session")
@@ -55,17 +52,12 @@ def network():
     return Network(TINY, 3).eval()
 
 
-def hear(networks, midi):
-    request = analyze_pb2.AnalyzeRequest(music=music_pb2.Music(midi=midi), aspects=HEARD_BEFORE)
-    return analyze(request, {"chords": "sevenths", "max_issues": 0}, networks)
-
-
 def item(networks, piece, seed=1, temperature=0.6, **fields):
     """What the gateway half sends for a piece."""
     midi = piece if isinstance(piece, bytes) else piece_to_midi(piece)
     request = transfer_pb2.TransferRequest(music=music_pb2.Music(midi=midi), **fields)
     options = StyleSeqOptions(temperature=temperature).model_dump()
-    return Item(request, options, seed, hear(networks, midi).SerializeToString())
+    return Item(request, options, seed, hear(midi, networks).SerializeToString())
 
 
 def ask(model, *items):

@@ -11,7 +11,7 @@ from .conftest import band
 def arrangement(piece, bars):
     chord = np.array([[0, 0, 0], [5, 0, 5], [7, 0, 7], [0, 0, 0]])
     start = np.arange(4) * (bars[1] - bars[0])
-    return Arrangement(piece, piece.track == 0, bars, start, chord, 0, False, {})
+    return Arrangement(piece, piece.track == 0, bars, start, chord, 0, False)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_melody_without_chords_is_harmonised_in_its_key():
     tune = Piece.of(start, 1.0, [60, 64, 67, 64, 65, 69, 72, 69, 67, 71, 74, 71, 72, 67, 64, 60])
     none = np.full((1, 3), -1)
     bars = np.arange(5) * 4.0
-    arranged = Arrangement(tune, np.ones(16, bool), bars, np.zeros(1), none, 0, False, {})
+    arranged = Arrangement(tune, np.ones(16, bool), bars, np.zeros(1), none, 0, False)
     frames = frames_of(tune, bars)
     assert harmonise(arranged, frames).tolist() == [[0, 0, 0], [5, 0, 5], [7, 0, 7], [0, 0, 0]]
     assert read_content(arranged, frames).quality.max() == 0

@@ -1,14 +1,12 @@
-import csv
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from rich.console import Console
-from segue.music import Meter, Piece, TrackInfo, piece_to_midi
+from segue.music import Meter, Piece, TrackInfo
 from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Run
-from segue.plugins.score.charts import written_chords
 from segue.plugins.score.data import part_of
 from segue.plugins.style_seq import report
 from segue.plugins.style_seq.batches import Stretches, cut, part_names, relabelled, transposed
@@ -19,6 +17,7 @@ from segue.plugins.style_seq.model import StyleSeqModel
 from segue.plugins.style_seq.retrieval import Retrieval
 from segue.plugins.style_seq.train import StyleSeqSettings, StyleSeqTrainer
 
+from ..synth_pack import write_synth
 from .conftest import TINY, ask, band, item
 
 SETTINGS = StyleSeqSettings(steps=3, ear_steps=3, batch=512, network=TINY)
@@ -28,16 +27,14 @@ CHART = [["C", "/", "Am7", "/"], ["F", "/", "G7/B", "/"]] * 4
 def write_pack(folder, count=12):
     """Charts of eight bars in three styles, a melody beside them, and one chorale of each part."""
     rng = np.random.default_rng(0)
-    root, rows = folder / "style_parallel_synth", []
-    for style in ("rock", "hymn", "folk", "melody"):
-        (root / style).mkdir(parents=True)
+    bands, tunes = {}, {}
     about = {"meters": (Meter(0.0, 4, 4),)}
     roots = np.array([0, 9, 5, 7] * 4)
     for number in range(count):
         tune = Piece.of(
             np.cumsum(rng.choice([0.5, 1.0], 40)), 0.5, 72 + rng.choice([0, 2, 4, 5, 7, 9], 40), 90, **about
         )
-        (root / "melody" / f"{number}.mid").write_bytes(piece_to_midi(tune.select(tune.start < 32)))
+        tunes[number] = tune.select(tune.start < 32)
         beats = np.arange(32.0)
         columns = {
             "rock": (
@@ -51,12 +48,8 @@ def write_pack(folder, count=12):
         for style, (start, pitch, tracks) in columns.items():
             infos = tuple((TrackInfo("Drum", 0, True), TrackInfo("Bass", 33), TrackInfo("Chord", 0))[n] for n in tracks)
             track = np.repeat(np.arange(len(tracks)), len(start) // len(tracks))
-            piece = Piece.of(start, 0.5, pitch.astype(int), 80, track, tracks=infos, **about)
-            (root / style / f"{number}.mid").write_bytes(piece_to_midi(piece))
-            rows.append([f"{style}/{number}.mid", style, style, number, f"Song {number}", 8, "made"])
-    with (root / "index.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([["midi", "style", "genre", "chart_id", "title", "bars", "mma_groove"], *rows])
-    (root / "charts.json").write_text(json.dumps({str(number): CHART for number in range(count)}))
+            bands[style, number] = Piece.of(start, 0.5, pitch.astype(int), 80, track, tracks=infos, **about)
+    write_synth(folder, bands, tunes, charts=dict.fromkeys(range(count), CHART))
     (folder / "jsb_chorales").mkdir()
     steps = [[72, 67, 64, 48]] * 16 + [[71, 67, 62, 43]] * 16
     (folder / "jsb_chorales" / "Jsb16thSeparated.json").write_text(
@@ -69,13 +62,6 @@ def run(tmp_path):
     for name in ("data", "artifacts", "work"):
         (tmp_path / name).mkdir()
     return Run(tmp_path / "data", tmp_path / "artifacts", tmp_path / "work", 0, Console(quiet=True))
-
-
-def test_a_chart_is_read_to_half_beats():
-    chord, bass = written_chords(CHART[:2])
-    assert (chord % 12).tolist() == [0] * 4 + [9] * 4 + [5] * 4 + [7] * 4
-    assert bass[-1] == 11
-    assert bass[0] == 0
 
 
 def test_charts_and_chorales_are_read(run):

@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 from segue.music import Meter, Piece, Syllable, Tempo, TrackInfo, midi_to_piece, piece_to_midi
 from segue.plugin_api.python_model import Item
-from segue.plugins.score.model import analyze
 from segue.plugins.score.networks import Networks
-from segue.plugins.score.plugin import ScoreAnalyzer
-from segue.plugins.style.transferrer import HEARD_BEFORE
+from segue.plugins.style.hearing import hear, shipped_networks
 from segue.plugins.style_vae.model import StyleVaeModel
 from segue.plugins.style_vae.network import NetworkSettings
 from segue.plugins.style_vae.plugin import StyleVae, StyleVaeOptions
-from segue.v1 import analyze_pb2, music_pb2, transfer_pb2
+from segue.v1 import music_pb2, transfer_pb2
 
 TINY = NetworkSettings(latent=8, width=16, inner=16, heads=2, encoder=1, decoder=1)
 TUNE = (72, 74, 76, 77, 79, 77, 76, 74, 72, 74, 76, 74, 72, 71, 72, 72)
@@ -21,7 +19,7 @@ DRUM = 36
 
 @pytest.fixture(scope="session")
 def networks() -> Networks:
-    return Networks.load(ScoreAnalyzer.models[0].shipped / "1")
+    return shipped_networks()
 
 
 @pytest.fixture(scope="session")
@@ -56,14 +54,10 @@ def band(bar: int = 4, bars: int = 8, drums: bool = True, chords: bool = True) -
     )
 
 
-def heard(piece: Piece, networks: Networks) -> analyze_pb2.AnalyzeResponse:
-    request = analyze_pb2.AnalyzeRequest(music=music_pb2.Music(midi=piece_to_midi(piece)), aspects=HEARD_BEFORE)
-    return analyze(request, {"chords": "sevenths", "max_issues": 0}, networks)
-
-
 def item(piece: Piece, networks: Networks, options: dict | None = None, **fields) -> Item:
-    request = transfer_pb2.TransferRequest(music=music_pb2.Music(midi=piece_to_midi(piece)), **fields)
-    context = heard(piece, networks).SerializeToString()
+    midi = piece_to_midi(piece)
+    request = transfer_pb2.TransferRequest(music=music_pb2.Music(midi=midi), **fields)
+    context = hear(midi, networks).SerializeToString()
     return Item(request, StyleVaeOptions().model_dump() | (options or {}), 1, context)
 
 

@@ -23,7 +23,7 @@ def lesson(name: str, style: str, row: int, blocks: int = 4) -> Lesson:
     rows = np.where(slot % 2, row + 12, row)
     notes = Notes(block, slot // 2 * 4, rows, np.full(len(block), 4.0), np.full(len(block), 80.0))
     none = np.zeros(128, int)
-    return Lesson(name, "train", style, np.zeros(4), none, none, np.zeros(4), around, notes)
+    return Lesson(name, style, np.zeros(4), none, none, np.zeros(4), around, notes)
 
 
 @pytest.fixture

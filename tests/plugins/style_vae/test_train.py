@@ -1,10 +1,9 @@
-import csv
 import json
 
 import numpy as np
 import pytest
 from rich.console import Console
-from segue.music import Meter, Piece, TrackInfo, piece_to_midi
+from segue.music import Meter, Piece, TrackInfo
 from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Run
 from segue.plugins.score.data import part_of
@@ -13,6 +12,7 @@ from segue.plugins.style_vae.data import read_songs
 from segue.plugins.style_vae.model import StyleVaeModel
 from segue.plugins.style_vae.train import StyleVaeSettings, StyleVaeTrainer
 
+from ..synth_pack import write_synth
 from .conftest import ROOTS, TINY, TUNE, ask, attributes, band, item
 
 SETTINGS = StyleVaeSettings(steps=3, batch=8, network=TINY)
@@ -21,24 +21,16 @@ STYLES = ("folk", "rock")
 
 def write_charts(folder, numbers) -> None:
     """Charts of eight bars in two styles: held chords, and chords on every beat."""
-    root = folder / "style_parallel_synth"
-    for name in ("melody", *STYLES):
-        (root / name).mkdir(parents=True)
     about = {"meters": (Meter(0.0, 4, 4),)}
-    with (root / "index.csv").open("w", newline="") as file:
-        rows = csv.DictWriter(file, ["midi", "style", "chart_id", "title", "bars"])
-        rows.writeheader()
-        for number in numbers:
-            shift = number % 12
-            tune = Piece.of(np.arange(32), 0.9, np.tile(TUNE, 2) + shift, 90, tracks=(TrackInfo("Tune"),), **about)
-            (root / "melody" / f"{number}.mid").write_bytes(piece_to_midi(tune))
-            for style, each in zip(STYLES, (4, 1), strict=True):
-                start = np.repeat(np.arange(0, 32, each), 3)
-                pitch = np.array(ROOTS)[start // 4 % 4] + np.tile((0, 4, 7), len(start) // 3) + shift
-                piece = Piece.of(start, each, pitch, 70, tracks=(TrackInfo("Chords", 24),), **about)
-                (root / style / f"{number}.mid").write_bytes(piece_to_midi(piece))
-                row = {"midi": f"{style}/{number}.mid", "style": style, "chart_id": number, "title": "x", "bars": 8}
-                rows.writerow(row)
+    bands, tunes = {}, {}
+    for number in numbers:
+        pitch = np.tile(TUNE, 2) + number % 12
+        tunes[number] = Piece.of(np.arange(32), 0.9, pitch, 90, tracks=(TrackInfo("Tune"),), **about)
+        for style, each in zip(STYLES, (4, 1), strict=True):
+            start = np.repeat(np.arange(0, 32, each), 3)
+            pitch = np.array(ROOTS)[start // 4 % 4] + np.tile((0, 4, 7), len(start) // 3) + number % 12
+            bands[style, number] = Piece.of(start, each, pitch, 70, tracks=(TrackInfo("Chords", 24),), **about)
+    write_synth(folder, bands, tunes)
 
 
 @pytest.fixture

@@ -13,14 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music.beats import best_path
-from segue.plugins.audio.levels import FEWEST_NOTES, level_features
+from segue.plugins.audio.levels import FEWEST_NOTES, autocorrelation, level_features
 from segue.plugins.audio.scorer import Scorer
 from segue.plugins.audio.transcriber import FRAMES_PER_SECOND as POSTERIORS_PER_SECOND
 from segue.plugins.audio.transcriber import HeardNotes, Posteriors
 
 FRAMES_PER_SECOND: Final = 62.5
-CHANNELS: Final = 5
-"""Of a strength: onsets in the whole spectrum, onsets in the bass, notes, low notes, new pitch classes."""
 _LOW_BANDS, _LOW_KEYS = 20, 28
 SLOWEST, FASTEST = 34.0, 240.0
 """Quarter notes a minute."""
@@ -44,7 +42,8 @@ def onset_strength(mel: NDArray[np.float32], heard: Posteriors) -> NDArray[np.fl
     Returns
     -------
     ndarray, shape (frames, 5)
-        Each channel scaled so that its strong onsets are about 1.
+        Onsets in the whole spectrum, onsets in the bass, notes, low notes, new pitch classes; each scaled so that its
+        strong onsets are about 1.
     """
     level = np.log10(10_000 * mel + 1)
     rise = np.maximum(level[2:] - level[:-2], 0)
@@ -86,7 +85,9 @@ class Periods:
 
 def find_periods(strength: NDArray[np.float32]) -> Periods | None:
     """Find the most regular period and its relatives; None if nothing is regular."""
-    alike = np.stack([_autocorrelation(channel) for channel in strength.T.astype(np.float64)], axis=1)
+    lags = int(_LONGEST_LAG * FRAMES_PER_SECOND)
+    alike = np.stack([autocorrelation(channel, lags) for channel in strength.T.astype(np.float64)], axis=1)
+    alike = np.maximum(alike, 0)
     if not alike[1:].any():
         return None
     together = alike.mean(axis=1)
@@ -97,17 +98,6 @@ def find_periods(strength: NDArray[np.float32]) -> Periods | None:
     related = best * np.array(RATIOS)
     related = related[(related >= 60 / FASTEST) & (related <= 60 / SLOWEST)]
     return Periods(related, best)
-
-
-def _autocorrelation(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the autocorrelation up to eight seconds, 1 at no lag, nothing below 0."""
-    centred = values - values.mean()
-    size = 1 << (2 * len(centred) - 1).bit_length()
-    spectrum = np.fft.rfft(centred, size)
-    lags = min(int(_LONGEST_LAG * FRAMES_PER_SECOND), len(centred) - 1)
-    alike = np.fft.irfft(spectrum * np.conj(spectrum), size)[:lags]
-    alike *= len(centred) / np.arange(len(centred), len(centred) - lags, -1)
-    return np.maximum(alike / alike[0], 0) if alike[0] > 1e-9 else np.zeros(lags)
 
 
 def _at(alike: NDArray[np.float64], seconds: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,7 +7,6 @@ fifths of it; which, the hash of the piece's name decides.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,17 +14,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from segue.music import Piece, Tempo, midi_to_piece
 from segue.plugin_api.errors import InvalidRequest
-from segue.plugins.audio.beats import onset_strength
 from segue.plugins.audio.render import RATE, render
 from segue.plugins.audio.sound import resampled
-from segue.plugins.audio.tagger import RATE as MEL_RATE
-from segue.plugins.audio.tagger import mel_power
 from segue.plugins.audio.transcriber import RATE as NOTE_RATE
 from segue.plugins.audio.transcriber import Posteriors, Transcriber, cut_windows, join
-from segue.plugins.packs import openewld, pop909
+from segue.plugins.packs import openewld, pop909, synth
 from segue.plugins.score.data import Part, analysed_pieces, part_of
 
 PACKS: Final = ("pop909", "openewld", "style_parallel_synth", "when_in_rome")
@@ -97,12 +92,10 @@ def _lead_sheets(data: Path, part: Part) -> Iterator[Played]:
 
 def _charts(data: Path, part: Part) -> Iterator[Played]:
     keys = {sheet.number: sheet.key for sheet in openewld.lead_sheets(data)}
-    with (data / "style_parallel_synth" / "index.csv").open(newline="") as rows:
-        for row in csv.DictReader(rows):
-            key = keys.get(row["chart_id"])
-            if key is not None and part_of(f"c{row['chart_id']}") == part:
-                path = data / "style_parallel_synth" / row["midi"]
-                yield _at_a_tempo(f"style_parallel_synth/{row['midi']}", path, key)
+    for arrangement in synth.arrangements(data):
+        key = keys.get(arrangement.number)
+        if key is not None and part_of(f"c{arrangement.number}") == part:
+            yield _at_a_tempo(str(arrangement.path.relative_to(data)), arrangement.path, key)
 
 
 def _analysed(data: Path, part: Part) -> Iterator[Played]:
@@ -133,13 +126,10 @@ class Heard:
         How much of it was played.
     posteriors
         What the transcriber hears.
-    strength
-        Its onsets.
     """
 
     seconds: float
     posteriors: Posteriors
-    strength: NDArray[np.float32]
 
 
 def hear(played: Played, seconds: float, transcriber: Transcriber, cache: Path) -> Heard:
@@ -151,16 +141,14 @@ def hear(played: Played, seconds: float, transcriber: Transcriber, cache: Path) 
         windows = cut_windows(at_note_rate)
         parts = [transcriber.hear(windows[at : at + _BATCH]) for at in range(0, len(windows), _BATCH)]
         heard = join(np.concatenate(parts), len(at_note_rate))
-        strength = onset_strength(mel_power(resampled(samples, RATE, MEL_RATE)), heard)
         cache.mkdir(parents=True, exist_ok=True)
         aside = path.with_suffix(".part.npz")
         np.savez_compressed(
             aside,
             active=np.rint(heard.active * 255).astype(np.uint8),
             onset=np.rint(heard.onset * 255).astype(np.uint8),
-            strength=strength,
         )
         aside.rename(path)
     with np.load(path) as kept:
         posteriors = Posteriors(*((kept[name] / 255).astype(np.float32) for name in ("active", "onset")))
-        return Heard(seconds, posteriors, kept["strength"])
+        return Heard(seconds, posteriors)

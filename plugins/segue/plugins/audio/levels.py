@@ -66,7 +66,8 @@ def level_features(
     for part in _GAPS:
         columns.append((np.abs(np.log2(gaps[:, None] / (periods * part))) < _GAP_OCTAVES).mean(axis=0))
     for channel in accents.T:
-        alike = _autocorrelation(channel)
+        widened = np.convolve(channel, np.hanning(7)[1:-1], "same")
+        alike = autocorrelation(widened, int(_LONGEST_LAG * _FRAMES_PER_SECOND))
         at = np.arange(len(alike)) / _FRAMES_PER_SECOND
         columns += [np.interp(periods * multiple, at, alike, right=0.0) for multiple in _MULTIPLES]
     return np.stack(columns, axis=1)
@@ -98,14 +99,12 @@ def _accents(start: NDArray[np.float64], pitch: NDArray[np.int64], first: NDArra
     return accents
 
 
-def _autocorrelation(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the autocorrelation of slightly widened accents up to twelve seconds, 1 at no lag."""
-    window = np.hanning(7)[1:-1]
-    widened = np.convolve(values, window, "same")
-    centred = widened - widened.mean()
+def autocorrelation(values: NDArray[np.float64], lags: int) -> NDArray[np.float64]:
+    """Return the autocorrelation at fewer than ``lags`` frames, 1 at no lag; of silence 0."""
+    centred = values - values.mean()
     size = 1 << (2 * len(centred) - 1).bit_length()
     spectrum = np.fft.rfft(centred, size)
-    lags = min(int(_LONGEST_LAG * _FRAMES_PER_SECOND), len(centred) - 1)
+    lags = min(lags, len(centred) - 1)
     alike = np.fft.irfft(spectrum * np.conj(spectrum), size)[:lags]
     alike *= len(centred) / np.arange(len(centred), len(centred) - lags, -1)
     return np.asarray(alike / alike[0]) if alike[0] > 1e-9 else np.zeros(lags)

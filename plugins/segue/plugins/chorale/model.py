@@ -20,7 +20,8 @@ from segue.plugins.attempts import is_tried_again
 from segue.plugins.chorale.artifacts import INDEX, load
 from segue.plugins.chorale.commission import Commission, read_request
 from segue.plugins.chorale.composer import Composer, State
-from segue.plugins.chorale.present import Finished, bar_message, complete_message, to_piece
+from segue.plugins.chorale.present import Finished, complete_message, to_piece
+from segue.plugins.streamed import bar_message
 from segue.v1 import generate_pb2
 
 
@@ -102,5 +103,5 @@ def _under_way(now: Progress, state: State) -> tuple[Step, Progress]:
 def _bars(
     commission: Commission, piece: Piece, sent: int, complete: int, *, ends: bool
 ) -> list[generate_pb2.GenerateStreamResponse]:
-    numbers = range(sent + 1, complete + 1)
-    return [bar_message(commission, piece, number, last=ends and number == complete) for number in numbers]
+    beats, total = commission.bar_frames / PER_BEAT, commission.bars
+    return [bar_message(piece, beats, n, total, last=ends and n == complete) for n in range(sent + 1, complete + 1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from segue.music import Piece, piece_to_midi, piece_to_notes, to_key
+from segue.music import Piece, piece_to_midi, to_key
 from segue.music.answers import to_chords, to_originality
 from segue.music.bar_lines import PER_BEAT
 from segue.music.cells import cut
@@ -41,19 +41,6 @@ def to_piece(commission: Commission, state: State) -> Piece:
         np.concatenate([voice, given.track]),
         **commission.about(),
     )
-
-
-def bar_message(commission: Commission, piece: Piece, number: int, last: bool) -> generate_pb2.GenerateStreamResponse:
-    """Return the notes that end in a bar, counted from 1; those of the last bar may end later."""
-    bar_beats = commission.bar_frames / PER_BEAT
-    ended = np.ceil(piece.end / bar_beats - 1e-9).astype(np.int64)
-    inside = piece.select((ended >= number) if last else (ended == number))
-    score = music_pb2.Score()
-    for voice, info in enumerate(piece.tracks):
-        track = score.tracks.add(name=info.name, program=info.program)
-        track.notes.extend(piece_to_notes(inside.select(inside.track == voice)))
-    bar = generate_pb2.Bar(number=number, total=commission.bars, score=score)
-    return generate_pb2.GenerateStreamResponse(bar=bar)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,6 @@ the part that the SHA-256 of its id says, in all styles: 80 % train, 10 % valid,
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +15,14 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music import Piece, midi_to_piece
+from segue.music import Piece
 from segue.music.cells import cut
 from segue.music.chords import find_chords
 from segue.music.grid import find_grid
 from segue.music.keys import histogram_scores
 from segue.music.theory import NO_CHORD
-from segue.plugin_api.errors import InvalidRequest
 from segue.plugins.gan.roll import BAR, BASS, BEATS, CHORDS, DRUMS, MELODY, PAD, PER_BEAT, STEPS, to_roll
-from segue.plugins.packs import pop909
-from segue.plugins.score.charts import written_chords
+from segue.plugins.packs import pop909, synth
 from segue.plugins.vae.data import part_of, regular_bars
 from segue.plugins.vae.tokens import home_shift
 
@@ -70,9 +66,7 @@ def read_phrases(data: Path) -> list[Phrases]:
     InvalidRequest
         If the folder does not hold the synthetic arrangements.
     """
-    if not (data / "style_parallel_synth" / "index.csv").is_file():
-        raise InvalidRequest("data", f"{data} holds no style_parallel_synth/index.csv")
-    found = list(_arrangements(data / "style_parallel_synth"))
+    found = list(_arrangements(data))
     return found + (list(_pop909(data)) if (data / "pop909").is_dir() else [])
 
 
@@ -119,32 +113,29 @@ def _columns(piece: Piece, track: int, which: NDArray[np.bool_]) -> NDArray[np.i
     return np.stack([np.full(len(own), track), begin, end, own.pitch], axis=1)
 
 
-def _arrangements(root: Path) -> Iterator[Phrases]:
-    charts = json.loads((root / "charts.json").read_text()) if (root / "charts.json").is_file() else {}
-    with (root / "index.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            tune = root / "melody" / f"{row['chart_id']}.mid"
-            if not (root / row["midi"]).is_file() or not tune.is_file():
-                continue
-            band, melody = (midi_to_piece(path.read_bytes())[0] for path in (root / row["midi"], tune))
-            parts = [_columns(melody, MELODY, np.ones(len(melody), bool))]
-            for index, info in enumerate(band.tracks):
-                own = band.track == index
-                if own.any() and (info.drums or (info.program < _PERCUSSIVE and np.ptp(band.pitch[own]))):
-                    # A track of one pitch, such as the bass of hiphop, follows no chord.
-                    kind = DRUMS if info.drums else _kind(info.name, band.select(own))
-                    parts.append(_columns(band, kind, own))
-            notes = np.concatenate(parts)
-            pitched = notes[notes[:, 0] != DRUMS]
-            heard = np.bincount(pitched[:, 3] % 12, pitched[:, 2] - pitched[:, 1], 12).astype(np.float64)
-            starts = np.arange(0, int(row["bars"]) * BAR - STEPS + 1, 2 * BAR)
-            part = part_of(f"openewld/{row['chart_id']}")
-            key = int(histogram_scores(heard).argmax())
-            chart = charts.get(row["chart_id"])
-            chords = _hear_chords(notes) if chart is None else written_chords(chart)[0][::2]
-            found = _phrases(row["title"], part, row["style"], key, notes, starts, chords)
-            if found is not None:
-                yield found
+def _arrangements(data: Path) -> Iterator[Phrases]:
+    arrangements = synth.arrangements(data)
+    written = synth.written_chords(data) if (data / synth.CHORDS).is_file() else {}
+    for song in arrangements:
+        band, melody = song.band(), song.tune()
+        if melody is None:
+            continue
+        parts = [_columns(melody, MELODY, np.ones(len(melody), bool))]
+        for index, info in enumerate(band.tracks):
+            own = band.track == index
+            if own.any() and (info.drums or (info.program < _PERCUSSIVE and np.ptp(band.pitch[own]))):
+                # A track of one pitch, such as the bass of hiphop, follows no chord.
+                kind = DRUMS if info.drums else _kind(info.name, band.select(own))
+                parts.append(_columns(band, kind, own))
+        notes = np.concatenate(parts)
+        pitched = notes[notes[:, 0] != DRUMS]
+        heard = np.bincount(pitched[:, 3] % 12, pitched[:, 2] - pitched[:, 1], 12).astype(np.float64)
+        starts = np.arange(0, song.bars * BAR - STEPS + 1, 2 * BAR)
+        key = int(histogram_scores(heard).argmax())
+        chords = written[song.number][0, ::2] if song.number in written else _hear_chords(notes)
+        found = _phrases(song.title, part_of(f"openewld/{song.number}"), song.style, key, notes, starts, chords)
+        if found is not None:
+            yield found
 
 
 def _kind(name: str, own: Piece) -> int:

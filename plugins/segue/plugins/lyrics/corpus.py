@@ -131,10 +131,10 @@ def _rejoin(words: Line) -> Line:
     return joined
 
 
-def shingles(lines: Iterable[Line], size: int = _SHARED) -> set[tuple[str, ...]]:
-    """Return every run of ``size`` words within a text that is given as lines."""
+def shingles(lines: Iterable[Line]) -> set[tuple[str, ...]]:
+    """Return every run of ``_SHARED`` words within a text that is given as lines."""
     words = [word for line in lines for word in line]
-    return {tuple(words[at : at + size]) for at in range(len(words) - size + 1)}
+    return {tuple(words[at : at + _SHARED]) for at in range(len(words) - _SHARED + 1)}
 
 
 def _read_verse(path: Path, most: int, held_out: Sequence[Song], seed: int) -> list[Song]:

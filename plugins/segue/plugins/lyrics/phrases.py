@@ -19,7 +19,7 @@ _FEWEST_NOTES: Final = 3
 _USUAL_NOTES: Final = 8
 _REST, _HELD, _BAR = 1.5, 1.0, 0.2
 _LENGTH_COST: Final = 0.03
-_WHOLE_BAR, _PULSE, _OFF, _LONG = 1.0, 0.5, -0.5, 0.4
+_WHOLE_BAR, _OFF, _LONG = 1.0, -0.5, 0.4
 
 
 @dataclass(frozen=True)

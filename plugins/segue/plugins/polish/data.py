@@ -8,16 +8,15 @@ accompaniment follows the song it was made from, so no song is in two parts.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from segue.music import Piece, TrackInfo, midi_to_piece
+from segue.music import Piece, TrackInfo
 from segue.plugin_api.errors import InvalidField
 from segue.plugin_api.training import DataSource
-from segue.plugins.packs import jsb, openewld, pop909
+from segue.plugins.packs import jsb, openewld, pop909, synth
 
 PARTS: Final = ("train", "dev", "test")
 
@@ -54,11 +53,9 @@ def lead_sheets(data: Path, part: str) -> Iterator[Piece]:
 
 def accompaniments(data: Path, part: str) -> Iterator[Piece]:
     """Synthetic accompaniments in sixteen styles; never in a part to measure with."""
-    root = data / "style_parallel_synth"
-    with (root / "index.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if part == "train" and part_of(f"openewld/{row['chart_id']}") == part:
-                yield midi_to_piece((root / row["midi"]).read_bytes())[0]
+    for arrangement in synth.arrangements(data):
+        if part == "train" and part_of(f"openewld/{arrangement.number}") == part:
+            yield arrangement.band()
 
 
 PACKS: Final[dict[str, tuple[Callable[[Path, str], Iterator[Piece]], str]]] = {

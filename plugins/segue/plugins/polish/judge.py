@@ -45,8 +45,8 @@ class Slips:
         Its probability, 0-1.
     right
         Probability that the note is right, 0-1.
-    echo, echo_right
-        Share of the notes at the same place of similar bars that have the other pitch, and the note's own.
+    echo
+        Share of the notes at the same place of similar bars that have the other pitch.
     surprise
         Mean of minus the network's log-probability of being right, in nats a note.
     infilled
@@ -57,7 +57,6 @@ class Slips:
     probability: Floats
     right: Floats
     echo: Floats
-    echo_right: Floats
     surprise: float
     infilled: Floats
 
@@ -66,7 +65,7 @@ def find_slips(piece: Piece, networks: Mapping[str, Network], infiller: Infiller
     """Judge each note of a piece without drums."""
     if not len(piece):
         nothing = np.zeros(0)
-        return Slips(nothing.astype(np.int64), nothing, nothing, nothing, nothing, 0.0, nothing)
+        return Slips(nothing.astype(np.int64), nothing, nothing, nothing, 0.0, nothing)
     context, queries = Context(piece), queries_of(piece, np.arange(len(piece)))
     probability = softmax(context.judged_by(networks["slip"], queries, STEPS)).astype(np.float64)
     surprise = float(-np.log(np.maximum(probability[:, SAME], 1e-6)).mean())
@@ -86,7 +85,6 @@ def find_slips(piece: Piece, networks: Mapping[str, Network], infiller: Infiller
         other[rows, best],
         probability[:, SAME],
         echo[rows, best],
-        echo[:, SAME],
         surprise,
         nats[rows, best],
     )

@@ -6,7 +6,7 @@ in F# as it reads it in C, and needs no transposed copies of its training songs.
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -20,7 +20,8 @@ from torch import Tensor, nn
 CHANNELS: Final = 9
 HIGHEST: Final = 6
 """The channel of the highest note."""
-REGISTERS: Final = (0, 52, 66, 132)
+_BY_REGISTER: Final = np.eye(36)[12 * np.digitize(np.arange(128), (52, 66)) + np.arange(128) % 12]
+"""Which register's pitch class each pitch is, shape (128, 36); a middle one begins at 52, a high one at 66."""
 _STRETCH: Final = 1024
 _SEEN: Final = 30
 """Cells before and after one that the network sees."""
@@ -39,13 +40,8 @@ def cell_features(cells: Cells) -> NDArray[np.float32]:
     whether it is struck, is the lowest, is the highest, and whether the cell is on a beat and begins a bar.
     """
     count = len(cells)
-    padded = np.pad(cells.sounding, ((0, 0), (0, 4)))
-    registers = []
-    for low, high in pairwise(REGISTERS):
-        part = np.zeros_like(padded)
-        part[:, low:high] = padded[:, low:high]
-        registers.append(np.minimum(part.reshape(count, 11, 12).sum(axis=1), 1.0))
-    total = padded.reshape(count, 11, 12).sum(axis=1)
+    parts = (cells.sounding @ _BY_REGISTER).reshape(count, 3, 12)
+    registers, total = np.minimum(parts, 1.0).swapaxes(0, 1), parts.sum(axis=1)
     lowest, highest = np.zeros((2, count, 12))
     for found, pitch in ((lowest, cells.bass), (highest, cells.top)):
         heard = np.flatnonzero(pitch >= 0)
@@ -92,8 +88,11 @@ class ChordNet(nn.Module):
 
 
 @torch.inference_mode()
-def chord_evidence(net: ChordNet, cells: Cells) -> NDArray[np.float64]:
-    """Return the evidence for each chord in each cell, shape (cells, 133): the network's and a little of templates."""
+def chord_evidence(net: Callable[[Tensor], Tensor], cells: Cells) -> NDArray[np.float64]:
+    """Return the evidence for each chord in each cell, shape (cells, 133): the network's and a little of templates.
+
+    ``net`` is a ``ChordNet``, or what computes the same.
+    """
     inputs = torch.from_numpy(cell_features(cells))[None]
     # Stretches, each with all that the network sees around them, need a bounded memory.
     parts = []

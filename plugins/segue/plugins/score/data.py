@@ -23,7 +23,7 @@ class Analysed:
 
     Attributes
     ----------
-    path, composer
+    path
         Which piece it is.
     piece
         Its notes.
@@ -34,7 +34,6 @@ class Analysed:
     """
 
     path: str
-    composer: str
     piece: Piece
     first: int
     main: int
@@ -80,4 +79,4 @@ def _analysed(row: dict[str, object]) -> Analysed:
     piece = Piece.of(notes[:, 0], notes[:, 1], notes[:, 2], 64, notes[:, 3], tracks=tracks)
     events = [(e[0], e[1], key_to_index(e[2]), e[3], e[4]) for e in row["events"]]  # type: ignore[attr-defined]
     first, main, last = (key_to_index(str(row[name])) for name in ("first_key", "main_key", "last_key"))
-    return Analysed(str(row["path"]), str(row["composer"]), piece, first, main, last, events)
+    return Analysed(str(row["path"]), piece, first, main, last, events)

@@ -79,7 +79,8 @@ class Listeners:
         for name, net in listeners.nets.items():
             load_model(net, folder / f"{name}.safetensors")
             net.eval()
-        listeners.nets["roll"].fold()
+        for name in ("roll", "recurrent"):
+            listeners.nets[name].fold()
         vote = json.loads((folder / "vote.json").read_text())
         return cls(listeners.linear, listeners.nets, vote["shares"], vote["temperature"])
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +10,14 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from segue.music import Piece, midi_to_piece
+from segue.music import Piece
 from segue.music.cells import cut
 from segue.music.chords import find_chords
 from segue.music.grid import find_grid
 from segue.music.reading import Reading
 from segue.music.theory import NO_CHORD, QUALITY_NAMES, key_to_index
+from segue.plugins.packs import synth
 from segue.plugins.packs.pop909 import BRIDGE, MELODY, PIANO, Song
-from segue.plugins.score.charts import written_chords
 from segue.plugins.score.chord_net import HIGHEST, cell_features
 from segue.plugins.score.corpus import chorales
 from segue.plugins.score.data import Part, part_of
@@ -61,29 +59,28 @@ def song_chords(song: Song) -> Example:
     return Example(part_of(song.number), cell_features(cells), np.where(inside, chords[row], NO_CHORD))
 
 
-def chart_chords(folder: Path) -> list[Example]:
+def chart_chords(data: Path) -> list[Example]:
     """Read the accompaniments of ``style_parallel_synth`` with the chords of their charts, half with the melody."""
-    charts = json.loads((folder / "charts.json").read_text())
+    arrangements, written = synth.arrangements(data), synth.written_chords(data)
     examples = []
-    with (folder / "index.csv").open(newline="") as rows:
-        for number, row in enumerate(csv.DictReader(rows)):
-            if row["chart_id"] not in charts:
-                continue
-            piece = midi_to_piece((folder / row["midi"]).read_bytes())[0].without_drums()
-            melody = folder / "melody" / f"{row['chart_id']}.mid"
-            if number % 2 and melody.is_file():
-                line = midi_to_piece(melody.read_bytes())[0]
-                columns = zip(
-                    *((p.start, p.duration, p.pitch) for p in (piece, line)), strict=True
-                )  # the two lie on one grid
-                piece = Piece.of(*(np.concatenate(pair) for pair in columns), meters=piece.meters)
-            if len(piece):
-                part = part_of(f"c{row['chart_id']}")
-                targets = written_chords(charts[row["chart_id"]])[0]
-                inputs = cell_features(cut(piece, find_grid(piece)))
-                count = min(len(targets), inputs.shape[1])
-                examples.append(Example(part, inputs[:, :count], targets[:count]))
+    for number, arrangement in enumerate(arrangements):
+        if arrangement.number not in written:
+            continue
+        piece = arrangement.band().without_drums()
+        if number % 2 and (tune := arrangement.tune()) is not None:
+            piece = with_tune(piece, tune)
+        if len(piece):
+            targets = written[arrangement.number][0]
+            inputs = cell_features(cut(piece, find_grid(piece)))
+            count = min(len(targets), inputs.shape[1])
+            examples.append(Example(part_of(f"c{arrangement.number}"), inputs[:, :count], targets[:count]))
     return examples
+
+
+def with_tune(band: Piece, tune: Piece) -> Piece:
+    """Lay a tune over an accompaniment, in one track; the two lie on one grid."""
+    columns = zip(*((p.start, p.duration, p.pitch) for p in (band, tune)), strict=True)
+    return Piece.of(*(np.concatenate(pair) for pair in columns), meters=band.meters)
 
 
 def chorale_chords(data: Path) -> list[Example]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Final
 
-from segue.music import place
-from segue.music.issues import DETECTORS
+from segue.music import places
+from segue.music.issues import DETECTORS, Finding
 from segue.music.reading import Reading
 from segue.v1 import analyze_pb2 as pb
 from segue.v1 import music_pb2
@@ -41,24 +41,26 @@ def find_issues(reading: Reading, most: int) -> tuple[list[pb.Issue], list[music
     issues, notices
         In order of place.
     """
-    issues: list[pb.Issue] = []
+    listed: list[tuple[pb.IssueKind.ValueType, Finding]] = []
     left_out: dict[str, int] = defaultdict(int)
     for kind, detector in DETECTORS.items():
         for number, found in enumerate(detector(reading)):
-            if number >= most:
+            if number < most:
+                listed.append((kind, found))
+            else:
                 left_out[pb.IssueKind.Name(kind).removeprefix("ISSUE_KIND_").lower()] += 1
-                continue
-            where = place(reading.piece, found.start, found.end, found.track)
-            issues.append(
-                pb.Issue(
-                    kind=kind,
-                    place=where,
-                    severity=found.severity,
-                    text=found.text,
-                    suggestion=found.suggestion,
-                    polishable=found.polishable and kind in POLISHABLE,
-                )
-            )
+    where = places(reading.piece, [(found.start, found.end, found.track) for _, found in listed])
+    issues = [
+        pb.Issue(
+            kind=kind,
+            place=place,
+            severity=found.severity,
+            text=found.text,
+            suggestion=found.suggestion,
+            polishable=found.polishable and kind in POLISHABLE,
+        )
+        for (kind, found), place in zip(listed, where, strict=True)
+    ]
     issues.sort(key=lambda issue: (issue.place.span.start, issue.place.track, issue.kind))
     notices = [
         music_pb2.Notice(subject=f"issues {kind}", text=f"{count} more are not listed; max_issues is {most}.")

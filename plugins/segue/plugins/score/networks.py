@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from segue.music.reading import Judged, Reading
 from segue.plugins.polish import network
 from segue.plugins.polish.judge import judge_some
 from segue.plugins.polish.network import Network
+from segue.plugins.score.chord_fold import FoldedChordNet
 from segue.plugins.score.chord_net import CHANGE_COST, KEY_WEIGHT, ChordNet, chord_evidence
 from segue.plugins.score.linear import LinearClassifier
 from segue.plugins.score.melody_net import MelodyNet, class_probabilities
@@ -61,15 +62,19 @@ class Networks:
         load_model(melody, folder / MELODY_FILE)
         return cls(
             chords.eval(),
-            melody.eval(),
+            melody.eval().fold(),
             LinearClassifier.load(folder / STYLES_FILE),
             OriginalityIndex.load(folder / ORIGINALITY_FILE),
             network.load(folder) if (folder / SLIPS_FILE).is_file() else None,
         )
 
+    @cached_property
+    def _chords(self) -> FoldedChordNet:
+        return FoldedChordNet(self.chords)
+
     def read(self, piece: Piece) -> Reading:
         """Read a piece with the networks."""
-        evidence = partial(chord_evidence, self.chords)
+        evidence = partial(chord_evidence, self._chords)
         judge = None if self.slips is None else partial(_judge, self.slips)
         return Reading(piece, evidence, CHANGE_COST, KEY_WEIGHT, self._melody, judge)
 

@@ -17,7 +17,7 @@ from segue.music.rhythm import (
     swing,
     syncopation,
 )
-from segue.music.theory import scale
+from segue.music.theory import scale_table
 from segue.v1 import analyze_pb2 as pb
 
 _VALUES: Final = np.array([1 / 8, 1 / 6, 1 / 4, 1 / 3, 3 / 8, 1 / 2, 2 / 3, 3 / 4, 1, 3 / 2, 2, 3, 4, 6, 8, 16])
@@ -31,14 +31,13 @@ def describe_pitch(reading: Reading) -> pb.PitchAnalysis:
         return pb.PitchAnalysis(tracks=tracks)
     shares = np.bincount(piece.pitch % 12, piece.duration, 12) / piece.duration.sum()
     heard = shares[shares > 0]
-    in_key = np.array([[pc in scale(key) for pc in range(12)] for key in range(24)])
     return pb.PitchAnalysis(
         pitch_class_shares=shares.tolist(),
         lowest=int(piece.pitch.min()),
         highest=int(piece.pitch.max()),
         mean=float(np.average(piece.pitch, weights=piece.duration)),
         entropy=float(-(heard * np.log2(heard)).sum()),
-        in_scale=float(in_key[reading.key_at(piece.start), piece.pitch % 12].mean()),
+        in_scale=float(scale_table()[reading.key_at(piece.start), piece.pitch % 12].mean()),
         polyphony=polyphony(piece),
         tracks=tracks,
     )

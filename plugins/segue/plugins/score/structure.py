@@ -91,17 +91,18 @@ def boundaries(features: NDArray[np.float64]) -> list[int]:
     if count < 2 * _SHORTEST:
         return [0, count]
     lengths = [length for length in _LENGTHS if length <= count]
-    gains = dict(zip(lengths, _gains(features @ features.T, lengths), strict=True))
-    best, cut = np.full(count + 1, -np.inf), np.zeros(count + 1, np.int64)
-    best[0] = 0.0
+    gains = [
+        (length, gain.tolist()) for length, gain in zip(lengths, _gains(features @ features.T, lengths), strict=True)
+    ]
+    best, cut = [0.0], [0]
     for end in range(1, count + 1):
-        for length, gain in gains.items():
-            start = end - length
-            if start >= 0 and best[start] + gain[start] > best[end]:
-                best[end], cut[end] = best[start] + gain[start], start
+        choices = [(best[end - length] + gain[end - length], length) for length, gain in gains if length <= end]
+        worth, length = max(choices, key=lambda choice: choice[0])
+        best.append(worth)
+        cut.append(end - length)
     found = [count]
     while found[-1]:
-        found.append(int(cut[found[-1]]))
+        found.append(cut[found[-1]])
     return found[::-1]
 
 
@@ -142,7 +143,7 @@ def _likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     if len(longer) > 2 * len(shorter):
         return 0.0
     return max(
-        float((shorter * longer[offset : offset + len(shorter)]).sum(axis=1).mean())
+        float(np.vdot(shorter, longer[offset : offset + len(shorter)])) / len(shorter)
         for offset in range(len(longer) - len(shorter) + 1)
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, Tempo, TrackInfo
 from segue.music.features import FEATURES, features
+from segue.music.grid import UNRELATED
 from segue.music.reading import Reading
 from segue.plugins.score.linear import LinearClassifier
 from segue.v1 import analyze_pb2 as pb
@@ -33,14 +34,26 @@ def plain(piece: Piece) -> Piece:
 
 def style_features(piece: Piece) -> NDArray[np.float64]:
     """Describe the style of a piece, which must have pitched notes: its features without tempo and loudness."""
-    return np.delete(features(Reading(plain(piece))), _HIDDEN)
+    return _features(Reading(plain(piece)))
+
+
+def _features(bare: Reading) -> NDArray[np.float64]:
+    return np.delete(features(bare), _HIDDEN)
+
+
+def _plainly(reading: Reading) -> Reading:
+    """Read a plain piece; neither tracks, loudness nor tempo make a difference to beats that the file says."""
+    bare = Reading(plain(reading.original))
+    if reading.grid.confidence >= UNRELATED and not reading.original.is_drum.any():
+        vars(bare).update(grid=reading.grid, cells=reading.cells)  # cached properties, not found anew
+    return bare
 
 
 def describe_style(reading: Reading, styles: LinearClassifier) -> pb.StyleAnalysis:
     """Name the most probable styles, and embed the piece as its standardised features; nothing of few notes."""
     if len(reading.pitched) < FEWEST_NOTES:
         return pb.StyleAnalysis()
-    found = style_features(reading.original)
+    found = _features(_plainly(reading))
     probability = styles.probabilities(found)
     embedding = styles.standardise(found)
     order = np.argsort(-probability)[:_LISTED].tolist()

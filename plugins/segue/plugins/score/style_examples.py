@@ -8,7 +8,6 @@ and put on the grid, whole and as a transposed window of 8 to 16 bars.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,10 +15,11 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music import Piece, midi_to_piece
-from segue.plugins.packs import pop909
+from segue.music import Piece
+from segue.plugins.packs import pop909, synth
 from segue.plugins.score.corpus import chorales
 from segue.plugins.score.data import Part, part_of
+from segue.plugins.score.examples import with_tune
 from segue.plugins.score.style import style_features
 
 Tune = Literal["its own", "without a tune", "with a tune"]
@@ -63,25 +63,13 @@ def styled_pieces(data: Path) -> Iterator[StyledPiece]:
         accompaniment = piece.select(~pop909.played_by(piece, pop909.MELODY))
         yield StyledPiece("pop_piano", part, "its own", piece)
         yield StyledPiece("pop_piano", part, "without a tune", accompaniment)
-    folder = data / "style_parallel_synth"
-    with (folder / "index.csv").open(newline="") as rows:
-        for row in csv.DictReader(rows):
-            band = midi_to_piece((folder / row["midi"]).read_bytes())[0].without_drums()
-            if len(band):
-                part = part_of(f"c{row['chart_id']}")
-                yield StyledPiece(row["style"], part, "without a tune", band)
-                melody = folder / "melody" / f"{row['chart_id']}.mid"
-                if melody.is_file():
-                    joined = _join(band, midi_to_piece(melody.read_bytes())[0])
-                    yield StyledPiece(row["style"], part, "with a tune", joined)
-
-
-def _join(band: Piece, tune: Piece) -> Piece:
-    """Lay a tune over an accompaniment; the two lie on one grid."""
-    columns = (
-        np.concatenate(pair) for pair in zip(*((p.start, p.duration, p.pitch) for p in (band, tune)), strict=True)
-    )
-    return Piece.of(*columns, meters=band.meters)
+    for arrangement in synth.arrangements(data):
+        band, tune = arrangement.band().without_drums(), arrangement.tune()
+        if len(band):
+            part = part_of(f"c{arrangement.number}")
+            yield StyledPiece(arrangement.style, part, "without a tune", band)
+            if tune is not None:
+                yield StyledPiece(arrangement.style, part, "with a tune", with_tune(band, tune))
 
 
 def views(styled: StyledPiece, rng: np.random.Generator) -> Iterator[tuple[str, NDArray[np.float64]]]:

@@ -89,7 +89,7 @@ def _copy(version: Path, files: Sequence[str], into: Path) -> None:
 
 def _make_chords(run: Run, file: Path, settings: ScoreSettings) -> None:
     cells = [song_chords(song) for song in track(songs(run.data), "songs to cells", console=run.console)]
-    kinds = (cells, chart_chords(run.data / "style_parallel_synth"), chorale_chords(run.data))
+    kinds = (cells, chart_chords(run.data), chorale_chords(run.data))
     groups = [(share, _part(kind, "train")) for share, kind in zip(_SHARES, kinds, strict=True)]
     net, valid = ChordNet(), _part(cells, "valid")
     batch = crops(groups, _CELLS, 16, run.seed, hide_top)

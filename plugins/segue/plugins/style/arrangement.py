@@ -55,8 +55,6 @@ class Arrangement:
         Pitch class of the root, index into ``QUALITY_NAMES``, pitch class of the bass; ``NO_CHORD`` thrice for none.
     tonic, minor
         The key.
-    styles
-        Style → probability, as ``score`` hears the piece; the most probable ones.
     """
 
     piece: Piece
@@ -66,7 +64,6 @@ class Arrangement:
     chord: NDArray[np.int64]
     tonic: int
     minor: bool
-    styles: dict[str, float]
 
     def chord_at(self, beats: ArrayLike) -> NDArray[np.int64]:
         """Chord at each beat, shape (..., 3)."""
@@ -77,11 +74,6 @@ class Arrangement:
     def accompaniment(self) -> NDArray[np.bool_]:
         """True for each pitched note that is not of the melody."""
         return np.asarray(~self.melody & ~self.piece.is_drum)
-
-    @property
-    def source_style(self) -> str:
-        """The style that the piece most probably has; empty if it has none."""
-        return max(self.styles, key=lambda name: self.styles[name], default="")
 
 
 def read_arrangement(piece: Piece, analysis: analyze_pb2.AnalyzeResponse) -> Arrangement:
@@ -113,7 +105,6 @@ def read_arrangement(piece: Piece, analysis: analyze_pb2.AnalyzeResponse) -> Arr
         chord=chord,
         tonic=analysis.key.key.tonic,
         minor=analysis.key.key.mode == music_pb2.MODE_MINOR,
-        styles={label.name: label.probability for label in analysis.style.styles},
     )
 
 

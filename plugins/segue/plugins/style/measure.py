@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -29,18 +28,12 @@ _NEAR: Final = 0.05
 
 
 class StyleJudge:
-    """The classifier of ``score``, which hears neither instruments nor drums, tempo, loudness or tracks.
+    """The shipped classifier of ``score``, which hears neither instruments nor drums, tempo, loudness or tracks."""
 
-    Parameters
-    ----------
-    folder
-        A version of the model ``score``; by default the shipped one.
-    """
-
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self) -> None:
         shipped = score.ScoreAnalyzer.models[0].shipped
         assert shipped is not None
-        self._classifier = LinearClassifier.load((folder or shipped / "1") / _STYLES)
+        self._classifier = LinearClassifier.load(shipped / "1" / _STYLES)
 
     def probability(self, piece: Piece, styles: Iterable[str]) -> float:
         """Return the probability that a piece with pitched notes is in one of some styles."""

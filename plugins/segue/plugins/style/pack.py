@@ -1,19 +1,15 @@
-"""The pack ``style_parallel_synth``: one chart in sixteen styles, aligned in time, and its melody. It is synthetic."""
+"""The charts of the pack ``style_parallel_synth``, each in all its styles, in the parts that ``score`` trains by."""
 
 from __future__ import annotations
 
-import csv
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-import numpy as np
-from segue.music import Piece, midi_to_piece
-from segue.plugin_api.errors import InvalidRequest
+from segue.music import Piece
+from segue.plugins.packs import synth
 from segue.plugins.score.data import Part, part_of
-
-_PACK: Final = "style_parallel_synth"
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ class Chart:
 
     def with_melody(self, style: str) -> Piece:
         """Return the tune, as the first track, over the accompaniment in a style."""
-        return join(self.melody, self.styles[style])
+        return synth.join(self.melody, self.styles[style])
 
 
 def read_charts(data: Path) -> list[Chart]:
@@ -53,27 +49,14 @@ def read_charts(data: Path) -> list[Chart]:
     InvalidRequest
         If the folder does not hold the pack.
     """
-    folder = data / _PACK
-    if not (folder / "index.csv").is_file():
-        raise InvalidRequest("data", f"{data} holds no {_PACK}/index.csv")
-    with (folder / "index.csv").open(newline="") as rows:
-        listed = list(csv.DictReader(rows))
+    arranged: defaultdict[str, list[synth.Arrangement]] = defaultdict(list)
+    for arrangement in synth.arrangements(data):
+        arranged[arrangement.number].append(arrangement)
     charts = []
-    for number in sorted({row["chart_id"] for row in listed}):
-        own = [row for row in listed if row["chart_id"] == number]
-        melody = folder / "melody" / f"{number}.mid"
-        styles = {row["style"]: midi_to_piece((folder / row["midi"]).read_bytes())[0] for row in own}
-        if melody.is_file():
-            tune = midi_to_piece(melody.read_bytes())[0]
-            charts.append(Chart(number, part_of(f"c{number}"), int(own[0]["bars"]), tune, styles))
+    for number in sorted(arranged):
+        own = arranged[number]
+        tune = own[0].tune()
+        if tune is not None:
+            styles = {arrangement.style: arrangement.band() for arrangement in own}
+            charts.append(Chart(number, part_of(f"c{number}"), own[0].bars, tune, styles))
     return charts
-
-
-def join(first: Piece, second: Piece) -> Piece:
-    """Play two pieces at once, the tracks of the second after those of the first, whose tempo and metre hold."""
-    columns = {
-        name: np.concatenate([getattr(first, name), getattr(second, name)])
-        for name in ("start", "duration", "pitch", "velocity")
-    }
-    track = np.concatenate([first.track, second.track + len(first.tracks)])
-    return replace(first, tracks=(*first.tracks, *second.tracks)).with_notes(**columns, track=track)

@@ -15,7 +15,8 @@ import torch
 from segue.music import Piece, Tempo, TrackInfo
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugins.audio.render import play
-from segue.plugins.style.pack import Chart, join, read_charts
+from segue.plugins.packs import synth
+from segue.plugins.style.pack import Chart, read_charts
 from segue.plugins.style_audio.rhythm import Meter
 from segue.plugins.style_audio.spectrum import RATE, loudest, to_bands
 from torch import Tensor
@@ -42,7 +43,7 @@ class Arrangement:
 
     def piece(self) -> Piece:
         """Return melody and accompaniment."""
-        return join(self.melody(), self.chart.styles[self.style])
+        return synth.join(self.melody(), self.chart.styles[self.style])
 
     def meter(self) -> Meter:
         """Return where its beats and bars begin."""

@@ -20,10 +20,10 @@ from segue.plugins.score.corpus import chorales
 from segue.plugins.score.data import part_of
 from segue.plugins.score.harmony import describe_chords, describe_key
 from segue.plugins.score.networks import Networks
-from segue.plugins.score.plugin import ScoreAnalyzer
 from segue.plugins.score.timing import describe_meter
 from segue.plugins.style import pack
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
+from segue.plugins.style.hearing import shipped_networks
 from segue.plugins.style_gan.groove import Groove, measure
 from segue.plugins.style_gan.sheet import Sheet, sheet_of
 from segue.v1 import analyze_pb2
@@ -71,9 +71,7 @@ def read_songs(data: Path, parts: Iterable[str]) -> list[Song]:
     InvalidRequest
         If the folder does not hold the arrangements or the chorales.
     """
-    folder = ScoreAnalyzer.models[0].shipped
-    assert folder is not None
-    networks, wanted = Networks.load(folder / "1"), set(parts)
+    networks, wanted = shipped_networks(), set(parts)
     found = [*_arrangements(data), *_chorales(data), *_lead_sheets(data)]
     songs = []
     for title, chart, part, style, piece, tune in found:

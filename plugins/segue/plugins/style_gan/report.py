@@ -19,17 +19,13 @@ import numpy as np
 from scipy.stats import spearmanr
 from segue.music import Piece, piece_to_midi
 from segue.plugin_api.training import Report
-from segue.plugins.score.model import analyze
-from segue.plugins.score.networks import Networks
-from segue.plugins.score.plugin import ScoreAnalyzer, ScoreOptions
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
+from segue.plugins.style.hearing import hear, shipped_networks
 from segue.plugins.style.measure import StyleJudge, chroma_similarity, groove_similarity, melody_kept, strength
 from segue.plugins.style.styles import GROUPS, style_to_write
-from segue.plugins.style.transferrer import HEARD_BEFORE
 from segue.plugins.style_gan.artifacts import Artifacts
 from segue.plugins.style_gan.data import LEAD_SHEET, Song
 from segue.plugins.style_gan.rewriter import rewrite, with_melody
-from segue.v1 import analyze_pb2, music_pb2
 
 _TARGETS: Final = ("jazz", "classical", "pop")
 _REAL: Final = 24
@@ -44,16 +40,11 @@ class Listener:
     """Hears pieces as they are heard when they are asked for."""
 
     def __init__(self) -> None:
-        folder = ScoreAnalyzer.models[0].shipped
-        assert folder is not None
-        self._networks = Networks.load(folder / "1")
-        self._options = ScoreOptions.model_validate({}).model_dump()
+        self._networks = shipped_networks()
 
     def __call__(self, piece: Piece) -> Arrangement:
         """Return what is kept of a piece."""
-        music = music_pb2.Music(midi=piece_to_midi(piece))
-        request = analyze_pb2.AnalyzeRequest(music=music, aspects=HEARD_BEFORE)
-        return with_melody(read_arrangement(piece, analyze(request, self._options, self._networks)))
+        return with_melody(read_arrangement(piece, hear(piece_to_midi(piece), self._networks)))
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,6 @@ themselves: piano under the melody of a song, three voices under a soprano. Piec
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,15 +14,12 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music import Piece, TrackInfo, midi_to_piece
+from segue.music import Piece, TrackInfo
 from segue.music.reading import Reading
 from segue.music.theory import NO_CHORD
-from segue.plugin_api.errors import InvalidRequest
-from segue.plugins.packs import pop909
-from segue.plugins.score.charts import written_chords
+from segue.plugins.packs import pop909, synth
 from segue.plugins.score.data import Part, part_of
 from segue.plugins.score.examples import label_to_chord
-from segue.plugins.style.pack import join
 from segue.plugins.style_seq.content import HALVES, Content, line, liveliness, settle, sounding
 from segue.plugins.style_seq.cycles import find_cycles
 from segue.plugins.style_seq.elements import to_rows
@@ -33,8 +28,6 @@ from segue.plugins.transformer.data import chorales, on_beats
 from segue.plugins.transformer.elements import METRES, family, to_piece
 
 POP, CHORALE = "pop_piano", "chorale"
-_SYNTH: Final = Path("style_parallel_synth", "index.csv")
-_FEWEST: Final = 4
 _DEGREES: Final = {"1": 0, "2": 2, "3": 4, "4": 5, "5": 7, "6": 9, "7": 11}
 _LEAD: Final = 60
 """Velocity of a voice of a chorale, which has none."""
@@ -105,9 +98,7 @@ def read_songs(data: Path, listener: Listener | None = None) -> Iterator[Song]:
     InvalidRequest
         If the folder does not hold the charts.
     """
-    if not (data / _SYNTH).is_file():
-        raise InvalidRequest("data", f"{data} holds no {_SYNTH}")
-    charts = list(_charts(data / _SYNTH.parent, listener))
+    charts = list(_charts(data, listener))
     cycles = find_cycles(charts)
     yield from (replace(song, cycle=cycles[song.chart]) for song in charts)
     if (data / "pop909" / "index.csv").is_file():
@@ -115,26 +106,18 @@ def read_songs(data: Path, listener: Listener | None = None) -> Iterator[Song]:
     yield from _voices_of_chorales(data)
 
 
-def read_chart(folder: Path, row: dict[str, str]) -> tuple[Piece, Piece | None]:
-    """Read an accompaniment of the synthetic pack, and the melody of its chart."""
-    tune = folder / "melody" / f"{row['chart_id']}.mid"
-    melody = midi_to_piece(tune.read_bytes())[0] if tune.is_file() else None
-    return midi_to_piece((folder / row["midi"]).read_bytes())[0], melody
-
-
-def _charts(folder: Path, listener: Listener | None) -> Iterator[Song]:
-    charts = json.loads((folder / "charts.json").read_text())
-    with (folder / "index.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            piece, melody = read_chart(folder, row)
-            bars = len(charts[row["chart_id"]])
-            harmony = settle(*written_chords(charts[row["chart_id"]]), bars)
-            chart = f"c{row['chart_id']}"
-            title = f"{row['title']} ({row['style']})"
-            song = _song(title, chart, row["style"], part_of(chart), piece, melody, harmony, bars, played=False)
-            if listener is not None and melody is not None and song.part == "train":
-                song = replace(song, heard=listener.content(join(melody, piece)))
-            yield song
+def _charts(data: Path, listener: Listener | None) -> Iterator[Song]:
+    arrangements, written = synth.arrangements(data), synth.written_chords(data)
+    for found in arrangements:
+        band, melody = found.band(), found.tune()
+        chord, bass = written[found.number]
+        bars = len(chord) // HALVES
+        chart, title = f"c{found.number}", f"{found.title} ({found.style})"
+        harmony = settle(chord, bass, bars)
+        song = _song(title, chart, found.style, part_of(chart), band, melody, harmony, bars, played=False)
+        if listener is not None and melody is not None and song.part == "train":
+            song = replace(song, heard=listener.content(synth.join(melody, band)))
+        yield song
 
 
 def _song(

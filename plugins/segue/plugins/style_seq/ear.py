@@ -7,11 +7,13 @@ walks, pads that never end, a riff on one pitch. There its mistakes become wrong
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from segue.music import Piece
 from segue.music.reading import Reading
 from segue.music.theory import NO_CHORD
+from segue.plugins.score.chord_fold import FoldedChordNet
 from segue.plugins.score.chord_net import CHANGE_COST, ChordNet, chord_evidence
 from segue.plugins.style.arrangement import NO_CHORD as NONE
 from segue.plugins.style.arrangement import Arrangement
@@ -29,9 +31,13 @@ class Ear:
 
     network: ChordNet
 
+    @cached_property
+    def _folded(self) -> FoldedChordNet:
+        return FoldedChordNet(self.network)
+
     def read(self, piece: Piece) -> Reading:
         """Read a piece with it."""
-        return Reading(piece, lambda cells: chord_evidence(self.network, cells), CHANGE_COST)
+        return Reading(piece, lambda cells: chord_evidence(self._folded, cells), CHANGE_COST)
 
     def listen(self, arrangement: Arrangement) -> Arrangement:
         """Return an arrangement with the chords that are heard in it; a melody alone keeps those it came with."""

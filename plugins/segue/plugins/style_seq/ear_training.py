@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -15,8 +14,8 @@ from segue.music.cells import cut
 from segue.music.grid import find_grid
 from segue.music.reading import Reading
 from segue.plugin_api.training import Report, Run
+from segue.plugins.packs import synth
 from segue.plugins.packs.pop909 import Song, songs
-from segue.plugins.score.charts import written_chords
 from segue.plugins.score.chord_net import ChordNet, cell_features
 from segue.plugins.score.data import Part, part_of
 from segue.plugins.score.evaluation import compare_chords
@@ -67,8 +66,7 @@ def fit_ear(run: Run, network: ChordNet, steps: int) -> Ear:
 
 def read_written(data: Path) -> Chords:
     """Return the chord of each half beat as the charts have it, by their numbers."""
-    charts = json.loads((data / "style_parallel_synth" / "charts.json").read_text())
-    return {number: written_chords(bars)[0] for number, bars in charts.items()}
+    return {number: chord for number, (chord, _) in synth.written_chords(data).items()}
 
 
 def _examples(chart: Chart, written: NDArray[np.int64]) -> Iterator[Example]:

@@ -9,18 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, midi_to_piece, piece_to_midi
 from segue.music.theory import NO_CHORD, QUALITY_NAMES
-from segue.plugins.score.model import analyze
 from segue.plugins.score.networks import Networks
-from segue.plugins.score.plugin import ScoreAnalyzer
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
-from segue.plugins.style.transferrer import HEARD_BEFORE
+from segue.plugins.style.hearing import hear, shipped_networks
 from segue.plugins.style_seq.arrange import frames_of, read_content
 from segue.plugins.style_seq.content import Content
 from segue.plugins.style_seq.ear import Ear
-from segue.v1 import analyze_pb2, music_pb2
 
 _MINOR: Final = np.array([name in ("min", "min7", "dim", "hdim7", "dim7") for name in QUALITY_NAMES])
-_OPTIONS: Final = {"chords": "sevenths", "max_issues": 0}
 
 
 @dataclass(frozen=True)
@@ -33,15 +29,12 @@ class Listener:
     @classmethod
     def shipped(cls, ear: Ear | None = None) -> Listener:
         """Return the shipped version of ``score``, and an ear."""
-        folder = ScoreAnalyzer.models[0].shipped
-        assert folder is not None
-        return cls(Networks.load(folder / "1"), ear)
+        return cls(shipped_networks(), ear)
 
     def arrangement(self, piece: Piece) -> Arrangement:
         """Hear a piece as a request would bring it."""
         midi = piece_to_midi(piece)
-        request = analyze_pb2.AnalyzeRequest(music=music_pb2.Music(midi=midi), aspects=HEARD_BEFORE)
-        found = read_arrangement(midi_to_piece(midi)[0], analyze(request, _OPTIONS, self.networks))
+        found = read_arrangement(midi_to_piece(midi)[0], hear(midi, self.networks))
         return self.ear.listen(found) if self.ear else found
 
     def content(self, piece: Piece) -> Content:

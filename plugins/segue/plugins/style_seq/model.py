@@ -78,7 +78,7 @@ class StyleSeqModel(StreamModel[TransferRequest, Session]):
 
 
 def _as_it_is(piece: object) -> Rewritten:
-    return Rewritten(piece, (0.0, 0.0, 0.0), 0.0)  # type: ignore[arg-type]
+    return Rewritten(piece, (0.0, 0.0, 0.0))  # type: ignore[arg-type]
 
 
 def _step(session: Session) -> Step | SegueError:

@@ -79,13 +79,10 @@ class Rewritten:
         The new piece.
     replaced
         Share of the cells that were replaced, by kind: drums, bass, chords.
-    silent
-        Share of the bars that stay without accompaniment.
     """
 
     piece: Piece
     replaced: tuple[float, float, float]
-    silent: float
 
 
 def rewrite(
@@ -108,7 +105,7 @@ def rewrite(
             yield part
         else:
             piece, taken = put_in_place(arrangement, ensemble, manner, frames, content, part)
-            yield Rewritten(piece, _shares(taken), float(silent.mean()))
+            yield Rewritten(piece, _shares(taken))
 
 
 def put_in_place(

@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Meter, Piece, TrackInfo
 from segue.plugin_api.errors import InvalidRequest
-from segue.plugins.packs import jsb, pop909
+from segue.plugins.packs import jsb, pop909, synth
 from segue.plugins.score.data import part_of
 from segue.plugins.score.networks import Networks
-from segue.plugins.score.plugin import ScoreAnalyzer
-from segue.plugins.style.pack import join, read_charts
+from segue.plugins.style.pack import read_charts
 from segue.plugins.style_vae.attributes import measure
 from segue.plugins.style_vae.bars import SLOTS, Blocks, Ints, Notes, Timeline, lateness, surroundings, to_notes
 
@@ -64,7 +63,7 @@ class Lesson:
 
     Attributes
     ----------
-    name, part, style
+    name, style
         As in ``Song``.
     figures : ndarray, shape (4,)
         What ``attributes.measure`` says of the whole.
@@ -77,7 +76,6 @@ class Lesson:
     """
 
     name: str
-    part: str
     style: str
     figures: NDArray[np.float64]
     low: NDArray[np.int64]
@@ -101,13 +99,6 @@ def read_songs(data: Path) -> Iterator[Song]:
     for pack, reader in zip(PACKS, readers, strict=True):
         if (data / pack).is_dir():
             yield from reader(data)
-
-
-def listener() -> Networks:
-    """Return the shipped networks of ``score``, which hear the chords."""
-    shipped = ScoreAnalyzer.models[0].shipped
-    assert shipped is not None
-    return Networks.load(shipped / "1")
 
 
 def lay_out(song: Song, networks: Networks) -> tuple[Timeline, Ints]:
@@ -134,14 +125,14 @@ def to_lesson(song: Song, networks: Networks) -> Lesson | None:
         np.bincount(programs[part], minlength=128) for part in (rest.pitch < BASS_BELOW, rest.pitch >= BASS_BELOW)
     )
     late = lateness(timeline, rest.start)
-    return Lesson(song.name, song.part, song.style, measure(piece, timeline), low, high, late, blocks, notes)
+    return Lesson(song.name, song.style, measure(piece, timeline), low, high, late, blocks, notes)
 
 
 def _charts(data: Path) -> Iterator[Song]:
     for chart in read_charts(data):
         for style, band in chart.styles.items():
             plays = np.array([info.drums or info.program < _PERCUSSIVE for info in band.tracks])[band.track]
-            piece = replace(join(chart.melody, band.select(plays)), meters=(Meter(0.0, 4, 4),))
+            piece = replace(synth.join(chart.melody, band.select(plays)), meters=(Meter(0.0, 4, 4),))
             bars = np.arange(chart.bars + 1) * 4.0
             yield Song(f"chart/{chart.number}", chart.part, style, piece, piece.track < len(chart.melody.tracks), bars)
 

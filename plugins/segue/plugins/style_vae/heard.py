@@ -16,13 +16,11 @@ from segue.music.reading import Reading
 from segue.plugin_api.training import Report
 from segue.plugins.score.emotion import Listeners
 from segue.plugins.score.emotion_train import emopia
-from segue.plugins.score.model import analyze
-from segue.plugins.score.plugin import EmotionAnalyzer, ScoreOptions
-from segue.plugins.style.transferrer import HEARD_BEFORE
+from segue.plugins.score.plugin import EmotionAnalyzer
+from segue.plugins.style.hearing import hear, shipped_networks
 from segue.plugins.style_vae.artifacts import Artifacts
-from segue.plugins.style_vae.data import listener
 from segue.plugins.style_vae.model import transfer
-from segue.v1 import analyze_pb2, music_pb2, transfer_pb2
+from segue.v1 import music_pb2, transfer_pb2
 
 _CLIPS: Final = 20
 _HIGH_AROUSAL: Final = (0, 1)
@@ -33,14 +31,13 @@ def emotion_report(made: Artifacts, data: Path, console: Console) -> Report:
     """Rewrite clips towards each quadrant and let the classifier hear them."""
     folder = EmotionAnalyzer.models[0].shipped
     assert folder is not None
-    listeners, networks = Listeners.load(folder / "1"), listener()
+    listeners, networks = Listeners.load(folder / "1"), shipped_networks()
     clips = emopia(data, "test")
     chosen = clips[1 :: max(len(clips) // _CLIPS, 1)][:_CLIPS]
-    options = ScoreOptions.model_validate({}).model_dump()
     heard: dict[str, list[tuple[int, int]]] = {"identity": [], "melody kept": [], "mode follows": []}
     for clip in track(chosen, "emotion", console=console):
         music = music_pb2.Music(midi=piece_to_midi(clip.piece))
-        analysis = analyze(analyze_pb2.AnalyzeRequest(music=music, aspects=HEARD_BEFORE), options, networks)
+        analysis = hear(music.midi, networks)
         for asked in range(4):
             emotion = music_pb2.Emotion(quadrant=music_pb2.EmotionQuadrant.ValueType(asked + 1))
             request = transfer_pb2.TransferRequest(music=music, attributes=music_pb2.Attributes(emotion=emotion))

@@ -18,6 +18,7 @@ from segue.music.features import FEATURES, features
 from segue.music.reading import Reading
 from segue.music.rhythm import bar_patterns
 from segue.plugin_api.training import Report
+from segue.plugins.style.hearing import shipped_networks
 from segue.plugins.style.measure import StyleJudge, chroma_similarity, groove_similarity, strength
 from segue.plugins.style.styles import STYLES
 from segue.plugins.style_vae.artifacts import Artifacts
@@ -25,7 +26,7 @@ from segue.plugins.style_vae.attributes import INTENSITY, NAMES
 from segue.plugins.style_vae.bars import to_cells
 from segue.plugins.style_vae.candidates import gather, own_figures
 from segue.plugins.style_vae.choose import Chosen
-from segue.plugins.style_vae.data import CHORALE, POP, Song, lay_out, listener, read_songs
+from segue.plugins.style_vae.data import CHORALE, POP, Song, lay_out, read_songs
 from segue.plugins.style_vae.heard import emotion_report
 from segue.plugins.style_vae.lessons import to_tensors
 from segue.plugins.style_vae.network import FIGURES, UNKNOWN
@@ -65,7 +66,7 @@ def reports(made: Artifacts, data: Path, console: Console) -> list[Report]:
 
 def read_cases(data: Path) -> list[Case]:
     """Read songs of the test part, a few of each style."""
-    networks, count = listener(), dict[str, int]()
+    networks, count = shipped_networks(), dict[str, int]()
     cases: list[Case] = []
     for song in read_songs(data):
         taken = count.get(song.style, 0)

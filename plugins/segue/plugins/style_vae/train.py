@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.progress import track
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
 from segue.plugins.packs.files import sources
+from segue.plugins.style.hearing import shipped_networks
 from segue.plugins.style_vae.artifacts import Artifacts, load, save
 from segue.plugins.style_vae.attributes import Scale
-from segue.plugins.style_vae.data import PACKS, Lesson, listener, read_songs, to_lesson
+from segue.plugins.style_vae.data import PACKS, Lesson, read_songs, to_lesson
 from segue.plugins.style_vae.habits import habits_of
 from segue.plugins.style_vae.lessons import Bank, Batch
 from segue.plugins.style_vae.network import Network, NetworkSettings
@@ -74,7 +75,7 @@ class StyleVaeTrainer(Trainer):
 
 def _read(data: Path, console: Console) -> list[Lesson]:
     """Read the training part."""
-    networks = listener()
+    networks = shipped_networks()
     songs = (song for song in read_songs(data) if song.part == "train")
     found = [to_lesson(song, networks) for song in track(songs, "reading", console=console, total=None)]
     return [lesson for lesson in found if lesson is not None]

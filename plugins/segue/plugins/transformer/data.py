@@ -7,7 +7,6 @@ packs is read as MIDI files, whose subfolders name the styles.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,12 +19,11 @@ from segue.music import Meter, Piece, Tempo, TrackInfo, midi_to_piece
 from segue.music.reading import Reading
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource
-from segue.plugins.packs import files, jsb, openewld, pop909
+from segue.plugins.packs import files, jsb, openewld, pop909, synth
 from segue.plugins.score.data import Part, part_of
 from segue.plugins.transformer.controls import STYLES
 from segue.plugins.transformer.elements import GRID, METRES, SLOTS, Notes, bar_steps
 
-_SYNTH: Final = Path("style_parallel_synth", "index.csv")
 _OPENEWLD: Final = Path("openewld", "index.csv")
 _METRES: Final = {(4, 4): 0, (2, 2): 0, (3, 4): 1, (6, 8): 2}
 _PLACES: Final = np.array([0, 3, 4, 6, 8, 9, 12])
@@ -50,8 +48,6 @@ class Song:
         Its notes, in order of bar.
     keys
         Key of each bar, 0-23.
-    ends
-        Whether its last bar is the end of a piece.
     """
 
     title: str
@@ -64,7 +60,6 @@ class Song:
     lead: bool
     notes: Notes
     keys: NDArray[np.int64]
-    ends: bool
 
     @property
     def bars(self) -> int:
@@ -77,7 +72,7 @@ class Song:
         return np.searchsorted(self.notes.bar, np.arange(self.bars + 1))
 
 
-def to_song(piece: Piece, title: str, style: str, part: Part, lead: bool, ends: bool = True) -> Song | None:
+def to_song(piece: Piece, title: str, style: str, part: Part, lead: bool) -> Song | None:
     """Put a piece on the grid; None if its metre is none of ``METRES`` or it has no pitched note."""
     meters = {(meter.numerator, meter.denominator) for meter in piece.meter_map}
     if len(meters) != 1 or not meters <= set(_METRES) or not len(piece.without_drums()):
@@ -107,7 +102,7 @@ def to_song(piece: Piece, title: str, style: str, part: Part, lead: bool, ends: 
         piece.tempos[0].quarters_per_minute if piece.tempos else 0.0,
         tuple(info.program for info in infos), tuple(info.drums for info in infos), lead and not infos[0].drums,
         Notes(*(column[order_of_time] for column in notes)),
-        _keys(piece, bars, METRES[metre].bar_beats), ends,
+        _keys(piece, bars, METRES[metre].bar_beats),
     )  # fmt: skip
 
 
@@ -135,7 +130,7 @@ def read_songs(data: Path) -> Iterator[Song]:
         If it holds neither a known pack nor MIDI files.
     """
     packs = [_pop(data), _synthetic(data), chorales(data), _lead_sheets(data)]
-    if not any((data / pack).exists() for pack in ("pop909", _SYNTH, jsb.PLACE, _OPENEWLD)):
+    if not any((data / pack).exists() for pack in ("pop909", synth.INDEX, jsb.PLACE, _OPENEWLD)):
         packs = [_folder(data)]
     for pack in packs:
         yield from pack
@@ -192,37 +187,23 @@ def on_beats(piece: Piece, seconds: NDArray[np.float64], downbeat: NDArray[np.bo
     )  # fmt: skip
 
 
-def _charts(data: Path) -> list[dict[str, str]]:
-    if not (data / _SYNTH).exists():
-        return []
-    with (data / _SYNTH).open(newline="") as rows:
-        return list(csv.DictReader(rows))
+def _charts(data: Path) -> list[synth.Arrangement]:
+    return synth.arrangements(data) if (data / synth.INDEX).exists() else []
 
 
 def _synthetic(data: Path) -> Iterator[Song]:
-    folder = data / _SYNTH.parent
     learnt = {sheet.number for sheet in _free_sheets(data) if part_of(sheet.title) == "train"}
-    for row in _charts(data):
-        part = part_of(f"c{row['chart_id']}")
-        if part != "train" and row["chart_id"] in learnt:
+    for chart in _charts(data):
+        part = part_of(f"c{chart.number}")
+        if part != "train" and chart.number in learnt:
             continue  # a tune that is learnt as a lead sheet measures nothing
-        piece = midi_to_piece((folder / row["midi"]).read_bytes())[0]
-        title = f"{row['title']} ({row['style']})"
-        plain = to_song(piece, title, row["style"], part, lead=False)
+        piece, tune = chart.band(), chart.tune()
+        title = f"{chart.title} ({chart.style})"
+        plain = to_song(piece, title, chart.style, part, lead=False)
         if plain is not None:
             yield plain
-        melody = folder / "melody" / f"{row['chart_id']}.mid"
-        if plain is not None and melody.is_file():
-            tune = midi_to_piece(melody.read_bytes())[0]
-            columns = [
-                np.concatenate([getattr(tune, name), getattr(piece, name)])
-                for name in ("start", "duration", "pitch", "velocity")
-            ]
-            joined = Piece.of(
-                columns[0], columns[1], columns[2], columns[3], np.r_[tune.track * 0, piece.track + 1],
-                tracks=(tune.tracks[0], *piece.tracks), tempos=piece.tempos, meters=piece.meters,
-            )  # fmt: skip
-            with_tune = to_song(joined, title, row["style"], part, lead=True)
+        if plain is not None and tune is not None:
+            with_tune = to_song(synth.join(tune, piece), title, chart.style, part, lead=True)
             if with_tune is not None:
                 yield with_tune
 
@@ -249,7 +230,7 @@ def _free_sheets(data: Path) -> list[openewld.LeadSheet]:
 
 
 def _lead_sheets(data: Path) -> Iterator[Song]:
-    learnt = {row["chart_id"] for row in _charts(data) if part_of(f"c{row['chart_id']}") == "train"}
+    learnt = {chart.number for chart in _charts(data) if part_of(f"c{chart.number}") == "train"}
     for sheet in _free_sheets(data):
         part = part_of(sheet.title)
         if part == "train" or sheet.number not in learnt:  # likewise

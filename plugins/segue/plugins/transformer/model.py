@@ -14,10 +14,11 @@ import torch
 from google.protobuf.message import Message
 from segue.plugin_api.python_model import Item, Step, StreamModel
 from segue.plugins.attempts import is_tried_again
+from segue.plugins.streamed import bar_message
 from segue.plugins.transformer.artifacts import PROGRESSIONS, load_melodies, load_network, load_profiles
 from segue.plugins.transformer.commission import Commission, read_request
 from segue.plugins.transformer.composer import Composer
-from segue.plugins.transformer.present import Finished, bar_message, complete_message, finish, so_far
+from segue.plugins.transformer.present import Finished, complete_message, finish, so_far
 from segue.plugins.transformer.progressions import Progressions
 from segue.plugins.transformer.state import State
 from segue.v1 import generate_pb2
@@ -71,13 +72,14 @@ class TransformerModel(StreamModel[generate_pb2.GenerateRequest, Session]):
     def _after(self, now: Progress, state: State) -> tuple[Step, Progress]:
         """Return what can be sent, and how far the composition then is."""
         commission, best, attempts = now.commission, now.best, now.attempts
+        beats, total = commission.bar_beats, commission.bars
         waits = commission.finish.HasField("copied_fraction_limit")
         if not state.done:
             if waits or state.at.bar == now.sent:
                 return Step(), replace(now, state=state)
             piece, _ = so_far(commission, state)
             bars = range(now.sent + 1, state.at.bar + 1)
-            messages = [bar_message(commission, piece, number, last=False) for number in bars]
+            messages = [bar_message(piece, beats, number, total, last=False) for number in bars]
             return Step(messages), replace(now, state=state, sent=state.at.bar)
         finished = finish(commission, state, self.melodies)
         if best is None or finished.likeness.copied_fraction < best[1].likeness.copied_fraction:
@@ -85,8 +87,8 @@ class TransformerModel(StreamModel[generate_pb2.GenerateRequest, Session]):
         if is_tried_again(commission.finish, best[1].likeness.copied_fraction, attempts):
             begun = self._composer.begin(commission.again(attempts).plan)
             return Step(), Progress(commission, begun, attempts=attempts + 1, best=best)
-        bars = range(now.sent + 1, commission.bars + 1)
+        bars = range(now.sent + 1, total + 1)
         piece = best[1].piece
-        messages = [bar_message(commission, piece, number, last=number == commission.bars) for number in bars]
+        messages = [bar_message(piece, beats, number, total, last=number == total) for number in bars]
         messages.append(complete_message(commission, best[0], best[1], self.melodies, attempts))
         return Step(messages, done=True), replace(now, state=state, sent=commission.bars)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music import Piece, piece_to_midi, piece_to_notes, to_key
+from segue.music import Piece, piece_to_midi, to_key
 from segue.music.answers import to_chords, to_originality
 from segue.music.dynamics import shape_dynamics
 from segue.music.originality import Likeness, OriginalityIndex
@@ -71,18 +71,6 @@ def finish(commission: Commission, state: State, known: OriginalityIndex) -> Fin
         piece, shaped = shape_dynamics(piece, phrases, first_id=len(edits) + 1)
         edits += shaped
     return Finished(piece, reading, edits, known.compare(piece))
-
-
-def bar_message(commission: Commission, piece: Piece, number: int, last: bool) -> generate_pb2.GenerateStreamResponse:
-    """Return the notes that end in a bar, counted from 1; those of the last bar may end later."""
-    ended = np.ceil(piece.end / commission.bar_beats - 1e-9).astype(np.int64)
-    inside = piece.select((ended >= number) if last else (ended == number))
-    score = music_pb2.Score()
-    for index, info in enumerate(piece.tracks):
-        track = score.tracks.add(name=info.name, program=info.program, drums=info.drums)
-        track.notes.extend(piece_to_notes(inside.select(inside.track == index)))
-    bar = generate_pb2.Bar(number=number, total=commission.bars, score=score)
-    return generate_pb2.GenerateStreamResponse(bar=bar)
 
 
 def complete_message(

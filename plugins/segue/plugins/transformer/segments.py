@@ -106,7 +106,7 @@ def cut(song: Song, first: int, bars: int, rng: np.random.Generator | None = Non
         elements=encode(notes, drums, shift, bars),
         families=tuple(family(p, d) for p, d in zip(programs, song.drums, strict=True)),
         controls=controls,
-        ends=song.ends and first + bars == song.bars,
+        ends=first + bars == song.bars,
         bars=bars,
         shift=shift,
         tempo=tempo,

@@ -163,3 +163,15 @@ def test_an_orchestra_that_doubles_a_line_has_no_parallels(analyze):
     doubled = Piece.of(np.tile(np.arange(32) / 2, 2), 0.5, pitch, 70, np.repeat([0, 1], 32), tracks=tracks)
     kinds = {issue.kind for issue in analyze(midi(doubled), pb.ASPECT_ISSUES).issues}
     assert pb.ISSUE_KIND_PARALLELS not in kinds
+
+
+@pytest.mark.parametrize("second", [1, 3, 4])
+def test_the_key_of_a_piece_in_two_far_keys_is_one_of_them(piece_of, analyze, second):
+    cadence = [(0, "maj"), (5, "maj"), (7, "7"), (0, "maj")]
+    moved = [((root + second) % 12, quality) for root, quality in cadence]
+    key = analyze(midi(piece_of(cadence * 2 + moved * 2)), pb.ASPECT_KEY).key
+    assert [(region.span.start, region.key.tonic, region.key.mode) for region in key.regions] == [
+        (0, 0, music_pb2.MODE_MAJOR),
+        (16, second, music_pb2.MODE_MAJOR),
+    ]
+    assert key.key in [region.key for region in key.regions]

@@ -175,3 +175,21 @@ def test_the_key_of_a_piece_in_two_far_keys_is_one_of_them(piece_of, analyze, se
         (16, second, music_pb2.MODE_MAJOR),
     ]
     assert key.key in [region.key for region in key.regions]
+
+
+def test_texture_tells_voices_chords_and_which_track_has_the_melody(piece_of, analyze):
+    alone = analyze(midi(Piece.of(np.arange(64) / 2, 0.5, TUNE * 4)), pb.ASPECT_PITCH).pitch
+    assert (alone.voices, alone.chordal, alone.tracks[0].polyphony, alone.tracks[0].melody) == (1, 0, 1, 1)
+    hymn = analyze(midi(piece_of(CADENCE * 4)), pb.ASPECT_PITCH).pitch
+    assert (hymn.voices, hymn.chordal) == (4, 1)
+    chords = [48, 52, 55] * 8
+    lengths = np.random.default_rng(0).choice([0.25, 0.5, 1.0], 64)
+    lengths *= 32 / lengths.sum()
+    rows = [*zip(np.cumsum(lengths) - lengths, lengths, TUNE * 4, [0] * 64, strict=True)]
+    rows += [*zip(np.repeat(np.arange(8) * 4.0, 3), [4.0] * 24, chords, [1] * 24, strict=True)]
+    start, duration, pitch, track = zip(*rows, strict=True)
+    tracks = (TrackInfo("tune"), TrackInfo("chords"))
+    song = analyze(midi(Piece.of(start, duration, pitch, 70, track, tracks=tracks)), pb.ASPECT_PITCH).pitch
+    assert song.voices == 4
+    assert [round(each.polyphony, 1) for each in song.tracks] == [1, 3]
+    assert song.tracks[0].melody > 0.9 > 0.1 > song.tracks[1].melody

@@ -109,11 +109,15 @@ def _pitch(pitch: PitchAnalysis, key: Key | None) -> Iterator[tuple[str, str]]:
         f"entropy {pitch.entropy:.2f} bits, {percent(pitch.in_scale)} in the scale, "
         f"{pitch.polyphony:.1f} notes at once",
     )
+    if pitch.voices:
+        voices = "1 voice" if pitch.voices == 1 else f"{pitch.voices} voices"
+        yield "texture", f"{voices}, {percent(pitch.chordal)} of the notes begin together with others"
     if pitch.pitch_class_shares:
         yield "pitch classes", f"C {bars(pitch.pitch_class_shares)} B"
     for track in pitch.tracks[:8]:
         kind = "drums" if track.drums else PROGRAM_NAMES[track.program % 128]
         reach = "" if track.drums or not track.notes else f", {_range(track.lowest, track.highest, key)}"
+        reach += f", {percent(track.melody)} of them melody" if track.melody >= 0.005 else ""
         yield "track", f"{track.name or 'unnamed'} ({kind}): {track.notes} notes{reach}"
     if len(pitch.tracks) > 8:
         yield "track", f"… {len(pitch.tracks)} in all"

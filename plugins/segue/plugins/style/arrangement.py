@@ -136,8 +136,7 @@ def _melody(piece: Piece, found: analyze_pb2.MelodyAnalysis) -> NDArray[np.bool_
 
     Where most of what was heard as melody stands in one track of one voice, the melody is all of that track: the
     analysis, which sees no tracks, loses it where the accompaniment covers it. Where it does not, a track that is by
-    itself like a melody is one (``segue.music.leading``). One voice alone is its own melody, whatever the analysis, which
-    learnt from accompanied tunes, takes it for.
+    itself like a melody is one (``segue.music.leading``). One voice alone is its own melody.
     """
     pitched = ~piece.is_drum
     if is_one_voice(piece.select(pitched)):

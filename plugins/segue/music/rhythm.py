@@ -47,9 +47,11 @@ def place_onsets(reading: Reading) -> Onsets:
     return Onsets(beat, (start - beats[beat]) / (beats[beat + 1] - beats[beat]))
 
 
-def grid_deviation(within: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance of onsets, as parts of a beat, from the nearest sixteenth or triplet."""
-    distances = [np.abs(within * n - np.rint(within * n)) / n for n in (_STRAIGHT, _TRIPLET)]
+def grid_deviation(
+    within: NDArray[np.float64], divisions: tuple[int, int] = (_STRAIGHT, _TRIPLET)
+) -> NDArray[np.float64]:
+    """Distance of onsets, as parts of a beat, from the nearest sixteenth or triplet, or other even division of it."""
+    distances = [np.abs(within * n - np.rint(within * n)) / n for n in divisions]
     return np.asarray(np.minimum(*distances))
 
 

@@ -20,6 +20,8 @@ _LONGEST: Final = 2.0
 _STAY: Final = 0.975
 _PROFILE_FLOOR: Final = 0.003
 _END: Final = 8
+_NOWHERE, _NEVER = 0.002, 20.0
+"""Share of the piece below which a key is none of its local ones, and the nats that this costs it as the main one."""
 _TOGETHER: Final = 0.05
 # Fitted on the development third of the When in Rome pieces and 220 training songs of POP909, and rounded.
 _TIME, _HISTOGRAM, _FIRST_BASS, _LAST_BASS, _LAST_EIGHTH, _FIRST_EIGHTH = 0.1, 10.0, 0.5, 0.7, 0.1, 0.1
@@ -168,6 +170,8 @@ def _of_the_piece(cells: Cells, per_cell: NDArray[np.float64]) -> NDArray[np.flo
     part = max(1, len(per_cell) // _END)
     score += _LAST_EIGHTH * np.log(per_cell[-part:].mean(axis=0) + 1e-3)
     score += _FIRST_EIGHTH * np.log(per_cell[:part].mean(axis=0) + 1e-3)
+    local = per_cell.mean(axis=0)
+    score[local < min(_NOWHERE, local.max())] -= _NEVER  # between two far keys lies one that is neither
     share = np.exp(score - score.max())
     return np.asarray(share / share.sum())
 

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_model
 from segue.music import Piece
+from segue.music.leading import is_one_voice, leading_track
 from segue.music.meter import Bars, accented_bars
 from segue.music.originality import OriginalityIndex
 from segue.music.reading import Judged, Reading
@@ -34,8 +35,8 @@ ORIGINALITY_FILE: Final = "originality.safetensors"
 SLIPS_FILE: Final = network.FILE
 """The two small networks of ``polish``, of which one judges pitches; a version without them goes by a rule."""
 _FEWEST_NOTES: Final = 16
-_TOGETHER, _LEGATO, _ALONE = 0.05, 0.25, 0.97
-"""Beats within which notes sound together, and of overlap that one voice may have; share of its notes so alone."""
+_HEARD, _HARDLY_ANY = 0.5, 0.02
+"""Probability from which a note is of the melody, and share of the notes below which there is none."""
 
 
 def use_one_thread() -> None:
@@ -93,10 +94,11 @@ class Networks:
     def _melody(self, reading: Reading) -> NDArray[np.float64]:
         """Let the notes of a track vote: a melody mostly stays in one, though the network does not see tracks.
 
-        A piece of one voice is all melody: the network learnt what is one beside an accompaniment.
+        A piece of one voice is all melody: the network learnt what is one beside an accompaniment. Where it hears none,
+        a track that is by itself like a melody is one, as likely as not.
         """
         piece = reading.pitched
-        if _one_voice(piece):
+        if is_one_voice(piece):
             return np.ones(len(piece))
         single = np.clip(class_probabilities(self.melody, reading)[:, 0], 1e-4, 1 - 1e-4)
         if len(np.unique(piece.track)) < 2:
@@ -105,15 +107,10 @@ class Networks:
         mean = np.clip(np.bincount(piece.track, single) / np.maximum(size, 1), 0.01, 0.99)
         vote = np.where(size >= _FEWEST_NOTES, np.log(mean / (1 - mean)), 0.0)
         odds = np.log(single / (1 - single)) + vote[piece.track]
-        return np.asarray(1 / (1 + np.exp(-odds)))
-
-
-def _one_voice(piece: Piece) -> bool:
-    if not len(piece):
-        return False
-    gap = np.diff(piece.start)
-    alone = (gap > _TOGETHER) & (piece.duration[:-1] <= gap + _LEGATO)
-    return bool(alone.sum() >= _ALONE * len(gap))
+        probability = np.asarray(1 / (1 + np.exp(-odds)))
+        if (probability >= _HEARD).mean() < _HARDLY_ANY and (track := leading_track(reading.piece)) is not None:
+            return np.where(piece.track == track, _HEARD, np.minimum(probability, _HEARD - 0.01))
+        return probability
 
 
 def _judge(networks: Mapping[str, Network], piece: Piece, notes: NDArray[np.int64]) -> Judged:

@@ -95,7 +95,9 @@ class ScoreTrainer(Trainer):
 def _copy(version: Path, files: Sequence[str], into: Path) -> None:
     for file in files:
         if not (version / file).is_file():
-            raise InvalidRequest("keep", f"{version} holds no {file}; it must be a version of 'score'")
+            raise InvalidRequest(
+                "keep", f"{version} holds no {file}; it must be a version of 'score', or make that anew"
+            )
         shutil.copyfile(version / file, into / file)
 
 
@@ -105,7 +107,7 @@ def _make_bars(run: Run, file: Path, settings: ScoreSettings) -> None:
         if barred.part != "test":
             groups[barred.kind].append(barred.example())
     valid = [example for kind in groups.values() for example in _part(kind, "valid")]
-    trained = [(share, _part(groups[kind], "train")) for kind, share in SHARES.items()]
+    trained = [(share, _part(groups[kind], "train")) for kind, share in SHARES.items() if groups[kind]]
     net = BarNet()
     rows = np.concatenate([example.inputs for _, examples in trained for example in examples])
     net.mean.copy_(torch.from_numpy(rows.mean(axis=0)))

@@ -24,10 +24,8 @@ from torch import Tensor, nn
 FEATURES: Final = 25
 LENGTHS: Final = (2, 3, 4)
 """Beats that a bar may have."""
-PREFERENCE: Final = (-0.1, 0.0, 0.0)
-"""What speaks for each of them at every bar, in nats."""
-CHANGE_COST: Final = 8.0
-"""What speaks against a bar of another length than the one before, in nats. Both were chosen on validation pieces."""
+CHANGE_COST: Final = 6.0
+"""What speaks against a bar of another length than the one before, in nats; chosen on validation pieces."""
 _UPBEAT: Final = -1
 _NEAR: Final = 0.15
 _LATE: Final = 0.1
@@ -210,7 +208,7 @@ def best_bars(logs: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.
                 value, sources[kind] = (same, kind) if same >= other - CHANGE_COST else (other - CHANGE_COST, came)
                 if start < most and total[start] >= value:
                     value, sources[kind] = total[start], _UPBEAT
-                values[kind] = value + total[end] - total[start] + begin[start] + PREFERENCE[kind]
+                values[kind] = value + total[end] - total[start] + begin[start]
         best.append(values)
         source.append(sources)
     _, end, kind = max((value, end, kind) for end in range(count, count + most) for kind, value in enumerate(best[end]))

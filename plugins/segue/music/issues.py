@@ -263,8 +263,8 @@ def _crossings(reading: Reading) -> Iterator[Finding]:
 
 
 def _unplayable(reading: Reading) -> Iterator[Finding]:
-    for begin, end, track, text, advice in unplayable(reading.pitched):
-        yield Finding(begin, end, track, pb.SEVERITY_WARNING, text, advice)
+    for begin, end, track, text, advice, note, _ in unplayable(reading.pitched):
+        yield Finding(begin, end, track, pb.SEVERITY_WARNING, text, advice, polishable=note >= 0)
 
 
 DETECTORS: Final[Mapping[pb.IssueKind.ValueType, Detector]] = MappingProxyType(

@@ -193,3 +193,13 @@ def test_texture_tells_voices_chords_and_which_track_has_the_melody(piece_of, an
     assert song.voices == 4
     assert [round(each.polyphony, 1) for each in song.tracks] == [1, 3]
     assert song.tracks[0].melody > 0.9 > 0.1 > song.tracks[1].melody
+
+
+@pytest.mark.parametrize("tonic", [0, 5, 10])
+def test_a_blues_is_in_the_key_of_its_first_seventh(piece_of, analyze, tonic):
+    degrees = [0, 5, 0, 0, 5, 5, 0, 0, 7, 5, 0, 7, 0]
+    found = analyze(
+        midi(piece_of([((tonic + degree) % 12, "7") for degree in degrees], 4.0)), pb.ASPECT_KEY, pb.ASPECT_CHORDS
+    )
+    assert (found.key.key.tonic, found.key.key.mode) == (tonic, music_pb2.MODE_MAJOR)
+    assert {chord.roman_numeral for chord in found.chords} == {"I7", "IV7", "V7"}

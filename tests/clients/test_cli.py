@@ -9,7 +9,8 @@ import grpc
 import pytest
 from google.protobuf import json_format
 from segue.client.cli import app
-from segue.v1 import generate_pb2, recommend_pb2
+from segue.client.cli._analysis_facts import facts
+from segue.v1 import analyze_pb2, generate_pb2, recommend_pb2
 from segue.v1.music_pb2 import Audio, Music
 from segue.v1.transfer_pb2 import TransferResponse, TransferStreamResponse
 from typer.testing import CliRunner
@@ -376,3 +377,14 @@ def test_every_command_explains_itself_with_an_example(segue, words):
     assert f"Example: segue {' '.join(words)}" in text
     assert "--address" in text
     assert "--json" in text
+
+
+def test_what_has_no_pitch_is_told_without_pitches():
+    drums = analyze_pb2.TrackAnalysis(name="Kit", drums=True, notes=64)
+    response = analyze_pb2.AnalyzeResponse(
+        notes=64, melody=analyze_pb2.MelodyAnalysis(), pitch=analyze_pb2.PitchAnalysis(tracks=[drums])
+    )
+    response.style.SetInParent()
+    told = dict(facts(response))
+    assert (told["melody"], told["style"], told["track"]) == ("none", "none", "Kit (drums): 64 notes")
+    assert not {"pitch", "texture", "pitch classes"} & set(told)

@@ -9,6 +9,7 @@ from PIL import Image
 from segue.client import InvalidMusic, MissingExtra, media, parse_chords, parse_key, score_to_midi
 from segue.client.media._notes import read_roll, with_analysis
 from segue.client.media._panels import _features
+from segue.client.media._picture import _plain
 from segue.v1.analyze_pb2 import AnalyzeResponse
 from segue.v1.music_pb2 import Note, Score, Span, Track
 
@@ -221,3 +222,18 @@ def test_drums_alone_are_alike_by_what_is_struck():
     _, rows = _features(read_roll(drums))
     assert rows[0] @ rows[2] == pytest.approx(1)
     assert rows[0] @ rows[1] == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("harte", "written"),
+    [
+        ("C#:7/3", "C#7/E#"),
+        ("A:min7/b3", "Am7/C"),
+        ("Bb:maj/5", "Bb/F"),
+        ("F:maj", "F"),
+        ("Eb:7/b7", "Eb7/Db"),
+        ("N", ""),
+    ],
+)
+def test_chords_are_written_as_lead_sheets_write_them(harte, written):
+    assert _plain(harte) == written

@@ -628,6 +628,8 @@ class PitchAnalysis(_message.Message):
     IN_SCALE_FIELD_NUMBER: _builtins.int
     POLYPHONY_FIELD_NUMBER: _builtins.int
     TRACKS_FIELD_NUMBER: _builtins.int
+    VOICES_FIELD_NUMBER: _builtins.int
+    CHORDAL_FIELD_NUMBER: _builtins.int
     lowest: _builtins.int
     """Lowest pitch."""
     highest: _builtins.int
@@ -640,6 +642,10 @@ class PitchAnalysis(_message.Message):
     """Share of notes that belong to the local key's scale, 0-1."""
     polyphony: _builtins.float
     """Mean number of notes sounding together, silence left out."""
+    voices: _builtins.int
+    """How many voices the texture has: most notes that sound together during nine tenths of the sounding time."""
+    chordal: _builtins.float
+    """Share of the notes that begin together with another pitch, 0-1: none in a single line, all in block chords."""
     @_builtins.property
     def pitch_class_shares(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """Sounding time of each pitch class as a share of the whole; index 0 is C."""
@@ -659,10 +665,12 @@ class PitchAnalysis(_message.Message):
         in_scale: _builtins.float = ...,
         polyphony: _builtins.float = ...,
         tracks: _abc.Iterable[Global___TrackAnalysis] | None = ...,
+        voices: _builtins.int = ...,
+        chordal: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entropy", b"entropy", "highest", b"highest", "in_scale", b"in_scale", "lowest", b"lowest", "mean", b"mean", "pitch_class_shares", b"pitch_class_shares", "polyphony", b"polyphony", "tracks", b"tracks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chordal", b"chordal", "entropy", b"entropy", "highest", b"highest", "in_scale", b"in_scale", "lowest", b"lowest", "mean", b"mean", "pitch_class_shares", b"pitch_class_shares", "polyphony", b"polyphony", "tracks", b"tracks", "voices", b"voices"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -680,6 +688,8 @@ class TrackAnalysis(_message.Message):
     NOTES_FIELD_NUMBER: _builtins.int
     LOWEST_FIELD_NUMBER: _builtins.int
     HIGHEST_FIELD_NUMBER: _builtins.int
+    POLYPHONY_FIELD_NUMBER: _builtins.int
+    MELODY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name."""
     program: _builtins.int
@@ -692,6 +702,10 @@ class TrackAnalysis(_message.Message):
     """Lowest pitch."""
     highest: _builtins.int
     """Highest pitch."""
+    polyphony: _builtins.float
+    """Mean number of its notes sounding together, silence left out; 0 for drums."""
+    melody: _builtins.float
+    """Share of its notes that belong to the melody, 0-1."""
     def __init__(
         self,
         *,
@@ -701,10 +715,12 @@ class TrackAnalysis(_message.Message):
         notes: _builtins.int = ...,
         lowest: _builtins.int = ...,
         highest: _builtins.int = ...,
+        polyphony: _builtins.float = ...,
+        melody: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["drums", b"drums", "highest", b"highest", "lowest", b"lowest", "name", b"name", "notes", b"notes", "program", b"program"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drums", b"drums", "highest", b"highest", "lowest", b"lowest", "melody", b"melody", "name", b"name", "notes", b"notes", "polyphony", b"polyphony", "program", b"program"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

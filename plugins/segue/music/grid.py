@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from segue.music.beats import track_beats
-from segue.music.meter import find_meter
+from segue.music.meter import BarFinder, Bars, accented_bars
 from segue.music.piece import Meter, Piece
 
 _NEAR: Final = 0.06
@@ -57,34 +57,49 @@ class Grid:
     stated: bool
 
 
-def find_grid(piece: Piece) -> Grid:
+def find_grid(piece: Piece, find_bars: BarFinder = accented_bars) -> Grid:
     """Find the beats and bars of a piece.
 
     The file's beats are taken as they are if the notes lie on them, and shifted if the notes lie beside them by a
     constant part of a beat; where the notes have nothing to do with them, beats are found in the notes. The file's
     bars are taken if its beats are and it states a metre other than 1/4, which sequencers write for want of one; else
-    the metre is found from the accents. Beats are counted from the bars that are stated, as an upbeat may be of half a
-    beat.
+    ``find_bars`` finds them: from the accents, or by a trained model. Beats are counted from the bars that are stated,
+    as an upbeat may be of half a beat.
     """
     stated = any(meter.numerator > 1 for meter in piece.meters)
     shift, confidence = _phase(piece, stated)
     if confidence < UNRELATED and len(piece) >= _ENOUGH_NOTES:
-        tracked = _cover(piece, piece.seconds_to_beats(track_beats(piece)))
+        tracked = tracked_beats(piece)
         if len(tracked) > 1:
-            return _found_grid(piece, tracked, confidence, written=False)
+            bars = find_bars(piece, tracked, False)
+            usual = int(np.bincount(bars.lengths).argmax())
+            # The file's quarters are not these beats, so changes of metre would be at the wrong places of them.
+            return replace(_found_grid(bars, tracked, confidence), meters=(Meter(0.0, usual, 4),))
     if shift == 0 and stated:
         return _stated_grid(piece, confidence)
     beats = np.arange(np.floor(piece.start.min() - shift + _NEAR), np.ceil(piece.beats - shift - 1e-6) + 1) + shift
-    return _found_grid(piece, beats, confidence)
+    return _found_grid(find_bars(piece, beats, True), beats, confidence)
 
 
-def _found_grid(piece: Piece, beats: NDArray[np.float64], confidence: float, *, written: bool = True) -> Grid:
-    """Lay out bars over beats, by the accents."""
-    length, first, strength = find_meter(piece, beats, written=written)
-    downbeats = np.arange(first, len(beats), length)
-    pickup = float(beats[first] - beats[0]) if first < len(beats) else 0.0
-    meters = (Meter(0.0, length, 4),)
-    return Grid(beats, np.full(len(beats) - 1, 2), downbeats, meters, pickup, confidence * strength, False)
+def tracked_beats(piece: Piece) -> NDArray[np.float64]:
+    """Find beats in the notes, in quarter notes of the file, that cover them all; none if nothing is regular."""
+    return _cover(piece, piece.seconds_to_beats(track_beats(piece)))
+
+
+def _found_grid(bars: Bars, beats: NDArray[np.float64], confidence: float) -> Grid:
+    """Lay out bars that were found over beats."""
+    downbeats, lengths = bars.downbeats, bars.lengths.tolist()
+    changes = [row for row in range(1, len(lengths)) if lengths[row] != lengths[row - 1]]
+    meters = (Meter(0.0, lengths[0], 4), *(Meter(float(beats[downbeats[row]]), lengths[row], 4) for row in changes))
+    return Grid(
+        beats,
+        np.full(len(beats) - 1, 2),
+        downbeats,
+        meters,
+        float(beats[downbeats[0]] - beats[0]),
+        confidence * bars.strength,
+        False,
+    )
 
 
 def _cover(piece: Piece, beats: NDArray[np.float64]) -> NDArray[np.float64]:

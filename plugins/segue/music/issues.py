@@ -71,7 +71,7 @@ def _timing(reading: Reading) -> Iterator[Finding]:
     onsets = place_onsets(reading)
     within = onsets.within
     behind = np.median((within + 0.125) % 0.25) - 0.125  # all of a piece may lie a little beside the beat
-    away = min((grid_deviation(within), grid_deviation(within - behind)), key=np.mean)
+    away = min((_from_grid(reading, onsets.beat, each) for each in (within, within - behind)), key=np.mean)
     if (away > timing.ON_GRID).mean() > 1 - timing.LOOSE_PIECE and len(piece) <= _MOST_PLAYED:
         yield from _played(reading, onsets, away)
         return
@@ -81,6 +81,12 @@ def _timing(reading: Reading) -> Iterator[Finding]:
         where = float(piece.start[notes[0]]), float(piece.end[notes].max()), int(piece.track[notes[0]])
         advice = "Play it again with the others, or move it to where they are."
         yield Finding(*where, pb.SEVERITY_WARNING, _beside(off, away[notes]), advice, polishable=False)
+
+
+def _from_grid(reading: Reading, beat: NDArray[np.int64], within: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance from the nearest sixteenth or triplet, in beats; where a beat is three eighths, from its parts."""
+    compound = reading.grid.divisions[beat] == 3
+    return np.where(compound, grid_deviation(within, (6, 4)), grid_deviation(within))
 
 
 def _played(reading: Reading, onsets: Onsets, away: NDArray[np.float64]) -> Iterator[Finding]:
@@ -146,7 +152,7 @@ def _stuck(reading: Reading) -> Iterator[Finding]:
         usual = float(np.percentile(duration, 90))
         past = np.searchsorted(start, end - _SAME) - np.arange(len(own)) - 1
         stuck = duration > max(_STUCK_BEATS, _STUCK_FACTOR * usual)
-        stuck |= (duration > max(_STUCK_BEATS / 2, 6 * float(np.percentile(duration, 95)))) & (past > 2 * _LEFT_BEHIND)
+        stuck |= (duration > max(_STUCK_BEATS / 2, 4 * float(np.percentile(duration, 95)))) & (past > 2 * _LEFT_BEHIND)
         if (past > 0).mean() < _ONE_VOICE:
             stuck |= (past >= _LEFT_BEHIND) & (duration > _LEFT_BEHIND)
         for note in own[stuck].tolist():
@@ -257,8 +263,8 @@ def _crossings(reading: Reading) -> Iterator[Finding]:
 
 
 def _unplayable(reading: Reading) -> Iterator[Finding]:
-    for begin, end, track, text, advice in unplayable(reading.pitched):
-        yield Finding(begin, end, track, pb.SEVERITY_WARNING, text, advice)
+    for begin, end, track, text, advice, note, _ in unplayable(reading.pitched):
+        yield Finding(begin, end, track, pb.SEVERITY_WARNING, text, advice, polishable=note >= 0)
 
 
 DETECTORS: Final[Mapping[pb.IssueKind.ValueType, Detector]] = MappingProxyType(

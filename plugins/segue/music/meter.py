@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from segue.music.piece import Piece
 
+
+class Bars(NamedTuple):
+    """Bars over the beats of a piece.
+
+    Attributes
+    ----------
+    downbeats : ndarray of int, shape (bars,)
+        Indices of the beats that begin a bar, ascending.
+    lengths : ndarray of int, shape (bars,)
+        Beats in each bar; the last may go on after the last beat.
+    strength
+        How much the downbeats stand out, 0-1.
+    """
+
+    downbeats: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    strength: float
+
+
+BarFinder = Callable[[Piece, NDArray[np.float64], bool], Bars]
+"""What finds the bars of a piece: given its beats, at least two, and whether they are written, not found in it."""
 _LENGTHS: Final = (4, 3)
 _TWO_BARS: Final = {4: 8, 3: 6}
 # Fitted (conditional logistic regression over the seven answers) to lead sheets of OpenEWLD with and without their
@@ -108,3 +130,10 @@ def find_meter(piece: Piece, beats: NDArray[np.float64], *, written: bool = True
     best = int(np.argmax(scores))
     share = np.exp(np.array(scores) - scores[best]) if np.isfinite(scores[best]) else np.ones(1)
     return (*answers[best], float(1 / share.sum()) if len(answers) > 1 else 0.0)
+
+
+def accented_bars(piece: Piece, beats: NDArray[np.float64], written: bool) -> Bars:
+    """Lay out bars of one length over beats, as ``find_meter`` finds them."""
+    length, first, strength = find_meter(piece, beats, written=written)
+    downbeats = np.arange(first, len(beats), length)
+    return Bars(downbeats, np.full(len(downbeats), length), strength)

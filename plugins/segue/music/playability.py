@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import pairwise
-from typing import Final
+from itertools import pairwise, product
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from segue.music.piece import Piece
 
 _KEYBOARDS: Final = range(8)
@@ -23,32 +24,71 @@ _RANGES: Final = {
     73: ("flute", 59, 98), 24: ("guitar", 40, 83), 25: ("guitar", 40, 86), 32: ("bass", 28, 67), 33: ("bass", 28, 67),
 }  # fmt: skip
 
-Place = tuple[float, float, int, str, str]
+_OCTAVES: Final = (-12, 12, -24, 24, -36, 36)
 
 
-def unplayable(piece: Piece) -> Iterator[Place]:
+class Unplayable(NamedTuple):
+    """What can't be played: from beat to beat, the track, what is wrong and what to do.
+
+    ``note`` is the index of the note that in an octave of another ``pitch`` would make it playable, -1 if none would.
+    """
+
+    begin: float
+    end: float
+    track: int
+    text: str
+    advice: str
+    note: int
+    pitch: int
+
+
+def unplayable(piece: Piece) -> Iterator[Unplayable]:
     """Yield places that the track's instrument can't play."""
     for index, info in enumerate(piece.tracks):
-        own = piece.select(piece.track == index)
+        own = np.flatnonzero(piece.track == index)
         if info.program in _KEYBOARDS:
-            yield from _two_hands(own, index)
+            yield from _two_hands(piece, own, index)
         name, lowest, highest = _RANGES.get(0 if info.program in _KEYBOARDS else info.program, ("", 0, 127))
-        for note in np.flatnonzero((own.pitch < lowest) | (own.pitch > highest)).tolist():
-            text = f"The pitch {own.pitch[note]} is outside the range of the {name}, {lowest} to {highest}."
-            yield float(own.start[note]), float(own.end[note]), index, text, "Move it by an octave."
+        pitch = piece.pitch[own]
+        for note in own[(pitch < lowest) | (pitch > highest)].tolist():
+            now = int(piece.pitch[note])
+            inside = [now + by for by in _OCTAVES if lowest <= now + by <= highest]
+            text = f"The pitch {now} is outside the range of the {name}, {lowest} to {highest}."
+            place = float(piece.start[note]), float(piece.end[note]), index
+            yield Unplayable(*place, text, "Move it by an octave.", note if inside else -1, inside[0] if inside else 0)
 
 
-def _two_hands(piece: Piece, track: int) -> Iterator[Place]:
+def _two_hands(piece: Piece, own: NDArray[np.int64], track: int) -> Iterator[Unplayable]:
     """Yield chords, struck at once, that two hands of five fingers and a tenth's span can't take."""
-    struck = np.rint(piece.start / _TOGETHER)
-    bounds = np.r_[0, np.flatnonzero(np.diff(struck)) + 1, len(piece)].tolist()
-    pitches = piece.pitch.tolist()
+    struck = np.rint(piece.start[own] / _TOGETHER)
+    bounds = np.r_[0, np.flatnonzero(np.diff(struck)) + 1, len(own)].tolist()
+    pitches = piece.pitch[own].tolist()
     for begin, end in pairwise(bounds):
         pitch = sorted(set(pitches[begin:end]))
         if not _reachable(pitch):
             text = f"Two hands can't take the {len(pitch)} notes from {pitch[0]} to {pitch[-1]} at once."
+            note, now = _within_reach(pitches[begin:end])
             advice = "Leave out an inner note, or break the chord."
-            yield float(piece.start[begin]), float(piece.end[begin:end].max()), track, text, advice
+            if note >= 0:
+                advice = f"Move the {pitches[begin + note]} to {now}, or break the chord."
+            place = float(piece.start[own[begin]]), float(piece.end[own[begin:end]].max()), track
+            yield Unplayable(*place, text, advice, int(own[begin + note]) if note >= 0 else -1, now)
+
+
+def _within_reach(chord: list[int]) -> tuple[int, int]:
+    """Return the note of a chord that another octave brings within reach, and its pitch there; (-1, 0) if none.
+
+    The nearest octave is taken, of the note that lies farthest from the middle one; the highest moves only if no other
+    can.
+    """
+    middle, top = sorted(chord)[len(chord) // 2], max(chord)
+    rows = sorted(range(len(chord)), key=lambda row: (chord[row] == top, -abs(chord[row] - middle)))
+    for row, by in sorted(product(rows, _OCTAVES), key=lambda each: (chord[each[0]] == top, abs(each[1]))):
+        others = [*chord[:row], *chord[row + 1 :]]
+        now = chord[row] + by
+        if 0 <= now <= max(top, 108) and now not in others and _reachable(sorted({*others, now})):
+            return row, now
+    return -1, 0
 
 
 def _reachable(pitch: list[int]) -> bool:

@@ -14,6 +14,7 @@ from segue.music.chords import CHANGE_COST, Chords, by_inversion, decode, templa
 from segue.music.grid import Grid, find_grid
 from segue.music.keys import Keys, find_keys
 from segue.music.melody import skyline
+from segue.music.meter import BarFinder, accented_bars
 from segue.music.piece import Piece
 from segue.music.roman import settle_diminished
 from segue.music.theory import chord_in_key
@@ -44,6 +45,8 @@ class Reading:
         What gives the probability that each note of ``pitched`` is of the melody: a trained model; the skyline if None.
     judge_pitches
         What judges some notes, given by their indices, of a piece without drums: a trained model; None judges none.
+    find_bars
+        What finds the bars where the file's can't be trusted: accents, or a trained model.
     """
 
     original: Piece
@@ -52,21 +55,22 @@ class Reading:
     key_weight: float = 0.0
     choose_melody: Callable[[Reading], NDArray[np.float64]] | None = None
     judge_pitches: Callable[[Piece, NDArray[np.int64]], Judged] | None = None
+    find_bars: BarFinder = accented_bars
 
     @cached_property
     def grid(self) -> Grid:
         """Beats and bars."""
-        return find_grid(self.original)
+        return find_grid(self.original, self.find_bars)
 
     @cached_property
     def piece(self) -> Piece:
         """The piece with the bars that were found, if the file's were not right."""
         if self.grid.stated:
             return self.original
-        meter = self.grid.meters[0]
-        downbeat = float(self.grid.beats[self.grid.downbeats[0]]) % meter.bar_beats if len(self.grid.downbeats) else 0.0
+        meter, *changes = self.grid.meters
+        downbeat = float(self.grid.beats[self.grid.downbeats[0]]) % meter.bar_beats
         pickup = (meter,) if downbeat >= 0.5 else ()
-        return replace(self.original, meters=(*pickup, meter._replace(beat=downbeat)))
+        return replace(self.original, meters=(*pickup, meter._replace(beat=downbeat), *changes))
 
     @cached_property
     def pitched(self) -> Piece:

@@ -14,6 +14,8 @@ from segue.music.reading import Reading
 _STRAIGHT: Final = 4
 _TRIPLET: Final = 3
 _ON_BEAT: Final = 0.1
+_MOST_OF_TIME: Final = 0.9
+_STRUCK_TOGETHER: Final = 0.05
 _SWING_RANGE: Final = (0.42, 0.75)
 
 
@@ -45,9 +47,11 @@ def place_onsets(reading: Reading) -> Onsets:
     return Onsets(beat, (start - beats[beat]) / (beats[beat + 1] - beats[beat]))
 
 
-def grid_deviation(within: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance of onsets, as parts of a beat, from the nearest sixteenth or triplet."""
-    distances = [np.abs(within * n - np.rint(within * n)) / n for n in (_STRAIGHT, _TRIPLET)]
+def grid_deviation(
+    within: NDArray[np.float64], divisions: tuple[int, int] = (_STRAIGHT, _TRIPLET)
+) -> NDArray[np.float64]:
+    """Distance of onsets, as parts of a beat, from the nearest sixteenth or triplet, or other even division of it."""
+    distances = [np.abs(within * n - np.rint(within * n)) / n for n in divisions]
     return np.asarray(np.minimum(*distances))
 
 
@@ -122,8 +126,31 @@ def polyphony(piece: Piece) -> float:
     """Mean number of notes that sound together, silence left out; 0 without notes."""
     if not len(piece):
         return 0.0
+    sounding, lasting = _sounding(piece)
+    return float(piece.duration.sum() / lasting[sounding > 0].sum())
+
+
+def voices_at_once(piece: Piece) -> int:
+    """Return how many notes sound together at most during nine tenths of the sounding time; 0 without notes."""
+    if not len(piece):
+        return 0
+    sounding, lasting = _sounding(piece)
+    time = np.bincount(np.maximum(sounding, 0), lasting)[1:]
+    return 1 + int(np.searchsorted(np.cumsum(time), _MOST_OF_TIME * time.sum()))
+
+
+def chordal(piece: Piece) -> float:
+    """Share of the notes that begin together with one of another pitch; 0 without notes."""
+    if not len(piece):
+        return 0.0
+    struck = np.cumsum(np.r_[True, np.diff(piece.start) > _STRUCK_TOGETHER]) - 1
+    pitches = np.bincount(np.unique(struck * 128 + piece.pitch) // 128)
+    return float((pitches[struck] > 1).mean())
+
+
+def _sounding(piece: Piece) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return how many notes sound between one moment at which a note begins or ends and the next, and for how long."""
     moments = np.concatenate([piece.start, piece.end])
     order = np.argsort(moments, kind="stable")
     sounding = np.cumsum(np.repeat((1, -1), len(piece))[order])[:-1]
-    heard = np.diff(moments[order])[sounding > 0].sum()
-    return float(piece.duration.sum() / heard)
+    return sounding, np.diff(moments[order])

@@ -101,4 +101,6 @@ def _target(quality: str, degree: int, minor: int, following: int, tonic: int) -
     if at_home or target == 0 or diatonic.get(target) not in ("maj", "min"):
         return None
     resolves = following != NO_CHORD and (following % 12 - tonic) % 12 == target
+    if quality == "7" and degree == 0 and (following == NO_CHORD or QUALITY_NAMES[following // 12] == "7"):
+        return None  # among sevenths it is the tonic of a blues
     return target if resolves or quality != "maj" else None

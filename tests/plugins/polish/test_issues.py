@@ -79,6 +79,16 @@ def crossed(hymn):
     return hymn.with_notes(pitch=pitch)
 
 
+def too_wide(song):
+    """A piano plays chords, low and high in turn, and in one place half of either."""
+    low, high = (43, 60, 64, 67), (60, 72, 79, 88)
+    chords = [
+        (beat, pitch) for beat in range(32) for pitch in ((43, 60, 79, 88) if beat == 9 else (low, high)[beat % 2])
+    ]
+    start, pitch = np.array(chords).T
+    return Piece.of(start, 1.0, pitch, 64 + np.arange(128) % 17)
+
+
 def flat(song):
     return song.with_notes(velocity=np.where(song.track == 0, 80, 60 + np.arange(len(song)) % 9))
 
@@ -91,6 +101,7 @@ PLANTED = {
     pb.ISSUE_KIND_DUPLICATE: ("hymn", doubled, {music_pb2.EDIT_KIND_DELETE}),
     pb.ISSUE_KIND_PARALLELS: ("hymn", parallel, {music_pb2.EDIT_KIND_PITCH}),
     pb.ISSUE_KIND_VOICE_CROSSING: ("hymn", crossed, {music_pb2.EDIT_KIND_PITCH}),
+    pb.ISSUE_KIND_UNPLAYABLE: ("song", too_wide, {music_pb2.EDIT_KIND_PITCH}),
     pb.ISSUE_KIND_FLAT_DYNAMICS: ("song", flat, {music_pb2.EDIT_KIND_VELOCITY}),
 }
 

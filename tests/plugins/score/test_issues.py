@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from segue.music import Piece, TrackInfo, piece_to_score
+from segue.music import Meter, Piece, TrackInfo, piece_to_score
 from segue.v1 import analyze_pb2 as pb
 from segue.v1 import music_pb2
 
@@ -179,3 +179,13 @@ def test_what_hands_and_instruments_can_not_do(issues):
 def test_flat_dynamics(clean, issues):
     flat = clean.with_notes(velocity=[64] * len(clean))
     assert [issue.place.track for issue in issues(flat, pb.ISSUE_KIND_FLAT_DYNAMICS)] == [0]
+
+
+def test_sixteenths_in_compound_time_lie_on_the_grid(issues):
+    start = np.cumsum(np.tile([0.5, 0.25, 0.25, 0.5, 0.75, 0.75], 8)) - 0.5
+    jig = Piece.of(start, 0.25, 60 + np.arange(48) % 8, 70, meters=(Meter(0, 6, 8),))
+    assert not issues(jig, pb.ISSUE_KIND_TIMING)
+    late = changed(jig, 20, start=jig.start[20] + 0.13)
+    assert [round(issue.place.span.start, 2) for issue in issues(late, pb.ISSUE_KIND_TIMING)] == [
+        pytest.approx(jig.start[20] + 0.13, abs=0.01)
+    ]

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 from segue.music import Meter, Piece, Tempo, TrackInfo
-from segue.plugins.score.meters import _comb, _f_measure, _found, _strip
+from segue.music.meter import accented_bars
+from segue.plugins.score.meters import _comb, _f_measure, _found, without_time
 
 
 def waltz(bars=40, tempo=100.0):
@@ -16,14 +17,14 @@ def waltz(bars=40, tempo=100.0):
 
 def test_tempo_metre_and_tracks_are_taken_away_and_time_is_stretched():
     piece = waltz()
-    bare = _strip(piece, 1.25)
+    bare = without_time(piece, 1.25)
     assert (bare.tempos, bare.meters, len(bare.tracks)) == ((), (), 1)
     assert bare.beats_to_seconds(bare.beats) == pytest.approx(1.25 * piece.beats_to_seconds(piece.beats))
 
 
 def test_beats_and_bars_of_a_waltz_are_found_without_its_tempo():
     piece = waltz()
-    beats, downbeats = _found(_strip(piece, 1.1))
+    beats, downbeats = _found(accented_bars, without_time(piece, 1.1))
     truth = np.arange(120) * 60 / 100 * 1.1
     assert _f_measure(truth, beats) > 0.95
     assert _f_measure(truth[::3], downbeats) > 0.9

@@ -163,3 +163,43 @@ def test_an_orchestra_that_doubles_a_line_has_no_parallels(analyze):
     doubled = Piece.of(np.tile(np.arange(32) / 2, 2), 0.5, pitch, 70, np.repeat([0, 1], 32), tracks=tracks)
     kinds = {issue.kind for issue in analyze(midi(doubled), pb.ASPECT_ISSUES).issues}
     assert pb.ISSUE_KIND_PARALLELS not in kinds
+
+
+@pytest.mark.parametrize("second", [1, 3, 4])
+def test_the_key_of_a_piece_in_two_far_keys_is_one_of_them(piece_of, analyze, second):
+    cadence = [(0, "maj"), (5, "maj"), (7, "7"), (0, "maj")]
+    moved = [((root + second) % 12, quality) for root, quality in cadence]
+    key = analyze(midi(piece_of(cadence * 2 + moved * 2)), pb.ASPECT_KEY).key
+    assert [(region.span.start, region.key.tonic, region.key.mode) for region in key.regions] == [
+        (0, 0, music_pb2.MODE_MAJOR),
+        (16, second, music_pb2.MODE_MAJOR),
+    ]
+    assert key.key in [region.key for region in key.regions]
+
+
+def test_texture_tells_voices_chords_and_which_track_has_the_melody(piece_of, analyze):
+    alone = analyze(midi(Piece.of(np.arange(64) / 2, 0.5, TUNE * 4)), pb.ASPECT_PITCH).pitch
+    assert (alone.voices, alone.chordal, alone.tracks[0].polyphony, alone.tracks[0].melody) == (1, 0, 1, 1)
+    hymn = analyze(midi(piece_of(CADENCE * 4)), pb.ASPECT_PITCH).pitch
+    assert (hymn.voices, hymn.chordal) == (4, 1)
+    chords = [48, 52, 55] * 8
+    lengths = np.random.default_rng(0).choice([0.25, 0.5, 1.0], 64)
+    lengths *= 32 / lengths.sum()
+    rows = [*zip(np.cumsum(lengths) - lengths, lengths, TUNE * 4, [0] * 64, strict=True)]
+    rows += [*zip(np.repeat(np.arange(8) * 4.0, 3), [4.0] * 24, chords, [1] * 24, strict=True)]
+    start, duration, pitch, track = zip(*rows, strict=True)
+    tracks = (TrackInfo("tune"), TrackInfo("chords"))
+    song = analyze(midi(Piece.of(start, duration, pitch, 70, track, tracks=tracks)), pb.ASPECT_PITCH).pitch
+    assert song.voices == 4
+    assert [round(each.polyphony, 1) for each in song.tracks] == [1, 3]
+    assert song.tracks[0].melody > 0.9 > 0.1 > song.tracks[1].melody
+
+
+@pytest.mark.parametrize("tonic", [0, 5, 10])
+def test_a_blues_is_in_the_key_of_its_first_seventh(piece_of, analyze, tonic):
+    degrees = [0, 5, 0, 0, 5, 5, 0, 0, 7, 5, 0, 7, 0]
+    found = analyze(
+        midi(piece_of([((tonic + degree) % 12, "7") for degree in degrees], 4.0)), pb.ASPECT_KEY, pb.ASPECT_CHORDS
+    )
+    assert (found.key.key.tonic, found.key.key.mode) == (tonic, music_pb2.MODE_MAJOR)
+    assert {chord.roman_numeral for chord in found.chords} == {"I7", "IV7", "V7"}

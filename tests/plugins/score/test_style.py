@@ -120,7 +120,7 @@ def test_the_head_alone_is_learnt_anew(data, tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
     run = Run(data, tmp_path / "artifacts", tmp_path / "work", 0, Console(quiet=True))
     ScoreTrainer().train(run, ScoreSettings(keep=SHIPPED))
-    for name in ("chords", "melody", "originality"):
+    for name in ("bars", "chords", "melody", "originality"):
         file = f"{name}.safetensors"
         assert (run.artifacts / file).read_bytes() == (SHIPPED / file).read_bytes()
     styles = Networks.load(run.artifacts).styles
@@ -144,12 +144,12 @@ def test_the_index_alone_is_made_anew(data, tmp_path, monkeypatch):
 
 def test_a_folder_that_is_no_version_is_named(data, tmp_path):
     run = Run(data, tmp_path, tmp_path, 0, Console(quiet=True))
-    with pytest.raises(InvalidRequest, match=r"nowhere holds no chords\.safetensors"):
+    with pytest.raises(InvalidRequest, match=r"nowhere holds no bars\.safetensors"):
         ScoreTrainer().train(run, ScoreSettings(keep=Path("nowhere")))
 
 
 def test_what_cannot_be_kept_is_named_before_anything_is_learnt(data, tmp_path, monkeypatch):
     monkeypatch.setattr(train, "song_chords", lambda _: pytest.fail("it has begun"))
     run = Run(data, tmp_path, tmp_path, 0, Console(quiet=True))
-    with pytest.raises(InvalidRequest, match=r"nowhere holds no melody\.safetensors"):
+    with pytest.raises(InvalidRequest, match=r"nowhere holds no bars\.safetensors"):
         ScoreTrainer().train(run, ScoreSettings(keep=Path("nowhere"), anew=["chords"]))

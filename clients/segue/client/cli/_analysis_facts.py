@@ -38,7 +38,9 @@ def facts(response: AnalyzeResponse) -> Iterator[tuple[str, str]]:
     if response.chords:
         yield "chords", _chords(response)
     key = response.key.key if response.HasField("key") else None
-    if response.HasField("melody"):
+    if response.HasField("melody") and not response.melody.notes:
+        yield "melody", "none"
+    elif response.HasField("melody"):
         melody = response.melody
         yield (
             "melody",
@@ -61,7 +63,7 @@ def facts(response: AnalyzeResponse) -> Iterator[tuple[str, str]]:
     if response.HasField("emotion"):
         yield "emotion", emotion_text(response.emotion.overall)
     if response.HasField("style"):
-        yield "style", labels_text(response.style.styles)
+        yield "style", labels_text(response.style.styles) or "none"
         if response.style.tags:
             yield "tags", labels_text(response.style.tags, 6)
     if response.HasField("originality"):
@@ -103,17 +105,22 @@ def _range(lowest: int, highest: int, key: Key | None) -> str:
 
 
 def _pitch(pitch: PitchAnalysis, key: Key | None) -> Iterator[tuple[str, str]]:
-    yield (
-        "pitch",
-        f"{_range(pitch.lowest, pitch.highest, key)}, mean {pitch_to_name(round(pitch.mean), key)}, "
-        f"entropy {pitch.entropy:.2f} bits, {percent(pitch.in_scale)} in the scale, "
-        f"{pitch.polyphony:.1f} notes at once",
-    )
+    if pitch.pitch_class_shares:
+        yield (
+            "pitch",
+            f"{_range(pitch.lowest, pitch.highest, key)}, mean {pitch_to_name(round(pitch.mean), key)}, "
+            f"entropy {pitch.entropy:.2f} bits, {percent(pitch.in_scale)} in the scale, "
+            f"{pitch.polyphony:.1f} notes at once",
+        )
+    if pitch.voices:
+        voices = "1 voice" if pitch.voices == 1 else f"{pitch.voices} voices"
+        yield "texture", f"{voices}, {percent(pitch.chordal)} of the notes begin together with others"
     if pitch.pitch_class_shares:
         yield "pitch classes", f"C {bars(pitch.pitch_class_shares)} B"
     for track in pitch.tracks[:8]:
         kind = "drums" if track.drums else PROGRAM_NAMES[track.program % 128]
         reach = "" if track.drums or not track.notes else f", {_range(track.lowest, track.highest, key)}"
+        reach += f", {percent(track.melody)} of them melody" if track.melody >= 0.005 else ""
         yield "track", f"{track.name or 'unnamed'} ({kind}): {track.notes} notes{reach}"
     if len(pitch.tracks) > 8:
         yield "track", f"… {len(pitch.tracks)} in all"

@@ -172,7 +172,7 @@ def _write_above(axes: Axes, beat: float, points: float, text: str, **style: Any
 
 
 def _plain(symbol: str) -> str:
-    """Shorten Harte's notation to what lead sheets write: ``A:min7`` is ``Am7``."""
+    """Shorten Harte's notation to what lead sheets write: ``A:min7/b3`` is ``Am7/C``."""
     if symbol in ("", "N", "X"):
         return ""
     root, _, quality = symbol.partition(":")
@@ -187,7 +187,20 @@ def _plain(symbol: str) -> str:
         "dim7": "°7",
         "aug": "+",
     }
-    return root + shorthand.get(quality, quality) + (slash + bass if slash else "")
+    return root + shorthand.get(quality, quality) + (slash + _degree_to_note(root, bass) if slash else "")
+
+
+def _degree_to_note(root: str, degree: str) -> str:
+    """Name a degree above a root, e.g. ``E#`` for the ``3`` of ``C#``; what is no degree stays as it is."""
+    letters, steps = "CDEFGAB", (0, 2, 4, 5, 7, 9, 11)
+    number = degree.lstrip("b#")
+    if not number.isdigit() or root[:1] not in letters:
+        return degree
+    place, up = letters.index(root[0]), int(number) - 1
+    height = steps[place] + root.count("#") - root.count("b") + steps[up % 7] + degree.count("#") - degree.count("b")
+    letter = (place + up) % 7
+    off = (height - steps[letter] + 6) % 12 - 6
+    return letters[letter] + ("#" * off if off > 0 else "b" * -off)
 
 
 @cache

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, timing
+from segue.music.playability import unplayable
 from segue.music.reading import Reading
 from segue.music.timing import Timing
 from segue.plugins.polish import accept, dynamics, harmony, judge, reasons, reharmonise, repairs, voicing
@@ -256,6 +257,19 @@ def _voices(
     moves = voicing.propose(now, mended.harmony, heard, settled, models.likelihood, models.infiller)
     for note, better, reason in moves:
         yield _change(piece, pb.EDIT_KIND_PITCH, int(mended.note[note]), reason, pitch=better)
+        settled[note], pitch[note] = True, better
+    pitched = np.flatnonzero(~now.is_drum)
+    for found in unplayable(replace(now, pitch=pitch).select(pitched)):
+        note = int(pitched[found.note])
+        if found.note >= 0 and not settled[note]:
+            settled[note] = True
+            yield _change(
+                piece,
+                pb.EDIT_KIND_PITCH,
+                int(mended.note[note]),
+                f"{found.text} An octave mends it.",
+                pitch=found.pitch,
+            )
 
 
 def _chords(

@@ -24,6 +24,7 @@ from segue.plugin_api.training import Report
 from segue.plugins.packs.pop909 import Song, songs
 from segue.plugins.score.data import Analysed, analysed_pieces, part_of
 from segue.plugins.score.examples import song_notes
+from segue.plugins.score.faults import measure_issues
 from segue.plugins.score.genres import measure_genres
 from segue.plugins.score.melody_net import CLASSES, class_probabilities
 from segue.plugins.score.meters import measure_meters
@@ -90,10 +91,11 @@ def evaluate(data: Path, networks: Networks, console: Console) -> dict[str, Repo
         ),
         "styles": measure_styles(data, networks.styles, console),
         **measure_originality(data, networks.originality, console),
+        "issues": measure_issues(data, read, console),
     }
     if (data / "genre_midi" / "manifest.csv").is_file():
         reports["genres"] = measure_genres(data, console)
-        reports |= measure_meters(data, console)
+        reports |= measure_meters(data, networks.find_bars, console)
     return reports
 
 

@@ -134,7 +134,7 @@ def crops(
         for kind in rng.choice(len(groups), size, p=shares / shares.sum()):
             example = groups[kind][1][rng.integers(len(groups[kind][1]))]
             count = len(example.targets)
-            start = int(rng.integers(max(1, count - length + 1))) // 2 * 2
+            start = int(rng.integers(max(1, count - length + 1)))
             x, y = example.inputs[..., start : start + length, :], example.targets[start : start + length]
             x = change(x, rng) if change else x
             missing = length - len(y)

@@ -20,6 +20,7 @@ POLISHABLE: Final = frozenset(
         pb.ISSUE_KIND_DUPLICATE,
         pb.ISSUE_KIND_PARALLELS,
         pb.ISSUE_KIND_VOICE_CROSSING,
+        pb.ISSUE_KIND_UNPLAYABLE,
         pb.ISSUE_KIND_FLAT_DYNAMICS,
     }
 )

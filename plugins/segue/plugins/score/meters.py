@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.progress import track
 from segue.music import Piece, midi_to_piece
 from segue.music.grid import find_grid
+from segue.music.meter import BarFinder, accented_bars
 from segue.plugin_api.training import Report
 from segue.plugins.packs.pop909 import songs
 from segue.plugins.score.data import part_of
@@ -25,8 +27,8 @@ Seconds = NDArray[np.float64]
 Finder = Callable[[Piece], tuple[Seconds, Seconds]]
 
 
-def measure_meters(data: Path, console: Console) -> dict[str, Report]:
-    """Measure beats and downbeats on the test songs of POP909 and on the scores of ASAP."""
+def measure_meters(data: Path, find_bars: BarFinder, console: Console) -> dict[str, Report]:
+    """Measure beats and downbeats on the test songs of POP909 and on the scores of ASAP, and bars by accents beside."""
     songs_labelled, scores = list(_songs(data)), list(_scores(data))
     packs = {
         "beats of songs": (
@@ -39,8 +41,9 @@ def measure_meters(data: Path, console: Console) -> dict[str, Report]:
         key: Report(
             f"Beats and downbeats of {name}: notes alone, on one track, in a file without tempo or metre, time "
             "stretched by a random factor of 3/4 to 4/3; F1 within 70 ms, the first five seconds left out (mir_eval). "
-            "comb: one period by autocorrelation of onsets, one phase, each fourth beat a downbeat.",
-            _measure(pieces, console),
+            "comb: one period by autocorrelation of onsets, one phase, each fourth beat a downbeat. accents: the "
+            "same beats as score, and bars of one length by their accents.",
+            _measure(pieces, find_bars, console),
         )
         for key, (name, pieces) in packs.items()
         if pieces
@@ -64,13 +67,19 @@ def _scores(data: Path) -> Iterator[tuple[str, Piece, Seconds, Seconds]]:
         yield str(labels.parent.relative_to(folder)), piece, beats, beats[down]
 
 
-def _measure(pieces: list[tuple[str, Piece, Seconds, Seconds]], console: Console) -> dict[str, dict[str, float]]:
-    finders: dict[str, Finder] = {"comb": _comb, "score": _found}
+def _measure(
+    pieces: list[tuple[str, Piece, Seconds, Seconds]], find_bars: BarFinder, console: Console
+) -> dict[str, dict[str, float]]:
+    finders: dict[str, Finder] = {
+        "comb": _comb,
+        "accents": partial(_found, accented_bars),
+        "score": partial(_found, find_bars),
+    }
     rows: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for name, piece, beats, downbeats in track(pieces, "beats", console=console):
         seed = int(hashlib.sha1(name.encode()).hexdigest()[:8], 16)
         factor = float(_STRETCH ** np.random.default_rng(seed).uniform(-1, 1))
-        bare = _strip(piece, factor)
+        bare = without_time(piece, factor)
         for method, finder in finders.items():
             found = finder(bare)
             for metric, truth, guess in zip(("beat F1", "downbeat F1"), (beats, downbeats), found, strict=True):
@@ -78,7 +87,7 @@ def _measure(pieces: list[tuple[str, Piece, Seconds, Seconds]], console: Console
     return {name: {metric: float(np.mean(values)) for metric, values in row.items()} for name, row in rows.items()}
 
 
-def _strip(piece: Piece, factor: float) -> Piece:
+def without_time(piece: Piece, factor: float) -> Piece:
     """Write the notes of a piece on one track at 120 quarter notes per minute, whatever their tempo was."""
     start, end = (2 * factor * piece.beats_to_seconds(beats) for beats in (piece.start, piece.end))
     return Piece.of(start, end - start, piece.pitch, piece.velocity)
@@ -91,8 +100,8 @@ def _f_measure(truth: Seconds, found: Seconds) -> float:
     return float(mir_eval.beat.f_measure(*trimmed)) if all(map(len, trimmed)) else 0.0
 
 
-def _found(piece: Piece) -> tuple[Seconds, Seconds]:
-    grid = find_grid(piece)
+def _found(find_bars: BarFinder, piece: Piece) -> tuple[Seconds, Seconds]:
+    grid = find_grid(piece, find_bars)
     beats = np.maximum(grid.beats, 0) / 2
     return beats, beats[grid.downbeats]
 

@@ -13,17 +13,21 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_model
 from segue.music import Piece
+from segue.music.leading import is_one_voice, leading_track
+from segue.music.meter import Bars, accented_bars
 from segue.music.originality import OriginalityIndex
 from segue.music.reading import Judged, Reading
 from segue.plugins.polish import network
 from segue.plugins.polish.judge import judge_some
 from segue.plugins.polish.network import Network
+from segue.plugins.score.bar_net import BarNet, find_bars
 from segue.plugins.score.chord_fold import FoldedChordNet
 from segue.plugins.score.chord_net import CHANGE_COST, KEY_WEIGHT, ChordNet, chord_evidence
 from segue.plugins.score.linear import LinearClassifier
 from segue.plugins.score.melody_net import MelodyNet, class_probabilities
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+BARS_FILE: Final = "bars.safetensors"
 CHORDS_FILE: Final = "chords.safetensors"
 MELODY_FILE: Final = "melody.safetensors"
 STYLES_FILE: Final = "styles.safetensors"
@@ -31,8 +35,8 @@ ORIGINALITY_FILE: Final = "originality.safetensors"
 SLIPS_FILE: Final = network.FILE
 """The two small networks of ``polish``, of which one judges pitches; a version without them goes by a rule."""
 _FEWEST_NOTES: Final = 16
-_TOGETHER, _LEGATO, _ALONE = 0.05, 0.25, 0.97
-"""Beats within which notes sound together, and of overlap that one voice may have; share of its notes so alone."""
+_HEARD, _HARDLY_ANY = 0.5, 0.02
+"""Probability from which a note is of the melody, and share of the notes below which there is none."""
 
 
 def use_one_thread() -> None:
@@ -48,6 +52,7 @@ def use_one_thread() -> None:
 class Networks:
     """The networks, the style classifier and the originality index of one version, and the judge of pitches."""
 
+    bars: BarNet | None
     chords: ChordNet
     melody: MelodyNet
     styles: LinearClassifier
@@ -57,10 +62,14 @@ class Networks:
     @classmethod
     def load(cls, folder: Path) -> Networks:
         """Read the networks of a version; they run on the CPU, where a piece takes milliseconds."""
+        bars = BarNet().eval() if (folder / BARS_FILE).is_file() else None  # versions of before had none
+        if bars is not None:
+            load_model(bars, folder / BARS_FILE)
         chords, melody = ChordNet(), MelodyNet()
         load_model(chords, folder / CHORDS_FILE)
         load_model(melody, folder / MELODY_FILE)
         return cls(
+            bars,
             chords.eval(),
             melody.eval().fold(),
             LinearClassifier.load(folder / STYLES_FILE),
@@ -76,15 +85,20 @@ class Networks:
         """Read a piece with the networks."""
         evidence = partial(chord_evidence, self._chords)
         judge = None if self.slips is None else partial(_judge, self.slips)
-        return Reading(piece, evidence, CHANGE_COST, KEY_WEIGHT, self._melody, judge)
+        return Reading(piece, evidence, CHANGE_COST, KEY_WEIGHT, self._melody, judge, self.find_bars)
+
+    def find_bars(self, piece: Piece, beats: NDArray[np.float64], written: bool) -> Bars:
+        """Find the bars of a piece whose beats are known: by accents, if the version has no network for it."""
+        return accented_bars(piece, beats, written) if self.bars is None else find_bars(self.bars, piece, beats)
 
     def _melody(self, reading: Reading) -> NDArray[np.float64]:
         """Let the notes of a track vote: a melody mostly stays in one, though the network does not see tracks.
 
-        A piece of one voice is all melody: the network learnt what is one beside an accompaniment.
+        A piece of one voice is all melody: the network learnt what is one beside an accompaniment. Where it hears none,
+        a track that is by itself like a melody is one, as likely as not.
         """
         piece = reading.pitched
-        if _one_voice(piece):
+        if is_one_voice(piece):
             return np.ones(len(piece))
         single = np.clip(class_probabilities(self.melody, reading)[:, 0], 1e-4, 1 - 1e-4)
         if len(np.unique(piece.track)) < 2:
@@ -93,15 +107,10 @@ class Networks:
         mean = np.clip(np.bincount(piece.track, single) / np.maximum(size, 1), 0.01, 0.99)
         vote = np.where(size >= _FEWEST_NOTES, np.log(mean / (1 - mean)), 0.0)
         odds = np.log(single / (1 - single)) + vote[piece.track]
-        return np.asarray(1 / (1 + np.exp(-odds)))
-
-
-def _one_voice(piece: Piece) -> bool:
-    if not len(piece):
-        return False
-    gap = np.diff(piece.start)
-    alone = (gap > _TOGETHER) & (piece.duration[:-1] <= gap + _LEGATO)
-    return bool(alone.sum() >= _ALONE * len(gap))
+        probability = np.asarray(1 / (1 + np.exp(-odds)))
+        if (probability >= _HEARD).mean() < _HARDLY_ANY and (track := leading_track(reading.piece)) is not None:
+            return np.where(piece.track == track, _HEARD, np.minimum(probability, _HEARD - 0.01))
+        return probability
 
 
 def _judge(networks: Mapping[str, Network], piece: Piece, notes: NDArray[np.int64]) -> Judged:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from segue.music import Piece
 from segue.music.reading import Reading
 from segue.music.rhythm import (
     bar_patterns,
+    chordal,
     grid_deviation,
     groove_consistency,
     onset_profile,
@@ -16,6 +16,7 @@ from segue.music.rhythm import (
     polyphony,
     swing,
     syncopation,
+    voices_at_once,
 )
 from segue.music.theory import scale_table
 from segue.v1 import analyze_pb2 as pb
@@ -26,7 +27,7 @@ _VALUES: Final = np.array([1 / 8, 1 / 6, 1 / 4, 1 / 3, 3 / 8, 1 / 2, 2 / 3, 3 / 
 def describe_pitch(reading: Reading) -> pb.PitchAnalysis:
     """Describe pitch and texture; drums are left out of all but the tracks."""
     piece = reading.pitched
-    tracks = _describe_tracks(reading.piece)
+    tracks = _describe_tracks(reading)
     if not len(piece):
         return pb.PitchAnalysis(tracks=tracks)
     shares = np.bincount(piece.pitch % 12, piece.duration, 12) / piece.duration.sum()
@@ -39,14 +40,18 @@ def describe_pitch(reading: Reading) -> pb.PitchAnalysis:
         entropy=float(-(heard * np.log2(heard)).sum()),
         in_scale=float(scale_table()[reading.key_at(piece.start), piece.pitch % 12].mean()),
         polyphony=polyphony(piece),
+        voices=voices_at_once(piece),
+        chordal=chordal(piece),
         tracks=tracks,
     )
 
 
-def _describe_tracks(piece: Piece) -> list[pb.TrackAnalysis]:
-    described = []
+def _describe_tracks(reading: Reading) -> list[pb.TrackAnalysis]:
+    piece, described = reading.piece, []
+    pitched = reading.pitched.track
     for index, info in enumerate(piece.tracks):
-        pitch = piece.pitch[piece.track == index]
+        own = piece.select(piece.track == index)
+        pitch, melody = own.pitch, reading.melody[pitched == index]
         lowest, highest = (int(pitch.min()), int(pitch.max())) if len(pitch) else (0, 0)
         described.append(
             pb.TrackAnalysis(
@@ -56,6 +61,8 @@ def _describe_tracks(piece: Piece) -> list[pb.TrackAnalysis]:
                 notes=len(pitch),
                 lowest=lowest,
                 highest=highest,
+                polyphony=0.0 if info.drums else polyphony(own),
+                melody=float(melody.mean()) if len(melody) else 0.0,
             )
         )
     return described

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final, Literal
 
@@ -19,32 +20,43 @@ from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
 from segue.plugins.packs.files import sources
 from segue.plugins.packs.pop909 import songs
 from segue.plugins.polish.plugin import Polish
+from segue.plugins.score.bar_examples import SHARES, barred_pieces, blur
+from segue.plugins.score.bar_net import BarNet
 from segue.plugins.score.chord_net import ChordNet
 from segue.plugins.score.corpus import known_melodies
 from segue.plugins.score.evaluation import evaluate
 from segue.plugins.score.examples import Example, chart_chords, chorale_chords, crops, hide_top, song_chords, song_notes
 from segue.plugins.score.fitting import fit
 from segue.plugins.score.melody_net import MelodyNet
-from segue.plugins.score.networks import CHORDS_FILE, MELODY_FILE, ORIGINALITY_FILE, SLIPS_FILE, STYLES_FILE, Networks
+from segue.plugins.score.networks import (
+    BARS_FILE,
+    CHORDS_FILE,
+    MELODY_FILE,
+    ORIGINALITY_FILE,
+    SLIPS_FILE,
+    STYLES_FILE,
+    Networks,
+)
 from segue.plugins.score.style_training import fit_styles
 from torch import nn
 
 _SHARES: Final = (0.6, 0.15, 0.25)
 """Of songs, accompaniments and chorales in a batch of the chord network."""
-_CELLS, _NOTES = 192, 384
+_BEATS, _CELLS, _NOTES = 128, 192, 384
 
 
-PartName = Literal["chords", "melody", "styles", "originality", "slips"]
+PartName = Literal["bars", "chords", "melody", "styles", "originality", "slips"]
 
 
 class ScoreSettings(TrainingSettings):
     """Settings of the trainer."""
 
+    bar_steps: int = Field(4000, ge=1, description="Training steps of the bar network, 24 stretches each.")
     chord_steps: int = Field(2600, ge=1, description="Training steps of the chord network, 16 stretches each.")
     melody_steps: int = Field(1600, ge=1, description="Training steps of the melody network, 16 stretches each.")
     keep: Path | None = Field(None, description="Folder of a version whose parts stay, but for those named in anew.")
     anew: list[PartName] = Field(
-        ["styles"], description="Parts made anew beside those kept: chords, melody, styles, originality, slips."
+        ["styles"], description="Parts made anew beside those kept: bars, chords, melody, styles, originality, slips."
     )
     judge: str = Field(
         "", description="Folder of a version of polish, whose judge of pitches is taken; shipped if empty."
@@ -83,8 +95,27 @@ class ScoreTrainer(Trainer):
 def _copy(version: Path, files: Sequence[str], into: Path) -> None:
     for file in files:
         if not (version / file).is_file():
-            raise InvalidRequest("keep", f"{version} holds no {file}; it must be a version of 'score'")
+            raise InvalidRequest(
+                "keep", f"{version} holds no {file}; it must be a version of 'score', or make that anew"
+            )
         shutil.copyfile(version / file, into / file)
+
+
+def _make_bars(run: Run, file: Path, settings: ScoreSettings) -> None:
+    groups: dict[str, list[Example]] = {kind: [] for kind in SHARES}
+    for barred in track(barred_pieces(run.data), "pieces to beats", console=run.console, total=None):
+        if barred.part != "test":
+            groups[barred.kind].append(barred.example())
+    valid = [example for kind in groups.values() for example in _part(kind, "valid")]
+    trained = [(share, _part(groups[kind], "train")) for kind, share in SHARES.items() if groups[kind]]
+    net = BarNet()
+    rows = np.concatenate([example.inputs for _, examples in trained for example in examples])
+    net.mean.copy_(torch.from_numpy(rows.mean(axis=0)))
+    net.spread.copy_(torch.from_numpy(rows.std(axis=0) + 1e-3))
+    batch = crops(trained, _BEATS, 24, run.seed, partial(blur, rows.std(axis=0)))
+    steps = settings.bar_steps
+    fit(net, batch, lambda net: accuracy(net, valid), run, "bars", steps=steps, rate=3e-3, smoothing=0.02)
+    file.write_bytes(save(net.state_dict()))
 
 
 def _make_chords(run: Run, file: Path, settings: ScoreSettings) -> None:
@@ -125,6 +156,7 @@ def _take_judge(run: Run, file: Path, settings: ScoreSettings) -> None:
 
 
 _PARTS: Final[Mapping[PartName, tuple[str, Callable[[Run, Path, ScoreSettings], None]]]] = {
+    "bars": (BARS_FILE, _make_bars),
     "chords": (CHORDS_FILE, _make_chords),
     "melody": (MELODY_FILE, _make_melody),
     "styles": (STYLES_FILE, _make_styles),
@@ -139,8 +171,9 @@ def _part(examples: Sequence[Example], part: str) -> list[Example]:
 
 @torch.inference_mode()
 def accuracy(net: nn.Module, examples: Sequence[Example]) -> float:
-    """Share of all cells or notes whose class the network gets right."""
-    right = [
-        net(torch.from_numpy(example.inputs)[None])[0].argmax(dim=1).numpy() == example.targets for example in examples
-    ]
+    """Share of all beats, cells or notes of a known class whose class the network gets right."""
+    right = []
+    for example in examples:
+        found = net(torch.from_numpy(example.inputs)[None])[0].argmax(dim=1).numpy()
+        right.append((found == example.targets)[example.targets >= 0])
     return float(np.concatenate(right).mean())

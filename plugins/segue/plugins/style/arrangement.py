@@ -10,10 +10,9 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 from segue.music import Piece
-from segue.music.rhythm import bar_patterns
+from segue.music.leading import is_one_voice, leading_track
 from segue.music.theory import QUALITIES, QUALITY_NAMES
 from segue.plugin_api.errors import InvalidMusic
 from segue.v1 import analyze_pb2, music_pb2
@@ -25,16 +24,6 @@ NO_CHORD: Final = -1
 _NEAR: Final = 1e-3
 _OVERLAP: Final = 0.2
 """Beats that a legato note may sound into the next."""
-_FEW: Final = 0.05
-_AT_ONCE: Final = 1.5
-"""Notes that sound at once in the mean, from which a line is not one voice."""
-_LOW: Final = 53
-_STRETCH: Final = 8
-"""Bars within which rhythms are compared: over a whole piece a tune that comes back would count as a pattern."""
-_PATTERN: Final = 2
-"""Different rhythms that a pattern of accompaniment has in a stretch."""
-_LEAST_VARIED: Final = 0.15
-"""Different rhythms of a melody's bars, as a share of a stretch, and share of the piece's bars in which it sounds."""
 
 
 @dataclass(frozen=True)
@@ -147,20 +136,19 @@ def _melody(piece: Piece, found: analyze_pb2.MelodyAnalysis) -> NDArray[np.bool_
 
     Where most of what was heard as melody stands in one track of one voice, the melody is all of that track: the
     analysis, which sees no tracks, loses it where the accompaniment covers it. Where it does not, a track that is by
-    itself like a melody is one (``_leading_track``). One voice alone is its own melody: the analysis, which learnt from
-    accompanied tunes, at times takes it for an accompaniment.
+    itself like a melody is one (``segue.music.leading``). One voice alone is its own melody.
     """
     pitched = ~piece.is_drum
-    if _is_one_voice(piece.select(pitched)):
+    if is_one_voice(piece.select(pitched)):
         return np.asarray(pitched)
     wanted = {(round(note.start, 4), note.pitch) for note in found.notes}
     keys = zip(np.round(piece.start, 4).tolist(), piece.pitch.tolist(), strict=True)
     heard = np.array([key in wanted for key in keys], bool) & ~piece.is_drum
     votes = np.bincount(piece.track[heard], minlength=len(piece.tracks))
     leading = piece.track == votes.argmax()
-    if votes.max(initial=0) > heard.sum() / 2 and _is_one_voice(piece.select(leading)):
+    if votes.max(initial=0) > heard.sum() / 2 and is_one_voice(piece.select(leading)):
         return np.asarray(leading)
-    track = _leading_track(piece)
+    track = leading_track(piece)
     return _highest(piece, heard) if track is None else np.asarray(piece.track == track)
 
 
@@ -176,42 +164,3 @@ def _highest(piece: Piece, heard: NDArray[np.bool_]) -> NDArray[np.bool_]:
     found = heard.copy()
     found[heard] = ~covered
     return found
-
-
-def _leading_track(piece: Piece) -> int | None:
-    """Find the track of one voice, not a low one, whose bars differ most in rhythm; None if no track is like that.
-
-    An accompaniment repeats its pattern, a melody seldom does; one that is alone has nothing to stand out from.
-    """
-    best, found = _LEAST_VARIED, None
-    for track in range(len(piece.tracks)):
-        own = piece.select(piece.track == track)
-        if piece.tracks[track].drums or len(own) in (0, len(piece)) or np.median(own.pitch) < _LOW:
-            continue
-        patterns = bar_patterns(own)
-        covers = len(patterns) / len(piece.bar_starts)
-        fit = min(_variety(patterns), covers)
-        if _is_one_voice(own) and fit > best:
-            best, found = fit, track
-    return found
-
-
-def _variety(patterns: NDArray[np.bool_]) -> float:
-    """Return the share of different bars in a stretch, the mean over all stretches; 0 for a pattern that repeats.
-
-    What comes back changes little of it. Fewer bars than a stretch do not tell whether they are a pattern.
-    """
-    _, kind = np.unique(patterns, axis=0, return_inverse=True)
-    stretches = np.sort(sliding_window_view(kind.ravel(), min(_STRETCH, len(patterns))), axis=1)
-    different = 1 + np.count_nonzero(np.diff(stretches, axis=1), axis=1).mean()
-    length = stretches.shape[1]
-    return float(different / length) if different > _PATTERN or length < _STRETCH else 0.0
-
-
-def _is_one_voice(line: Piece) -> bool:
-    """Say whether nearly every note ends before the next one begins, and none is held on under the others."""
-    if not len(line):
-        return True
-    begun_early = line.end[:-1] - line.start[1:] > _OVERLAP
-    at_once = line.duration.sum() / (line.end.max() - line.start.min())
-    return bool(begun_early.sum() <= _FEW * len(line) and at_once < _AT_ONCE)

@@ -1,0 +1,167 @@
+"""What the bar network learns from: pieces whose bars are known, seen without their metre.
+
+Most of what is at hand is in 4/4, so each such piece is also seen with one beat of each bar cut out, which makes it one
+in 3/4.
+
+References
+----------
+G. Morais, B. McFee and M. Fuentes, "Skip that beat: augmenting meter tracking models for underrepresented time
+signatures", LAMIR 2024.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from segue.music import Piece
+from segue.music.grid import find_grid, tracked_beats
+from segue.plugins.packs import openewld, pop909, synth
+from segue.plugins.score.bar_net import beat_features
+from segue.plugins.score.data import Part, part_of
+from segue.plugins.score.examples import Example, with_tune
+from segue.plugins.score.meters import without_time
+
+Kind = Literal["songs", "tracked", "arrangements", "sheets", "triple"]
+SHARES: Final[Mapping[Kind, float]] = {
+    "songs": 0.28, "tracked": 0.22, "arrangements": 0.12, "sheets": 0.12, "triple": 0.26
+}  # fmt: skip
+"""Of the kinds of pieces in a batch: songs with their file's beats and with beats found in the notes, and so on."""
+_NEAR: Final = 0.25
+_AROUND: Final = 8
+_FEWEST_NOTES, _FEWEST_BARS = 16, 4
+_REGULAR: Final = 0.8
+_SHORTEST: Final = 0.05
+_STRETCH: Final = 4 / 3
+_NOISE: Final = 0.3
+
+
+@dataclass(frozen=True)
+class Barred:
+    """A piece whose bars are known.
+
+    Attributes
+    ----------
+    kind, part
+        Kind of piece, and the part of the data it belongs to.
+    piece, beats
+        Its notes, and its beats, shape (beats,).
+    begins : ndarray of bool, shape (beats,)
+        Whether a bar begins.
+    known : ndarray of bool, shape (beats,)
+        Whether that is known.
+    """
+
+    kind: Kind
+    part: Part
+    piece: Piece
+    beats: NDArray[np.float64]
+    begins: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, kind: Kind, part: Part, piece: Piece, beats: NDArray[np.float64], bars: NDArray[np.float64]) -> Barred:
+        """Say which beats the begins of bars are nearest to; before and long after them nothing is known."""
+        step = float(np.median(np.diff(beats)))
+        begins = np.abs(beats[:, None] - bars).min(axis=1) < _NEAR * step
+        known = (beats >= bars[0] - _AROUND * step) & (beats <= bars[-1] + _AROUND * step)
+        return cls(kind, part, piece, beats, begins, known)
+
+    def example(self) -> Example:
+        """Describe its beats, each with 1 where a bar begins, else 0; -100 where that is not known."""
+        return Example(self.part, beat_features(self.piece, self.beats), np.where(self.known, self.begins, -100))
+
+
+def barred_pieces(data: Path) -> Iterator[Barred]:
+    """Read songs, arrangements and lead sheets, and make pieces in 3/4 of those in 4/4.
+
+    Raises
+    ------
+    InvalidRequest
+        If the folder lacks one of their packs.
+    """
+    rng = np.random.default_rng(0)
+    for barred in (*_songs(data, rng), *_arrangements(data), *_sheets(data)):
+        yield barred
+        lengths = np.diff(np.flatnonzero(barred.begins))
+        if barred.kind != "tracked" and len(lengths) and (lengths == 4).mean() >= _REGULAR:
+            skipped = skip_beat(barred, int(rng.integers(1, 4)))
+            if len(skipped.piece) >= _FEWEST_NOTES:
+                yield skipped
+
+
+def _songs(data: Path, rng: np.random.Generator) -> Iterator[Barred]:
+    for song in pop909.songs(data):
+        piece, marks, part = song.piece(), song.marks(), part_of(song.number)
+        seconds = marks.seconds[marks.pairs]
+        tune = pop909.played_by(piece, pop909.MELODY)
+        for seen in (piece, piece.select(~tune), piece.select(tune)):
+            if len(seen) >= _FEWEST_NOTES and len(seconds) >= _FEWEST_BARS:
+                yield Barred.of("songs", part, seen, _beats(seen), piece.seconds_to_beats(seconds))
+        factor = float(_STRETCH ** rng.uniform(-1, 1))
+        bare = without_time(piece, factor)
+        beats = tracked_beats(bare)
+        if len(beats) >= _FEWEST_BARS and len(seconds) >= _FEWEST_BARS:
+            yield Barred.of("tracked", part, bare, beats, 2 * factor * seconds)
+
+
+def _arrangements(data: Path) -> Iterator[Barred]:
+    for number, arrangement in enumerate(synth.arrangements(data)):
+        band = arrangement.band()
+        piece = band if number % 2 else band.without_drums()
+        if number % 4 < 2 and (tune := arrangement.tune()) is not None:
+            piece = with_tune(band.without_drums(), tune)
+        if len(piece.without_drums()) >= _FEWEST_NOTES:
+            yield Barred.of("arrangements", part_of(f"c{arrangement.number}"), piece, _beats(piece), band.bar_starts)
+
+
+def _sheets(data: Path) -> Iterator[Barred]:
+    for sheet in openewld.lead_sheets(data):
+        if sheet.free and not sheet.metric.endswith("/8"):  # whose beats are no quarters
+            piece, kind = sheet.piece(), "triple" if sheet.metric == "3/4" else "sheets"
+            for seen in (piece, piece.select(piece.track == 0)):
+                if len(seen) >= _FEWEST_NOTES:
+                    part = part_of(f"c{sheet.number}")  # as the arrangements of the same tune
+                    yield Barred.of(kind, part, seen, _beats(seen), piece.bar_starts)
+
+
+def _beats(piece: Piece) -> NDArray[np.float64]:
+    return find_grid(replace(piece, meters=())).beats
+
+
+def skip_beat(barred: Barred, place: int) -> Barred:
+    """Cut one beat out of each bar: what begins in it falls away, what lasts through it becomes shorter.
+
+    Parameters
+    ----------
+    barred
+        A piece.
+    place
+        Which beat of the bar, 1-3 of a bar of four; 0 is the downbeat.
+    """
+    piece, beats, here = barred.piece, barred.beats, np.arange(len(barred.beats))
+    since = here - np.maximum.accumulate(np.where(barred.begins, here, -1))
+    gone = (since == place) & (np.maximum.accumulate(barred.begins))
+    edges = np.r_[beats, 2 * beats[-1] - beats[-2]]
+    moved = np.cumsum(np.r_[edges[0], np.where(gone, 0.0, np.diff(edges))])
+    start, end = (np.interp(time, edges, moved) for time in (piece.start, piece.end))
+    own = np.clip(np.searchsorted(beats, piece.start + 1e-6, side="right") - 1, 0, len(beats) - 1)
+    kept = ~gone[own] & (end - start > _SHORTEST)
+    left = Piece.of(
+        np.maximum(start, 0)[kept],
+        (end - start)[kept],
+        piece.pitch[kept],
+        piece.velocity[kept],
+        piece.track[kept],
+        tracks=piece.tracks,
+    )
+    return Barred("triple", barred.part, left, moved[:-1][~gone], barred.begins[~gone], barred.known[~gone])
+
+
+def blur(spread: NDArray[np.float32], inputs: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Add noise to a description of beats, a part of how much each column varies."""
+    return inputs + np.float32(_NOISE) * spread * rng.standard_normal(inputs.shape, np.float32)

@@ -20,7 +20,7 @@ class Bars(NamedTuple):
     lengths : ndarray of int, shape (bars,)
         Beats in each bar; the last may go on after the last beat.
     strength
-        How much the downbeats stand out, 0-1.
+        How sure they are, 0-1.
     """
 
     downbeats: NDArray[np.int64]

@@ -122,7 +122,8 @@ def _arrangements(data: Path) -> Iterator[Barred]:
 def _sheets(data: Path) -> Iterator[Barred]:
     for sheet in openewld.lead_sheets(data):
         if sheet.free and not sheet.metric.endswith("/8"):  # whose beats are no quarters
-            piece, kind = sheet.piece(), "triple" if sheet.metric == "3/4" else "sheets"
+            piece = sheet.piece()
+            kind: Kind = "triple" if sheet.metric == "3/4" else "sheets"
             for seen in (piece, piece.select(piece.track == 0)):
                 if len(seen) >= _FEWEST_NOTES:
                     part = part_of(f"c{sheet.number}")  # as the arrangements of the same tune

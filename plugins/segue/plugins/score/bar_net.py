@@ -131,7 +131,10 @@ def _change(chroma: NDArray[np.float64], span: int) -> NDArray[np.float64]:
 
 
 class BarNet(nn.Module):
-    """Dilated convolutions over 133 beats that say of each beat how likely a bar begins with it."""
+    """Dilated convolutions over 129 beats that say of each beat how likely a bar begins with it."""
+
+    mean: Tensor
+    spread: Tensor
 
     def __init__(self, width: int = 48, dropout: float = 0.3) -> None:
         super().__init__()
@@ -168,15 +171,12 @@ class BarNet(nn.Module):
 def find_bars(net: BarNet, piece: Piece, beats: NDArray[np.float64]) -> Bars:
     """Find the bars of a piece whose beats are known: at least two beats.
 
-    The downbeats stand out by how much likelier the network holds them than other beats to begin a bar.
+    They are as sure as the network is, in the mean, that each of them begins where it does.
     """
     logits = net(torch.from_numpy(beat_features(piece, beats))[None])[0]
     logs = torch.log_softmax(logits, dim=1).double().numpy()
     downbeats, lengths = best_bars(logs)
-    begins = np.isin(np.arange(len(beats)), downbeats)
-    likely = np.exp(logs[:, 1])
-    contrast = likely[begins].mean() - likely[~begins].mean() if begins.any() and not begins.all() else 0.0
-    return Bars(downbeats, lengths, float(max(contrast, 0.0)))
+    return Bars(downbeats, lengths, float(np.exp(logs[downbeats, 1]).mean()))
 
 
 def best_bars(logs: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

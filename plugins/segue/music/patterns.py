@@ -40,11 +40,11 @@ def _of_line(pitch: NDArray[np.int64], start: NDArray[np.float64]) -> tuple[NDAr
 
 
 def _commonplace(intervals: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say which rows of intervals are a scale or broken chord that turns once at most, or a figure of two or three."""
+    """Say which rows of intervals are a scale that turns once at most, a broken chord, or a figure of two or three."""
     size, turns = np.abs(intervals), (np.diff(np.sign(intervals), axis=1) != 0).sum(axis=1)
-    plain = ((size <= _STEPWISE).all(axis=1) | (size >= _LEAP).all(axis=1)) & (turns <= 1)
+    scale = (size <= _STEPWISE).all(axis=1) & (turns <= 1)
     again = [(intervals[:, n:] == intervals[:, :-n]).all(axis=1) for n in (2, 3)]
-    return np.asarray(plain | again[0] | again[1])
+    return np.asarray(scale | (size >= _LEAP).all(axis=1) | again[0] | again[1])
 
 
 class Patterns(NamedTuple):

@@ -68,3 +68,74 @@ def test_an_excerpt_is_as_long_as_it_is_asked_to_be(index):
     assert len(index.human_excerpts(81)) == 0
     assert len(index.human_excerpts(40)) == 60
     assert (index.human_excerpts(40, seed=1) == index.human_excerpts(40, seed=1)).all()
+
+
+def test_a_copied_run_is_placed_in_both_pieces(index):
+    """Twenty notes from the fifth of a known tune, after a tune of its own, on the second track."""
+    own, known = tune(999), tune(7)
+    quoted = known.select(slice(4, 24))
+    start = np.r_[own.start, quoted.start - quoted.start[0] + 100]
+    pitch = np.r_[own.pitch, quoted.pitch + 3]
+    track = np.r_[np.zeros(len(own), int), np.ones(20, int)]
+    found = index.compare(Piece.of(start, 0.5, pitch, 64, track, tracks=(TrackInfo(), TrackInfo())))
+    (source,) = (source for source in found.sources if source.number == 7)
+    assert (source.longest_run, source.track) == (found.longest_run, 1) == (20, 1)
+    assert source.here == (100, start[-1])
+    assert source.there == pytest.approx((known.start[4], known.start[23]), abs=0.05)
+
+
+def test_the_source_of_the_longest_run_is_named_though_others_are_more_alike(index):
+    many = [tune(seed).select(slice(0, 8)) for seed in range(20, 30)]
+    pieces = [*many, tune(7).select(slice(0, 12))]
+    pitch = np.concatenate([piece.pitch for piece in pieces])
+    start = np.concatenate([piece.start - piece.start[0] + 60 * place for place, piece in enumerate(pieces)])
+    found = index.compare(Piece.of(start, 0.5, pitch), most=3)
+    assert len(found.sources) == 3
+    assert 7 in [source.number for source in found.sources]
+    assert found.longest_run == 12
+
+
+def over_broken_chords(melody):
+    """The tune sustained over eighths on the same track."""
+    length = np.diff(np.r_[melody.start, melody.start[-1] + 1])
+    beats = np.arange(0, melody.beats, 0.5)
+    chords = 36 + np.array([0, 7, 12, 7])[np.arange(len(beats)) % 4]
+    return Piece.of(np.r_[melody.start, beats], np.r_[length, np.full(len(beats), 0.5)], np.r_[melody.pitch, chords])
+
+
+def within_chords(melody):
+    """The tune in the middle of chords, two notes above and two below."""
+    rng = np.random.default_rng(0)
+    rows = [melody.pitch, *(melody.pitch + sign * rng.integers(5, 12, len(melody)) for sign in (1, -1))]
+    return Piece.of(np.tile(melody.start, 3), 0.5, np.concatenate(rows))
+
+
+@pytest.mark.parametrize("hide", [over_broken_chords, within_chords])
+def test_a_tune_that_is_hidden_among_other_notes_of_its_track_is_found(index, hide):
+    for seed in range(10):
+        found = index.compare(hide(tune(seed)))
+        assert found.sources[0].number == seed
+        assert found.longest_run > 40
+
+
+C_MAJOR = [60, 62, 64, 65, 67, 69, 71, 72]
+
+
+@pytest.mark.parametrize(
+    "commonplace",
+    [C_MAJOR + C_MAJOR[-2::-1], [60, 64, 67, 72, 67, 64] * 3, [60, 67, 64, 67] * 4, [60, 62] * 8, list(range(60, 76))],
+    ids=["scale", "arpeggio", "Alberti", "trill", "chromatic"],
+)
+def test_what_everybody_plays_accuses_nobody(commonplace):
+    line = Piece.of(np.arange(len(commonplace)) / 2, 0.5, commonplace)
+    known = Piece.of(np.arange(3 * len(commonplace)) / 2, 0.5, commonplace * 3)
+    found = OriginalityIndex.build([known, tune(1)], ["an exercise", "a tune"]).compare(line)
+    assert (found.copied_fraction, found.longest_run) == (0, 0)
+
+
+def test_an_index_from_before_places_were_kept_still_answers(index, tmp_path):
+    old = OriginalityIndex(index.titles, index._hashes, index._positions, index._owners, index._human)
+    old.save(tmp_path / "old.safetensors")
+    found = OriginalityIndex.load(tmp_path / "old.safetensors").compare(tune(5))
+    assert found.sources[0].there is None
+    assert found.longest_run == 80

@@ -43,7 +43,9 @@ class Grid:
     pickup
         Quarter notes before the first downbeat.
     confidence
-        Share of the onsets' regularity that the grid explains, 0-1.
+        Share of the onsets' regularity that the beats explain, 0-1.
+    bar_confidence
+        How sure the bars are, 0-1; 1 if they are the file's own.
     stated
         True if the bars are the file's own.
     """
@@ -54,6 +56,7 @@ class Grid:
     meters: tuple[Meter, ...]
     pickup: float
     confidence: float
+    bar_confidence: float
     stated: bool
 
 
@@ -97,7 +100,8 @@ def _found_grid(bars: Bars, beats: NDArray[np.float64], confidence: float) -> Gr
         downbeats,
         meters,
         float(beats[downbeats[0]] - beats[0]),
-        confidence * bars.strength,
+        confidence,
+        bars.strength,
         False,
     )
 
@@ -156,5 +160,6 @@ def _stated_grid(piece: Piece, confidence: float) -> Grid:
         piece.meter_map,
         float(length[0]) if short_first else 0.0,
         confidence,
+        1.0,
         True,
     )

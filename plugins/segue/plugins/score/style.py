@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, Tempo, TrackInfo
 from segue.music.features import FEATURES, features
-from segue.music.grid import UNRELATED
 from segue.music.reading import Reading
 from segue.plugins.score.linear import LinearClassifier
 from segue.v1 import analyze_pb2 as pb
@@ -42,9 +41,9 @@ def _features(bare: Reading) -> NDArray[np.float64]:
 
 
 def _plainly(reading: Reading) -> Reading:
-    """Read a plain piece; neither tracks, loudness nor tempo make a difference to beats that the file says."""
+    """Read a plain piece; neither tracks, loudness nor tempo make a difference to bars that the file states."""
     bare = Reading(plain(reading.original))
-    if reading.grid.confidence >= UNRELATED and not reading.original.is_drum.any():
+    if reading.grid.stated and not reading.original.is_drum.any():
         vars(bare).update(grid=reading.grid, cells=reading.cells)  # cached properties, not found anew
     return bare
 

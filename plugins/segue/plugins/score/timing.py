@@ -65,5 +65,5 @@ def describe_meter(reading: Reading) -> pb.MeterAnalysis:
         downbeat_seconds=piece.beats_to_seconds(np.maximum(downbeats, 0)).tolist(),
         bars=len(downbeats) + bool(len(downbeats) and downbeats[0] > inside[0] + 1e-6),
         pickup=grid.pickup,
-        confidence=grid.confidence,
+        confidence=grid.confidence * grid.bar_confidence,
     )

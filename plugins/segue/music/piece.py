@@ -210,7 +210,8 @@ class Piece:
             for meter, end in zip(meters, ends, strict=True)
             if end - meter.beat > 1e-6
         ]
-        return np.concatenate(bars) if bars else np.zeros(1)
+        found = np.concatenate(bars) if bars else np.zeros(0)
+        return found if len(found) else np.array([meters[0].beat])
 
     def bar_of(self, beats: ArrayLike) -> NDArray[np.int64]:
         """Number of the bar, counted from 1, in which beats fall."""

@@ -183,7 +183,7 @@ def passages(piece: Piece, distance: Floats) -> Iterator[Passage]:
     for track in np.unique(piece.track).tolist():
         own = np.flatnonzero(piece.track == track)
         off = (np.abs(distance[own]) > STRAY) & ~_even(piece.start[own])
-        if off.sum() < PASSAGE * MOST_OF_IT:
+        if len(own) < PASSAGE or off.sum() < PASSAGE * MOST_OF_IT:
             continue
         found = np.flatnonzero(np.convolve(off, np.ones(PASSAGE), "valid") >= MOST_OF_IT * PASSAGE)
         covered = np.zeros(len(own) + 2, bool)

@@ -43,3 +43,9 @@ def test_selecting_and_changing_notes():
     piece = Piece.of([0, 1, 2], 1, [60, 62, 36], track=[0, 0, 1], tracks=(TrackInfo("a"), TrackInfo("d", 0, True)))
     assert len(piece.without_drums()) == 2
     assert piece.with_notes(start=[3, 1, 2]).pitch.tolist() == [62, 36, 60]
+
+
+def test_a_piece_that_is_over_before_its_first_bar_has_one_bar():
+    piece = Piece.of([0.0], 1e-5, [60], meters=(Meter(0.3, 3, 4),))
+    assert len(piece.bar_starts) == 1
+    assert piece.bar_of(0.0).tolist() == 1

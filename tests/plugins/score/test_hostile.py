@@ -31,8 +31,27 @@ def midi(*bodies, division=480):
         (midi(NOTE[:4]), 1, "without an end"),
         (midi(NOTE + b"\0\xf0\x7f"), 1, "breaks off"),
         (midi(b"\x83\xff\xff\x7f" + NOTE[1:], division=0x7FFF), 1, ""),
+        (midi(b"\0\xff\x58\4\0\2\x18\x08" + NOTE), 1, "Time signatures"),
+        (midi(b"\0\xff\x58\4\1\7\x18\x08" + NOTE), 1, "Time signatures"),
+        (midi(b"".join(b"\1\xff\x51\3" + struct.pack(">I", 400_000 + n)[1:] for n in range(20_000)), NOTE), 1, ""),
+        (midi(b"".join(b"\1\xff\x58\4" + bytes([1 + n % 12, 2, 24, 8]) for n in range(20_000)), NOTE), 1, ""),
+        (midi(b"".join(b"\0\x90" + bytes([p]) + b"\x40\x83\x60" + bytes([p]) + b"\0" for p in (0, 127))), 2, ""),
     ],
-    ids=["zero tempo", "SMPTE", "256 tracks", "sysex", "real time", "stuck", "cut off", "late"],
+    ids=[
+        "zero tempo",
+        "SMPTE",
+        "256 tracks",
+        "sysex",
+        "real time",
+        "stuck",
+        "cut off",
+        "late",
+        "0/4",
+        "1/128",
+        "20,000 tempos",
+        "20,000 metres",
+        "lowest and highest",
+    ],
 )
 def test_odd_files_are_analysed_and_what_was_guessed_is_said(analyze, music, notes, notice):
     found = analyze(music)
@@ -92,3 +111,29 @@ def test_xml_bombs_are_refused(analyze, document):
     answer = analyze(music_pb2.Music(musicxml=document.encode()))
     assert isinstance(answer, InvalidMusic)
     assert answer.violations[0][0] == "music.musicxml"
+
+
+@pytest.mark.parametrize(
+    ("music", "reason"),
+    [
+        (midi(NOTE, division=0xFFFF), "neither ticks per quarter nor SMPTE"),
+        (midi(b"\xff\xff\xff\x7f" + NOTE[1:]), "at most 100000"),
+        (midi(b"\xff\xff\xff\xff\x7f" + NOTE[1:]), "no note"),
+    ],
+    ids=["division 65,535", "delta 2^28", "five bytes"],
+)
+def test_numbers_beyond_all_music_are_refused(analyze, music, reason):
+    answer = analyze(music)
+    assert isinstance(answer, InvalidMusic)
+    assert reason in str(answer)
+
+
+def test_repeats_within_repeats_expand_to_nothing(analyze):
+    note = "<note><pitch><step>C</step><octave>4</octave></pitch><duration>1</duration></note>"
+    repeat = '<barline><repeat direction="{}"/></barline>'
+    bars = f"<measure>{repeat.format('forward')}{note}{repeat.format('backward')}</measure>" * 1000
+    head = '<part-list><score-part id="P1"><part-name>a</part-name></score-part></part-list>'
+    document = f'{HEAD}<score-partwise>{head}<part id="P1">{bars}</part></score-partwise>'
+    found = analyze(music_pb2.Music(musicxml=document.encode()), pb.ASPECT_KEY)
+    assert found.notes == 1000
+    assert "Repeats" in found.notices[0].text

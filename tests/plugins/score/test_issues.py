@@ -189,3 +189,11 @@ def test_sixteenths_in_compound_time_lie_on_the_grid(issues):
     assert [round(issue.place.span.start, 2) for issue in issues(late, pb.ISSUE_KIND_TIMING)] == [
         pytest.approx(jig.start[20] + 0.13, abs=0.01)
     ]
+
+
+def test_a_few_notes_beside_the_grid_are_no_passage(clean, issues):
+    few = added(clean, 8.1 + np.arange(5) * 0.5, 0.3, 72, 2)
+    few = Piece.of(
+        few.start, few.duration, few.pitch, few.velocity, few.track, tracks=(*clean.tracks, TrackInfo("few"))
+    )
+    assert not issues(few, pb.ISSUE_KIND_TIMING)

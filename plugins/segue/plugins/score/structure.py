@@ -45,7 +45,8 @@ def bar_features(reading: Reading) -> tuple[NDArray[np.float64], NDArray[np.floa
     piece = reading.piece
     starts = piece.bar_starts
     step = -(-len(starts) // _MOST_BARS)
-    starts = starts[starts <= piece.start[-1] + 1e-6]  # a bar into which the last notes ring is none
+    begun = int(np.searchsorted(starts, piece.start[-1] + 1e-6, side="right"))
+    starts = starts[: max(begun, 1)]  # a bar into which the last notes ring is none
     edges = np.r_[starts[::step], max(piece.beats, starts[-1] + 1e-3)]
     unit = np.clip(np.searchsorted(edges, piece.start + 1e-6, side="right") - 1, 0, len(edges) - 2)
     share = (piece.start - edges[unit]) / (edges[unit + 1] - edges[unit])

@@ -191,7 +191,9 @@ def _of_the_piece(cells: Cells, per_cell: NDArray[np.float64]) -> NDArray[np.flo
     score += _LAST_EIGHTH * np.log(per_cell[-part:].mean(axis=0) + 1e-3)
     score += _FIRST_EIGHTH * np.log(per_cell[:part].mean(axis=0) + 1e-3)
     local = per_cell.mean(axis=0)
-    score[local < min(_NOWHERE, local.max())] -= _NEVER  # between two far keys lies one that is neither
+    nowhere = local < min(_NOWHERE, local.max())
+    if nowhere[score.argmax()]:  # between two far keys lies one that is neither
+        score[nowhere] -= _NEVER
     share = np.exp(score - score.max())
     return np.asarray(share / share.sum())
 

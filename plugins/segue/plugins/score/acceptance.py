@@ -44,9 +44,9 @@ LINES: Final = (
     Line("Roman numerals of aligned pieces", None, "numerals", "score", "numeral"),
     Line("melody of POP909, notes", 0.90, "melody", "score", "melody or not", ("skyline",)),
     Line("beats of POP909, F1", None, "beats of songs", "score", "beat F1", ("comb",)),
-    Line("downbeats of POP909, F1", None, "beats of songs", "score", "downbeat F1", ("comb",)),
+    Line("downbeats of POP909, F1", None, "beats of songs", "score", "downbeat F1", ("comb", "accents")),
     Line("beats of ASAP, F1", None, "beats of scores", "score", "beat F1", ("comb",)),
-    Line("downbeats of ASAP, F1", None, "beats of scores", "score", "downbeat F1", ("comb",)),
+    Line("downbeats of ASAP, F1", None, "beats of scores", "score", "downbeat F1", ("comb", "accents")),
     Line("emotion of VGMIDI, quadrant", 0.62, "VGMIDI", _FOLDED, "quadrant", ("largest class", *_FAMILIES)),
     Line("emotion of VGMIDI, arousal", 0.83, "VGMIDI", _FOLDED, "arousal", ("largest class", *_FAMILIES)),
     Line(

@@ -225,7 +225,10 @@ def _moves_by_step(piece: Piece) -> NDArray[np.bool_]:
 
 
 def _gaps(reading: Reading) -> Iterator[Finding]:
-    """Bars, one after the other, in which nothing sounds but for the end of what came before and an early beginning."""
+    """Bars, one after the other, in which nothing sounds but for the end of what came before and an early beginning.
+
+    Silence as long as a bar is one too if it lies across bar lines.
+    """
     piece = reading.piece
     starts = np.r_[piece.bar_starts, max(piece.beats, piece.bar_starts[-1])]
     begin, end = starts[:-1], starts[1:]
@@ -237,9 +240,29 @@ def _gaps(reading: Reading) -> Iterator[Finding]:
     silent = (silent_from[row] <= begin + leeway) & (next_start[row] >= end - leeway) & (row > 0)
     edges = np.flatnonzero(np.diff(np.r_[False, silent, False]))
     for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        what = "this bar" if last - first == 1 else f"{last - first} bars"
-        text, advice = f"Nothing sounds in {what}.", "Fill it, or take it out."
-        yield Finding(float(begin[first]), float(end[last - 1]), None, pb.SEVERITY_INFO, text, advice)
+        what = "in this bar" if last - first == 1 else f"in {last - first} bars"
+        yield _silence(float(begin[first]), float(end[last - 1]), what)
+    for before, after in _across(silent_from[1:-1], next_start[1:-1], end - begin, silent, piece):
+        yield _silence(before, after, f"for {after - before:g} beats")
+
+
+def _silence(begin: float, end: float, where: str) -> Finding:
+    text, advice = f"Nothing sounds {where}.", "Fill it, or take it out."
+    return Finding(begin, end, None, pb.SEVERITY_INFO, text, advice)
+
+
+def _across(
+    begin: NDArray[np.float64],
+    end: NDArray[np.float64],
+    lengths: NDArray[np.float64],
+    silent: NDArray[np.bool_],
+    piece: Piece,
+) -> Iterator[tuple[float, float]]:
+    """Yield begin and end of silences that are as long as the bar they begin in and hold no bar that is silent."""
+    first, last = piece.bar_of(begin) - 1, np.maximum(piece.bar_of(end - _SAME) - 1, 0)
+    count = np.r_[0, np.cumsum(silent)]
+    long = (end - begin >= lengths[first] - _SAME) & (count[last + 1] == count[first])
+    yield from zip(begin[long].tolist(), end[long].tolist(), strict=True)
 
 
 def _flat_dynamics(reading: Reading) -> Iterator[Finding]:

@@ -113,6 +113,15 @@ def test_an_empty_bar(clean, issues):
     assert gap.place.bar == 5
 
 
+def test_silence_of_a_bar_across_bar_lines_is_a_gap(clean, issues):
+    later = clean.with_notes(start=np.where(clean.start >= 18, clean.start + 4, clean.start))
+    held = (later.start < 18) & (later.end > 18)
+    later = later.with_notes(duration=np.where(held, 18 - later.start, later.duration))
+    (gap,) = issues(later, pb.ISSUE_KIND_GAP)
+    assert gap.text == "Nothing sounds for 4 beats."
+    assert (gap.place.span.start, gap.place.span.end) == (18, 22)
+
+
 def test_empty_bars_are_one_gap_and_what_is_early_or_lasts_into_them_does_not_fill_them(clean, issues):
     later = clean.with_notes(
         start=[s + 12 * (s >= 16) - 0.1 * (s == 16) for s in clean.start.tolist()],

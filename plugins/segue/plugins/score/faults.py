@@ -165,7 +165,7 @@ def _emptied(piece: Piece, random: np.random.Generator) -> Planted:
     outside = piece.select((piece.start < begin - 0.1) | (piece.start >= end - 0.1))
     held = (outside.start < begin) & (outside.end > begin)
     duration = np.where(held, begin - outside.start, outside.duration)
-    return replace(outside, duration=duration), [(begin, None)]
+    return replace(outside, duration=duration), [((begin + end) / 2, None)]  # bars may be heard otherwise
 
 
 def _flat(piece: Piece, random: np.random.Generator) -> Planted:

@@ -21,7 +21,7 @@ from rich.progress import track
 from rich.table import Table
 from segue.music import Piece, midi_to_piece
 from segue.music.keys import guess_key
-from segue.plugins.score.networks import Networks
+from segue.plugins.score.networks import Networks, use_one_thread
 from segue.plugins.score.plugin import ScoreAnalyzer
 from segue.v1 import analyze_pb2, music_pb2
 
@@ -69,6 +69,7 @@ def keys(files: list[bytes]) -> dict[str, list[float]]:
     """Return the CPU milliseconds that each way of finding the key takes on each file, reading not counted."""
     import music21
 
+    use_one_thread()  # as its model does
     networks = Networks.load(ScoreAnalyzer.models[0].shipped / "1")
     ways: dict[str, Callable[[Piece], int]] = {
         "Segue, histogram and ends": guess_key,

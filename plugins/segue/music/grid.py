@@ -71,6 +71,8 @@ def find_grid(piece: Piece, find_bars: BarFinder = accented_bars) -> Grid:
     """
     stated = any(meter.numerator > 1 for meter in piece.meters)
     shift, confidence = _phase(piece, stated)
+    if stated and piece.is_drum.all():
+        shift = 0.0  # kicks between beats are no reason to doubt a metre that nothing with a pitch speaks against
     if confidence < UNRELATED and len(piece) >= _ENOUGH_NOTES:
         tracked = tracked_beats(piece)
         if len(tracked) > 1:

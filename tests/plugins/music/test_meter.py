@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from segue.music import Meter, Piece
+from segue.music import Meter, Piece, TrackInfo
 from segue.music.grid import find_grid
 from segue.music.meter import find_meter
 
@@ -56,3 +56,13 @@ def test_a_stated_upbeat_is_no_bar(upbeat, stated):
     assert grid.stated
     assert grid.pickup == upbeat
     assert grid.beats[grid.downbeats[:3]].tolist() == [upbeat, upbeat + 3, upbeat + 6]
+
+
+def test_kicks_between_beats_do_not_move_the_stated_bars_of_drums_alone():
+    at = 4.0 * np.repeat(np.arange(16), 12) + np.tile([0.5, 1.5, 2.5, 3.5, *np.arange(8) / 2], 16)
+    drums = Piece.of(
+        at, 0.1, np.tile([36] * 4 + [42] * 8, 16), tracks=(TrackInfo(drums=True),), meters=(Meter(0, 4, 4),)
+    )
+    grid = find_grid(drums)
+    assert grid.stated
+    assert grid.beats[grid.downbeats[:3]].tolist() == [0, 4, 8]

@@ -27,6 +27,7 @@ LENGTHS: Final = (2, 3, 4)
 CHANGE_COST: Final = 6.0
 """What speaks against a bar of another length than the one before, in nats; chosen on validation pieces."""
 _UPBEAT: Final = -1
+"""In place of the length of a bar before the first."""
 _NEAR: Final = 0.15
 _LATE: Final = 0.1
 _PARTS: Final = (0.15, 0.42, 0.58, 0.9)

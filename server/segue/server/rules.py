@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import math
 import re
@@ -17,6 +18,8 @@ from segue.v1 import rules_pb2
 _MOST_VIOLATIONS: Final = 20
 _FLOATS: Final = (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
 _OWN_PACKAGE: Final = "segue.v1."
+_LARGE: Final = 1 << 15
+"""A message of more bytes than this is checked beside the event loop: a million notes take seconds."""
 
 
 def check(message: Message) -> None:
@@ -31,6 +34,14 @@ def check(message: Message) -> None:
     if broken:
         (field, text), *others = broken
         raise InvalidField(field, text, others)
+
+
+async def check_aside(message: Message) -> None:
+    """Check a message as ``check`` does, so that no other call waits while a large one is gone through."""
+    if message.ByteSize() > _LARGE:
+        await asyncio.to_thread(check, message)
+    else:
+        check(message)
 
 
 @functools.cache
@@ -61,6 +72,8 @@ def _violations(message: Message, path: str) -> Iterator[tuple[str, str]]:
         if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
             if field.message_type and field.message_type.full_name.startswith(_OWN_PACKAGE):
                 yield from _messages(field, value, path)
+            elif (rules := _rules(field)) is not None and 0 < rules.max_length < (size := value.ByteSize()):
+                yield path + field.name, f"has {size:,} bytes, must have at most {rules.max_length:,}"
         elif field.is_repeated:
             yield from _count(field, value, path)
             for index, element in enumerate(value):

@@ -149,7 +149,7 @@ class Calls:
 
     def _call(self, served: ServedAlgorithm, request: Any) -> tuple[Call, CallModels]:
         options = parse_options(served.algorithm.Options, request.options)
-        seed = request.seed if request.HasField("seed") else random.getrandbits(32)
+        seed = request.seed if request.HasField("seed") else _draw_seed(request.request_id)
         deadline = current_call.get().deadline
         models = CallModels(served, deadline)
         return Call(options=options, seed=seed, models=models, plays=self._plays, deadline=deadline), models
@@ -161,6 +161,13 @@ class Calls:
                 self._fleet.suspect(served)
             return error
         return InternalError(f"algorithm {served.name} raised {type(error).__name__}: {error}")
+
+
+def _draw_seed(request_id: str) -> int:
+    """Draw a seed, from the request id if there is one: then a retry gets the same even if its answer was not kept."""
+    if not request_id:
+        return random.getrandbits(32)
+    return int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:4])
 
 
 def _lineage(route: Route, call: Call, models: CallModels) -> lineage_pb2.Lineage:

@@ -95,7 +95,7 @@ def test_a_file_is_no_folder_to_save_in(segue, tmp_path):
 
 
 def test_letters_that_the_terminal_has_not_are_no_failure():
-    command = [sys.executable, "-c", "from segue.client.cli import main; main()", "analyze", "漢字.xyz"]
+    command = [sys.executable, "-c", "from segue.command import main; main()", "analyze", "漢字.xyz"]
     result = subprocess.run(
         command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, timeout=60
     )

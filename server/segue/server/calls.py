@@ -144,8 +144,10 @@ class Calls:
         try:
             await self._run_one(capability, Route(shadow, "shadow"), request)
             SHADOW_CALLS.labels(shadow.name, "ok").inc()
-        except SegueError as error:
-            SHADOW_CALLS.labels(shadow.name, error.reason).inc()
+        except (SegueError, TimeoutError) as error:
+            if isinstance(error, InternalError):
+                log.error("shadow %s failed", shadow.name, exc_info=error, extra={"call_id": current_call.get().id})
+            SHADOW_CALLS.labels(shadow.name, getattr(error, "reason", DeadlineExceeded.reason)).inc()
 
     def _call(self, served: ServedAlgorithm, request: Any) -> tuple[Call, CallModels]:
         options = parse_options(served.algorithm.Options, request.options)

@@ -108,7 +108,8 @@ class Envelope(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
             async def stream_stream(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
                 async with self._call(method, context, longest=math.inf):
-                    async for response in handler.stream_stream(_each_checked(requests), context):
+                    each = _each_checked(requests, self._settings.deadline_seconds)
+                    async for response in handler.stream_stream(each, context):
                         yield response
 
             return grpc.stream_stream_rpc_method_handler(stream_stream, deserialize, handler.response_serializer)
@@ -197,6 +198,14 @@ async def _checked(request: Any) -> Message:
     return request  # type: ignore[no-any-return]
 
 
-async def _each_checked(requests: AsyncIterator[Any]) -> AsyncIterator[Message]:
-    async for request in requests:
+async def _each_checked(requests: AsyncIterator[Any], seconds: float) -> AsyncIterator[Message]:
+    """Yield checked requests; whoever sends none for some seconds must not hold a place for ever."""
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                request = await anext(requests)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise DeadlineExceeded(f"nothing was sent for {seconds:g} s; send, or end the stream") from None
         yield await _checked(request)

@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     """Entry points to load, as JSON; absent loads all."""
 
     deadline_seconds: float = Field(default=60.0, gt=0, le=3600)
-    """Longest a call may take, whatever deadline the caller sets; a stream of plays goes on as long as it sends."""
+    """Longest a call may take, whatever deadline the caller sets; a stream of plays, between two of its messages."""
 
     max_message_bytes: int = Field(default=64 << 20, ge=1 << 16, le=1 << 30)
     """Largest message accepted or sent."""
@@ -71,6 +71,9 @@ class Settings(BaseSettings):
 
     max_connection_age_seconds: int = Field(default=0, ge=0)
     """Age at which a connection is closed gracefully, so that clients find new servers; 0 never closes one."""
+
+    keepalive_seconds: float = Field(default=60.0, ge=1, le=86400)
+    """Silence after which a client is asked whether it is there; closed if it says nothing for a third of that."""
 
     drain_seconds: float = Field(default=0.0, ge=0, le=3600)
     """On SIGTERM: how long to report NOT_SERVING while still answering, before new calls are refused."""

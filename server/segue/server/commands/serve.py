@@ -86,7 +86,7 @@ async def _serve(settings: Settings) -> None:
         waiting = asyncio.create_task(stop.wait())
         settled = asyncio.create_task(server.fleet.settled(settings.load_timeout_seconds))
         await asyncio.wait((waiting, settled), return_when=asyncio.FIRST_COMPLETED)
-        if not stop.is_set():
+        if not stop.is_set() and settings.log_format == "text":
             _greet(server)
         await stop.wait()
     finally:

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from segue.plugin_api.errors import FailedPrecondition
 
 _ENDPOINT: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):(\d{1,5})")
 
@@ -28,8 +29,19 @@ Endpoint = Annotated[str, AfterValidator(_endpoint)]
 
 
 def default_data_folder() -> Path:
-    """Return the folder for models and plays of this user."""
-    return Path("~/.local/share/segue").expanduser()
+    """Return the folder for models and plays of this user.
+
+    Raises
+    ------
+    FailedPrecondition
+        If this user has no home folder, as in a container that runs under any number.
+    """
+    try:
+        return Path("~/.local/share/segue").expanduser()
+    except RuntimeError:
+        raise FailedPrecondition(
+            "this user has no home folder for models and plays: name a folder in SEGUE_STORE"
+        ) from None
 
 
 class Settings(BaseSettings):

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from segue.plugin_api.errors import FailedPrecondition
 from segue.server.app import WHY_NOT_STARTED, App
 from segue.server.commands.plainly import wrong_settings
 from segue.server.fleet import READY, VERBS
@@ -64,6 +65,9 @@ def serve(
         for line in wrong_settings(error, flags):
             console.print(f"[red]{escape(line)}[/red]", soft_wrap=True)
         raise typer.Exit(2) from None
+    except FailedPrecondition as error:
+        console.print(f"[red]{escape(error.message)}[/red]", soft_wrap=True)
+        raise typer.Exit(1) from None
     set_up_logging(settings.log_level, settings.log_format)
     try:
         uvloop.run(_serve(settings))

@@ -211,6 +211,7 @@ class App:
             ("grpc.max_concurrent_streams", settings.max_in_flight),
             # Without it a second server on a taken port starts and silently shares its calls.
             ("grpc.so_reuseport", int(settings.workers > 1)),
+            ("grpc.server_handshake_timeout_ms", int(1000 * settings.keepalive_seconds)),
             ("grpc.keepalive_time_ms", int(1000 * settings.keepalive_seconds)),
             ("grpc.http2.ping_timeout_ms", int(1000 * settings.keepalive_seconds / 3)),
             ("grpc.http2.max_pings_without_data", 0),

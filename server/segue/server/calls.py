@@ -21,7 +21,7 @@ from segue.server.fleet import VERBS, Fleet
 from segue.server.metrics import SHADOW_CALLS
 from segue.server.options import options_digest, parse_options
 from segue.server.routing import Capability, Route, Router
-from segue.server.rules import check_aside
+from segue.server.rules import check_in_turns
 from segue.server.served import CallModels, ServedAlgorithm
 from segue.v1 import analyze_pb2, catalog_pb2, generate_pb2, lineage_pb2, recommend_pb2, transfer_pb2
 
@@ -85,7 +85,7 @@ class Calls:
 
     async def _outcome(self, request: recommend_pb2.RecommendRequest) -> recommend_pb2.RecommendOutcome:
         try:
-            await check_aside(request)
+            await check_in_turns(request)
             response = await self.answer(catalog_pb2.CAPABILITY_RECOMMEND, request)
         except (SegueError, TimeoutError) as raised:
             error = raised if isinstance(raised, SegueError) else DeadlineExceeded(f"the model took too long: {raised}")

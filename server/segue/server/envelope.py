@@ -31,7 +31,7 @@ from segue.plugin_api.errors import (
 from segue.server.errors import status_of
 from segue.server.logs import log_call
 from segue.server.metrics import CALL_SECONDS, IN_FLIGHT
-from segue.server.rules import check_aside
+from segue.server.rules import check_in_turns
 from segue.server.settings import Settings
 
 log = logging.getLogger("segue.calls")
@@ -194,7 +194,7 @@ def _as_segue_error(error: Exception, seconds: float) -> SegueError:
 async def _checked(request: Any) -> Message:
     if isinstance(request, _Malformed):
         raise InvalidField("request", f"can't be parsed: {request.text or 'truncated or not of this type'}")
-    await check_aside(request)
+    await check_in_turns(request)
     return request  # type: ignore[no-any-return]
 
 

@@ -95,7 +95,7 @@ def test_a_file_is_no_folder_to_save_in(segue, tmp_path):
 
 
 def test_letters_that_the_terminal_has_not_are_no_failure():
-    command = [sys.executable, "-c", "from segue.client.cli import main; main()", "analyze", "漢字.xyz"]
+    command = [sys.executable, "-c", "from segue.command import main; main()", "analyze", "漢字.xyz"]
     result = subprocess.run(
         command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, timeout=60
     )
@@ -115,13 +115,17 @@ def test_music_to_start_from(segue, fake, piece):
     segue("generate", "--infill", piece, "--track", "2", "--span", "4-8")
     (given,) = fake.calls("GenerateStream")[0].request.request.given
     assert (given.role, given.track, given.span.start, given.span.end) == (3, 1, 4, 8)
-    violations = (("given[0].music", "has four tracks"), ("given[0].track", "is 9"), ("given[0].span.end", "is 1"))
+    violations = (
+        ("given[0].music", "has four; name it by given[0].track"),
+        ("given[0].track", "is 9"),
+        ("given[0].span.end", "is 1"),
+    )
     fake.outcomes["GenerateStream"].append(
         fake.Failure(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_MUSIC", violations=violations)
     )
     result = segue("generate", "--infill", piece, "--track", "9", "--span", "0-1", code=1)
     assert result.stderr.splitlines() == [
-        "error: --infill: has four tracks",
+        "error: --infill: has four; name it by --track",
         "error: --track (counted from 0 here): is 9",
         "error: --span: is 1",
     ]
@@ -280,10 +284,16 @@ def test_plays_import_is_repeatable(segue, fake, tmp_path):
         ("track_id\nt1", "error: FILE.csv: has no column listener_id"),
         ("listener_id,track_id,plays\na,t,many", "line 2: could not convert"),
         ("listener_id,track_id,time\na,t,yesterday", "line 2: Invalid isoformat"),
+        ("listener_id,track_id,time\na,t," + 400 * "9", "line 2: timestamp out of range"),
+        ("listener_id;track_id\na;t", "it has: listener_id;track_id"),
+        ("listener_id,track_id\na,é", "not in UTF-8, soon after line 1"),
+        ("listener_id,track_id\na," + 200_000 * "x", "after line 1: field larger than"),
+        ('listener_id,track_id\na,"t\nb,t', "unexpected end of data"),
     ],
+    ids=lambda text: text[:40],
 )
 def test_plays_import_names_the_line(segue, tmp_path, text, error):
-    (tmp_path / "plays.csv").write_text(text)
+    (tmp_path / "plays.csv").write_text(text, encoding="latin-1")
     assert error in segue("plays", "import", "plays.csv", code=1).stderr
 
 

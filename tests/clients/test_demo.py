@@ -4,8 +4,10 @@ import re
 
 import pytest
 from segue.client import Unavailable
+from segue.client.demo import app
 from segue.client.demo._waiting import NotReady, wait_until_ready
 from segue.v1 import catalog_pb2
+from typer.testing import CliRunner
 
 LOADING, READY, FAILING = (
     catalog_pb2.ALGORITHM_STATE_LOADING,
@@ -59,3 +61,10 @@ def test_it_gives_up_and_names_what_is_missing():
 def test_a_server_that_ends_is_not_waited_for():
     with pytest.raises(NotReady, match="ended"):
         wait(None, running=iter([True, True, False]).__next__)
+
+
+def test_a_folder_that_can_not_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    result = CliRunner().invoke(app, ["--out", str(tmp_path / "file" / "results")])
+    assert result.exit_code == 1
+    assert result.stderr.endswith("Not a directory\n")

@@ -16,7 +16,7 @@ from grpc_status import rpc_status
 from segue.server.tritonserver import free_port
 from segue.v1 import admin_pb2_grpc, catalog_pb2, catalog_pb2_grpc, listening_pb2_grpc, music_service_pb2_grpc
 
-SEGUE = (sys.executable, "-c", "from segue.client.cli import main; main()")
+SEGUE = (sys.executable, "-c", "from segue.command import main; main()")
 READY = catalog_pb2.ALGORITHM_STATE_READY
 LOADING = catalog_pb2.ALGORITHM_STATE_LOADING
 

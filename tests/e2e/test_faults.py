@@ -8,7 +8,7 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
 from grpc_status import rpc_status
-from segue.v1 import generate_pb2
+from segue.v1 import generate_pb2, listening_pb2
 
 from .server import READY, failure
 
@@ -105,3 +105,21 @@ def test_a_model_process_that_dies_heals_and_others_do_not_notice(fragile):
     load.finish()
     assert load.answers > 10
     assert not load.errors
+
+
+def test_without_its_database_a_server_composes_on_and_says_that_it_keeps_no_plays(fragile):
+    database = fragile.folder / "plays.db"
+    database.rename(fragile.folder / "aside.db")
+    try:
+        play = listening_pb2.Play(event_id="e", listener_id="l", track_id="t")
+        record = listening_pb2.RecordPlaysRequest(plays=[play])
+        code, reason, _, retry, _ = failure(fragile.listening.RecordPlays, record, timeout=20)
+        assert (code, reason) == ("UNAVAILABLE", "ALGORITHM_UNAVAILABLE")
+        assert retry > 0
+        request = generate_pb2.GenerateRequest(algorithm="chorale", bars=2, request_id="without-database")
+        first, again = (fragile.music.Generate(request, timeout=20) for _ in range(2))
+        assert first.lineage.response_id != again.lineage.response_id
+        assert first.pieces == again.pieces
+    finally:
+        (fragile.folder / "aside.db").rename(database)
+    assert fragile.listening.RecordPlays(record, timeout=20).recorded == 1

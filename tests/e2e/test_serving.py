@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,25 @@ from .server import READY, Server, alive, failure
 
 ROOT = Path(__file__).parents[2]
 FEW = {"SEGUE_PLUGINS": '["drone"]'}
+
+
+def test_every_line_that_a_server_writes_for_machines_is_json(start):
+    server = start(SEGUE_PLUGINS="[]")
+    server.stop()
+    lines = server.log.read_text().splitlines()
+    assert len(lines) > 1
+    assert all(isinstance(json.loads(line), dict) for line in lines)
+
+
+def test_a_client_that_fell_silent_is_let_go(start):
+    server = start(SEGUE_PLUGINS="[]", SEGUE_KEEPALIVE_SECONDS="1")
+    greeting = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+    for said in (b"", greeting[:9], greeting):
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as silent:
+            silent.sendall(said)
+            while silent.recv(1 << 16):  # settings, a ping that nobody answers; then the end
+                pass
+    assert server.states() == {}
 
 
 def test_an_address_that_is_taken_is_named(server, tmp_path):

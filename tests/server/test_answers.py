@@ -106,6 +106,17 @@ async def test_an_answer_that_can_not_be_kept_is_given_all_the_same(answers, mon
     assert "could not be kept" in caplog.text
 
 
+@pytest.mark.parametrize("step", ["_read", "_claim"])
+async def test_without_a_database_an_answer_is_made_afresh(answers, monkeypatch, caplog, step):
+    async def away(*_):
+        raise Unavailable("the database can't be used at the moment")
+
+    monkeypatch.setattr(answers, step, away)
+    make = Maker()
+    assert [await ask(answers, make), await ask(answers, make)] == [b"a0", b"a1"]
+    assert "answered afresh" in caplog.text
+
+
 async def test_a_database_that_fails_is_not_waited_for_twice(answers, monkeypatch):
     async def busy(*_):
         raise Unavailable("locked")
@@ -113,11 +124,14 @@ async def test_a_database_that_fails_is_not_waited_for_twice(answers, monkeypatc
     async def busy_for_long(*_):
         await asyncio.sleep(60)
 
+    async def fail():
+        raise Unavailable("not now")
+
     monkeypatch.setattr(answers, "_claim", busy)
     monkeypatch.setattr(answers, "_release", busy_for_long)
     async with asyncio.timeout(10):
-        with pytest.raises(Unavailable, match="locked"):
-            await ask(answers, Maker())
+        with pytest.raises(Unavailable, match="not now"):
+            await ask(answers, fail)
 
 
 async def test_those_who_wait_for_a_failure_try_themselves(answers):

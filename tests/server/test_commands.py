@@ -1,13 +1,14 @@
 """``segue train`` and ``segue models``: data in, the next version out, promoted, compared, exported."""
 
 import json
+from pathlib import Path
 
 import pytest
 from pydantic import Field
 from segue.plugin_api import Recommender, message_model
 from segue.plugin_api.store import ModelStore
 from segue.plugin_api.training import DataSource, Report, Trainer, TrainingSettings
-from segue.server.commands import models, train
+from segue.server.commands import models, serve, train
 from segue.server.plugins import LoadedPlugin
 from typer.testing import CliRunner
 
@@ -70,7 +71,8 @@ def make(run, *arguments):
 
 
 def test_training_writes_a_version_with_its_card(run, tmp_path):
-    assert "Wrote toy version 1" in make(run, "--seed", "7", "--set", "epochs=5").output
+    output = make(run, "--seed", "7", "--set", "epochs=5").output
+    assert f"Wrote toy version 1. Serve it: segue models promote toy 1 --store {tmp_path}/store\n" in output
     store = ModelStore(tmp_path / "store")
     card = store.card(TOY, 1)
     assert card["command"] == "segue train toy --data data --seed 7 --set epochs=5"
@@ -132,6 +134,17 @@ def test_a_folder_that_can_not_be_made_and_a_wrong_setting_are_one_line(run, tmp
     result = run(models.app, "list")
     assert result.exit_code == 1
     assert result.stderr == "error: workers (SEGUE_WORKERS): Input should be greater than or equal to 1\n"
+
+
+@pytest.mark.parametrize("command", [(models.app, "list"), (serve.app,)])
+def test_a_user_without_a_home_is_asked_for_a_folder(run, monkeypatch, command):
+    def homeless(self):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", homeless)
+    result = run(*command)
+    assert result.exit_code == 1
+    assert "name a folder in SEGUE_STORE" in result.stderr
 
 
 def test_a_part_that_is_not_installed_is_named(run, monkeypatch):

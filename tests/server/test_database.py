@@ -134,6 +134,21 @@ async def test_a_file_that_is_locked_for_too_long_is_unavailable(database_url, t
     await database.close()
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_file_that_was_removed_or_replaced_is_unavailable_until_it_is_back(tmp_path, caplog, replaced):
+    path = tmp_path / "plays.db"
+    database = await open_database(f"sqlite:///{path}")
+    path.rename(tmp_path / "aside.db")
+    if replaced:
+        path.touch()
+    with pytest.raises(Unavailable):
+        await database.remember("colour", "red")
+    assert "removed or replaced" in caplog.text
+    (tmp_path / "aside.db").replace(path)
+    assert await database.remember("colour", "red") == "red"
+    await database.close()
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_lost_connections_are_unavailable_and_then_replaced(database, database_url):
     other = await asyncpg.connect(database_url)

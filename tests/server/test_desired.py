@@ -1,6 +1,9 @@
 """What operators asked for is read from one file; a file that can't be read takes nothing away."""
 
+import errno
 import logging
+import os
+from pathlib import Path
 
 import pytest
 from segue.plugin_api.errors import FailedPrecondition
@@ -45,3 +48,15 @@ def test_a_broken_file_is_neither_begun_with_nor_overwritten(desired, tmp_path, 
     with pytest.raises(FailedPrecondition), desired.change() as state:
         state.unloaded.add("gan")
     assert (tmp_path / "gateway.json").read_bytes() == content
+
+
+def test_what_can_not_be_written_is_said_and_leaves_the_state_and_no_file(desired, tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "replace", full_disk)
+    with pytest.raises(FailedPrecondition, match=r"can't be written: No space"), desired.change() as state:
+        state.unloaded.add("gan")
+    assert desired.state.unloaded == {"vae"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gateway.json", "gateway.lock"]
+
+
+def full_disk(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

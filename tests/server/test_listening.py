@@ -31,9 +31,14 @@ PLAYS = 100_000
 
 
 @pytest.fixture
-async def service(database, listener_key):
+def settings():
+    return Settings()
+
+
+@pytest.fixture
+async def service(database, listener_key, settings):
     """A stub of a real server."""
-    server = grpc.aio.server(interceptors=[Envelope(Settings(), admin_open=False)])
+    server = grpc.aio.server(interceptors=[Envelope(settings, admin_open=False)])
     listening_pb2_grpc.add_ListeningServiceServicer_to_server(
         ListeningService(PlayStore(database, listener_key)), server
     )
@@ -169,3 +174,17 @@ async def test_no_acknowledged_play_is_lost_and_none_doubled_when_senders_and_ga
     assert len(rows) == PLAYS
     assert set(map(tuple, rows)) == {(f"e{i}", f"t{i}") for i in range(PLAYS)}
     assert listeners == 97
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("settings", [Settings(deadline_seconds=0.5)])
+async def test_a_stream_goes_on_while_it_sends_and_ends_when_it_falls_silent(service):
+    call = service.StreamPlays()
+    for number in range(5):  # longer than half a second in all
+        await asyncio.sleep(0.2)
+        await call.write(StreamPlaysRequest(plays=[Play(event_id=f"e{number}", listener_id="ann", track_id="t")]))
+        assert (await call.read()).recorded == 1
+    async with asyncio.timeout(5):
+        with pytest.raises(grpc.aio.AioRpcError, match=r"nothing was sent for 0\.5 s"):
+            await call.read()
+    assert call.done()

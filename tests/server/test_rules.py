@@ -1,11 +1,12 @@
 """Requests are held against the rules that the protos state."""
 
+import asyncio
 import math
 
 import pytest
 from google.protobuf import struct_pb2
 from segue.plugin_api.errors import InvalidField
-from segue.server.rules import check
+from segue.server.rules import check, check_in_turns
 from segue.v1 import generate_pb2, listening_pb2, music_pb2, recommend_pb2, transfer_pb2
 
 
@@ -78,3 +79,24 @@ def test_at_most_twenty_violations_are_listed():
     with pytest.raises(InvalidField) as caught:
         check(request)
     assert len(caught.value.violations) == 20
+
+
+def test_options_are_bounded_in_bytes():
+    options = struct_pb2.Struct()
+    options["x"] = [1] * 7000
+    assert violations(generate_pb2.GenerateRequest(options=options)) == {
+        "options": "has 77,015 bytes, must have at most 65,536"
+    }
+
+
+async def test_a_large_message_is_checked_while_others_go_on():
+    notes = [music_pb2.Note(start=1, duration=1, pitch=60)] * 20_000
+    score = music_pb2.Score(tracks=[music_pb2.Track(notes=[*notes, music_pb2.Note(duration=1, pitch=200)])])
+    checking = asyncio.create_task(check_in_turns(score))
+    turns = 0
+    while not checking.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 5
+    with pytest.raises(InvalidField, match="at most 127"):
+        await checking

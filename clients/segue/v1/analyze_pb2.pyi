@@ -198,7 +198,7 @@ class AnalyzeRequest(_message.Message):
     """Seed of whatever is drawn at random; drawn by the server if absent."""
     @_builtins.property
     def options(self) -> _struct_pb2.Struct:
-        """Options of the algorithm, checked against its schema in the catalog."""
+        """Options of the algorithm, checked against its schema in the catalog; at most 64 KiB."""
 
     @_builtins.property
     def music(self) -> _music_pb2.Music:

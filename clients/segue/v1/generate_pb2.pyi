@@ -104,7 +104,7 @@ class GenerateRequest(_message.Message):
     """How many pieces, 1-64; 0 means 1."""
     @_builtins.property
     def options(self) -> _struct_pb2.Struct:
-        """Options of the algorithm, checked against its schema in the catalog."""
+        """Options of the algorithm, checked against its schema in the catalog; at most 64 KiB."""
 
     @_builtins.property
     def emotion(self) -> _music_pb2.Emotion:

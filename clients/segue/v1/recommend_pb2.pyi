@@ -66,7 +66,7 @@ class RecommendRequest(_message.Message):
     """Language of the reasons, BCP 47: "en" (default) or "zh"."""
     @_builtins.property
     def options(self) -> _struct_pb2.Struct:
-        """Options of the algorithm, checked against its schema in the catalog."""
+        """Options of the algorithm, checked against its schema in the catalog; at most 64 KiB."""
 
     @_builtins.property
     def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistoryItem]:

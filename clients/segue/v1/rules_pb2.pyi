@@ -42,7 +42,7 @@ class Rules(_message.Message):
     min_length: _builtins.int
     """Fewest characters (string) or bytes allowed."""
     max_length: _builtins.int
-    """Most characters (string) or bytes allowed; 0 states no bound."""
+    """Most characters (string) or bytes (bytes; a Struct, as it travels) allowed; 0 states no bound."""
     min_items: _builtins.int
     """Fewest elements of a repeated field."""
     max_items: _builtins.int

@@ -28,7 +28,7 @@ from segue.v1 import music_pb2 as segue_dot_v1_dot_music__pb2
 from segue.v1 import rules_pb2 as segue_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17segue/v1/transfer.proto\x12\x08segue.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16segue/v1/lineage.proto\x1a\x14segue/v1/music.proto\x1a\x14segue/v1/rules.proto\"\x8b\x03\n\x0fTransferRequest\x12\x19\n\talgorithm\x18\x01 \x01(\tB\x06\xa2\xe8\"\x02 d\x12(\n\x07options\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xa2\xe8\"\x02 d\x12\x11\n\x04seed\x18\x04 \x01(\rH\x01\x88\x01\x01\x12&\n\x05music\x18\n \x01(\x0b\x32\x0f.segue.v1.MusicB\x06\xa2\xe8\"\x02@\x01\x12\x19\n\x05style\x18\x0b \x01(\tB\x08\xa2\xe8\"\x04 d@\x01H\x00\x12\"\n\x07\x65xample\x18\x0c \x01(\x0b\x32\x0f.segue.v1.MusicH\x00\x12*\n\nattributes\x18\r \x01(\x0b\x32\x14.segue.v1.AttributesH\x00\x12\"\n\x06polish\x18\x0e \x01(\x0b\x32\x10.segue.v1.PolishH\x00\x12-\n\x08strength\x18\x0f \x01(\x01\x42\x16\xa2\xe8\"\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x11\x00\x00\x00\x00\x00\x00\xf0?H\x02\x88\x01\x01\x42\x08\n\x06targetB\x07\n\x05_seedB\x0b\n\t_strength\"c\n\x06Polish\x12+\n\x05kinds\x18\x01 \x03(\x0e\x32\x12.segue.v1.EditKindB\x08\xa2\xe8\"\x04\x30\x06@\x01\x12,\n\x08\x65\x64it_ids\x18\x02 \x03(\x05\x42\x1a\xa2\xe8\"\x16\t\x00\x00\x00\x00\x00\x00\xf0?\x11\x00\x00\x00\x00\x80\x84.A0\xa0\x8d\x06\"K\n\x15TransferStreamRequest\x12\x32\n\x07request\x18\x01 \x01(\x0b\x32\x19.segue.v1.TransferRequestB\x06\xa2\xe8\"\x02@\x01\"\x81\x01\n\x16TransferStreamResponse\x12.\n\x08progress\x18\x01 \x01(\x0b\x32\x1a.segue.v1.TransferProgressH\x00\x12.\n\x08\x63omplete\x18\x02 \x01(\x0b\x32\x1a.segue.v1.TransferResponseH\x00\x42\x07\n\x05\x65vent\"3\n\x10TransferProgress\x12\x10\n\x08\x66raction\x18\x01 \x01(\x01\x12\r\n\x05stage\x18\x02 \x01(\t\"\xf5\x01\n\x10TransferResponse\x12\x1e\n\x05music\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Music\x12\x1d\n\x05\x65\x64its\x18\x02 \x03(\x0b\x32\x0e.segue.v1.Edit\x12!\n\x07\x66igures\x18\x03 \x03(\x0b\x32\x10.segue.v1.Figure\x12\x0c\n\x04kept\x18\x04 \x03(\t\x12!\n\x07notices\x18\x05 \x03(\x0b\x32\x10.segue.v1.Notice\x12*\n\x0boriginality\x18\x06 \x01(\x0b\x32\x15.segue.v1.Originality\x12\"\n\x07lineage\x18\x07 \x01(\x0b\x32\x11.segue.v1.Lineageb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17segue/v1/transfer.proto\x12\x08segue.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x16segue/v1/lineage.proto\x1a\x14segue/v1/music.proto\x1a\x14segue/v1/rules.proto\"\x95\x03\n\x0fTransferRequest\x12\x19\n\talgorithm\x18\x01 \x01(\tB\x06\xa2\xe8\"\x02 d\x12\x32\n\x07options\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructB\x08\xa2\xe8\"\x04 \x80\x80\x04\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xa2\xe8\"\x02 d\x12\x11\n\x04seed\x18\x04 \x01(\rH\x01\x88\x01\x01\x12&\n\x05music\x18\n \x01(\x0b\x32\x0f.segue.v1.MusicB\x06\xa2\xe8\"\x02@\x01\x12\x19\n\x05style\x18\x0b \x01(\tB\x08\xa2\xe8\"\x04 d@\x01H\x00\x12\"\n\x07\x65xample\x18\x0c \x01(\x0b\x32\x0f.segue.v1.MusicH\x00\x12*\n\nattributes\x18\r \x01(\x0b\x32\x14.segue.v1.AttributesH\x00\x12\"\n\x06polish\x18\x0e \x01(\x0b\x32\x10.segue.v1.PolishH\x00\x12-\n\x08strength\x18\x0f \x01(\x01\x42\x16\xa2\xe8\"\x12\t\x00\x00\x00\x00\x00\x00\x00\x00\x11\x00\x00\x00\x00\x00\x00\xf0?H\x02\x88\x01\x01\x42\x08\n\x06targetB\x07\n\x05_seedB\x0b\n\t_strength\"c\n\x06Polish\x12+\n\x05kinds\x18\x01 \x03(\x0e\x32\x12.segue.v1.EditKindB\x08\xa2\xe8\"\x04\x30\x06@\x01\x12,\n\x08\x65\x64it_ids\x18\x02 \x03(\x05\x42\x1a\xa2\xe8\"\x16\t\x00\x00\x00\x00\x00\x00\xf0?\x11\x00\x00\x00\x00\x80\x84.A0\xa0\x8d\x06\"K\n\x15TransferStreamRequest\x12\x32\n\x07request\x18\x01 \x01(\x0b\x32\x19.segue.v1.TransferRequestB\x06\xa2\xe8\"\x02@\x01\"\x81\x01\n\x16TransferStreamResponse\x12.\n\x08progress\x18\x01 \x01(\x0b\x32\x1a.segue.v1.TransferProgressH\x00\x12.\n\x08\x63omplete\x18\x02 \x01(\x0b\x32\x1a.segue.v1.TransferResponseH\x00\x42\x07\n\x05\x65vent\"3\n\x10TransferProgress\x12\x10\n\x08\x66raction\x18\x01 \x01(\x01\x12\r\n\x05stage\x18\x02 \x01(\t\"\xf5\x01\n\x10TransferResponse\x12\x1e\n\x05music\x18\x01 \x01(\x0b\x32\x0f.segue.v1.Music\x12\x1d\n\x05\x65\x64its\x18\x02 \x03(\x0b\x32\x0e.segue.v1.Edit\x12!\n\x07\x66igures\x18\x03 \x03(\x0b\x32\x10.segue.v1.Figure\x12\x0c\n\x04kept\x18\x04 \x03(\t\x12!\n\x07notices\x18\x05 \x03(\x0b\x32\x10.segue.v1.Notice\x12*\n\x0boriginality\x18\x06 \x01(\x0b\x32\x15.segue.v1.Originality\x12\"\n\x07lineage\x18\x07 \x01(\x0b\x32\x11.segue.v1.Lineageb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,6 +37,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TRANSFERREQUEST'].fields_by_name['algorithm']._loaded_options = None
   _globals['_TRANSFERREQUEST'].fields_by_name['algorithm']._serialized_options = b'\242\350\"\002 d'
+  _globals['_TRANSFERREQUEST'].fields_by_name['options']._loaded_options = None
+  _globals['_TRANSFERREQUEST'].fields_by_name['options']._serialized_options = b'\242\350\"\004 \200\200\004'
   _globals['_TRANSFERREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_TRANSFERREQUEST'].fields_by_name['request_id']._serialized_options = b'\242\350\"\002 d'
   _globals['_TRANSFERREQUEST'].fields_by_name['music']._loaded_options = None
@@ -52,15 +54,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TRANSFERSTREAMREQUEST'].fields_by_name['request']._loaded_options = None
   _globals['_TRANSFERSTREAMREQUEST'].fields_by_name['request']._serialized_options = b'\242\350\"\002@\001'
   _globals['_TRANSFERREQUEST']._serialized_start=136
-  _globals['_TRANSFERREQUEST']._serialized_end=531
-  _globals['_POLISH']._serialized_start=533
-  _globals['_POLISH']._serialized_end=632
-  _globals['_TRANSFERSTREAMREQUEST']._serialized_start=634
-  _globals['_TRANSFERSTREAMREQUEST']._serialized_end=709
-  _globals['_TRANSFERSTREAMRESPONSE']._serialized_start=712
-  _globals['_TRANSFERSTREAMRESPONSE']._serialized_end=841
-  _globals['_TRANSFERPROGRESS']._serialized_start=843
-  _globals['_TRANSFERPROGRESS']._serialized_end=894
-  _globals['_TRANSFERRESPONSE']._serialized_start=897
-  _globals['_TRANSFERRESPONSE']._serialized_end=1142
+  _globals['_TRANSFERREQUEST']._serialized_end=541
+  _globals['_POLISH']._serialized_start=543
+  _globals['_POLISH']._serialized_end=642
+  _globals['_TRANSFERSTREAMREQUEST']._serialized_start=644
+  _globals['_TRANSFERSTREAMREQUEST']._serialized_end=719
+  _globals['_TRANSFERSTREAMRESPONSE']._serialized_start=722
+  _globals['_TRANSFERSTREAMRESPONSE']._serialized_end=851
+  _globals['_TRANSFERPROGRESS']._serialized_start=853
+  _globals['_TRANSFERPROGRESS']._serialized_end=904
+  _globals['_TRANSFERRESPONSE']._serialized_start=907
+  _globals['_TRANSFERRESPONSE']._serialized_end=1152
 # @@protoc_insertion_point(module_scope)

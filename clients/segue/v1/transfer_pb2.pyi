@@ -49,7 +49,7 @@ class TransferRequest(_message.Message):
     """How far to go, 0 (the piece as it is) to 1 (all the way); absent means 1."""
     @_builtins.property
     def options(self) -> _struct_pb2.Struct:
-        """Options of the algorithm, checked against its schema in the catalog."""
+        """Options of the algorithm, checked against its schema in the catalog; at most 64 KiB."""
 
     @_builtins.property
     def music(self) -> _music_pb2.Music:

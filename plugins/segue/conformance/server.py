@@ -24,7 +24,7 @@ from segue.server.settings import Settings
 from segue.server.tritonserver import free_port
 from segue.v1 import catalog_pb2
 
-_SEGUE: Final = (sys.executable, "-c", "from segue.client.cli import main; main()")
+_SEGUE: Final = (sys.executable, "-c", "from segue.command import main; main()")
 _KEPT: Final = ("SEGUE_DEVICE", "SEGUE_LOAD_TIMEOUT_SECONDS", "SEGUE_PROBE_TIMEOUT_SECONDS")
 """Settings that belong to the machine."""
 _PATIENCE_SECONDS: Final = 150.0

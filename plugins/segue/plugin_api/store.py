@@ -81,7 +81,15 @@ class ModelStore:
         return versions[version]
 
     def promote(self, spec: ModelSpec, version: int) -> None:
-        """Make a version the one that serves."""
+        """Make a version the one that serves.
+
+        Raises
+        ------
+        NotFound
+            If there is no such version.
+        FailedPrecondition
+            If the store can't be written.
+        """
         self.path(spec, version)
         before = self.serving(spec)
         if before != version:
@@ -140,10 +148,16 @@ class ModelStore:
 
     def _write_state(self, spec: ModelSpec, state: dict[str, int]) -> None:
         path = self.root / spec.name / "serving.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".serving-{os.getpid()}.json")
-        aside.write_text(json.dumps(state))
-        aside.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                aside.write_text(json.dumps(state))
+                aside.replace(path)
+            finally:
+                aside.unlink(missing_ok=True)
+        except OSError as error:
+            raise FailedPrecondition(f"{path.name} of model {spec.name} can't be written: {error.strerror}") from error
 
 
 def _read(path: Path, whose: str) -> dict[str, Any]:

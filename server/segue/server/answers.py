@@ -4,6 +4,7 @@ Whoever comes first inserts a row under the request id's key, its claim, and set
 the answer to appear in that row. A claim is renewed while its owner is at work, so the claim of a process that died
 expires within seconds and the next in line takes over. Failures are not kept: the claim is given up, and the next one
 works afresh [1]_. What crosses the clocks of several machines is only expiry: they must agree to within a few seconds.
+Where the database is away, everybody works afresh: an answer is worth more than the promise to make it once.
 
 References
 ----------
@@ -98,7 +99,7 @@ class Answers:
         timeout_seconds: float,
         listener_id: str = "",
     ) -> bytes:
-        """Return the answer kept under a key; produce and keep it if there is none.
+        """Return the answer kept under a key; produce and keep it if there is none, or the database can't be reached.
 
         Parameters
         ----------
@@ -107,7 +108,8 @@ class Answers:
         digest
             SHA-256 of the request, 32 bytes.
         produce
-            Makes the answer. Called at most once; nobody else is at work on the same key meanwhile.
+            Makes the answer. Called at most once; nobody else is at work on the same key meanwhile, as far as the
+            database tells.
         timeout_seconds
             How long to wait for another who is at work on it. It does not cut ``produce`` short.
         listener_id
@@ -119,18 +121,23 @@ class Answers:
             The request id was used for a different request.
         DeadlineExceeded
             Another was still at work on it after ``timeout_seconds``.
-        Unavailable
-            The database can't be reached. One that fails once the answer is made is logged, and the answer returned.
         """
         claim = secrets.token_bytes(16)
         listener = self._key.listener(listener_id) if listener_id else None
         give_up_at = time.monotonic() + timeout_seconds
         pause = _FIRST_PAUSE_SECONDS
         while True:
-            kept = await self._read(key)
+            try:
+                kept = await self._read(key)
+            except Unavailable:
+                return await _afresh(produce)
             if kept is None:
                 try:
-                    if await self._claim(key, digest, claim, listener):
+                    try:
+                        mine = await self._claim(key, digest, claim, listener)
+                    except Unavailable:
+                        return await _afresh(produce)
+                    if mine:
                         return await self._work(key, claim, produce)
                 except BaseException:
                     # Also whoever was cancelled lets go, so that the next one need not wait for the claim to expire.
@@ -231,6 +238,11 @@ class Answers:
 
     async def _release(self, key: bytes, claim: bytes) -> None:
         await self._database.write(delete(answers).where(_at_work(key, claim)))
+
+
+async def _afresh(produce: Callable[[], Awaitable[bytes]]) -> bytes:
+    log.warning("the database can't be used: a request with an id is answered afresh, and its answer is not kept")
+    return await produce()
 
 
 def _at_work(key: bytes, claim: bytes) -> Any:

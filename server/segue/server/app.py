@@ -211,6 +211,10 @@ class App:
             ("grpc.max_concurrent_streams", settings.max_in_flight),
             # Without it a second server on a taken port starts and silently shares its calls.
             ("grpc.so_reuseport", int(settings.workers > 1)),
+            ("grpc.server_handshake_timeout_ms", int(1000 * settings.keepalive_seconds)),
+            ("grpc.keepalive_time_ms", int(1000 * settings.keepalive_seconds)),
+            ("grpc.http2.ping_timeout_ms", int(1000 * settings.keepalive_seconds / 3)),
+            ("grpc.http2.max_pings_without_data", 0),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
         ]

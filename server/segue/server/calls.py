@@ -21,7 +21,7 @@ from segue.server.fleet import VERBS, Fleet
 from segue.server.metrics import SHADOW_CALLS
 from segue.server.options import options_digest, parse_options
 from segue.server.routing import Capability, Route, Router
-from segue.server.rules import check
+from segue.server.rules import check_in_turns
 from segue.server.served import CallModels, ServedAlgorithm
 from segue.v1 import analyze_pb2, catalog_pb2, generate_pb2, lineage_pb2, recommend_pb2, transfer_pb2
 
@@ -85,7 +85,7 @@ class Calls:
 
     async def _outcome(self, request: recommend_pb2.RecommendRequest) -> recommend_pb2.RecommendOutcome:
         try:
-            check(request)
+            await check_in_turns(request)
             response = await self.answer(catalog_pb2.CAPABILITY_RECOMMEND, request)
         except (SegueError, TimeoutError) as raised:
             error = raised if isinstance(raised, SegueError) else DeadlineExceeded(f"the model took too long: {raised}")
@@ -144,12 +144,14 @@ class Calls:
         try:
             await self._run_one(capability, Route(shadow, "shadow"), request)
             SHADOW_CALLS.labels(shadow.name, "ok").inc()
-        except SegueError as error:
-            SHADOW_CALLS.labels(shadow.name, error.reason).inc()
+        except (SegueError, TimeoutError) as error:
+            if isinstance(error, InternalError):
+                log.error("shadow %s failed", shadow.name, exc_info=error, extra={"call_id": current_call.get().id})
+            SHADOW_CALLS.labels(shadow.name, getattr(error, "reason", DeadlineExceeded.reason)).inc()
 
     def _call(self, served: ServedAlgorithm, request: Any) -> tuple[Call, CallModels]:
         options = parse_options(served.algorithm.Options, request.options)
-        seed = request.seed if request.HasField("seed") else random.getrandbits(32)
+        seed = request.seed if request.HasField("seed") else _draw_seed(request.request_id)
         deadline = current_call.get().deadline
         models = CallModels(served, deadline)
         return Call(options=options, seed=seed, models=models, plays=self._plays, deadline=deadline), models
@@ -161,6 +163,13 @@ class Calls:
                 self._fleet.suspect(served)
             return error
         return InternalError(f"algorithm {served.name} raised {type(error).__name__}: {error}")
+
+
+def _draw_seed(request_id: str) -> int:
+    """Draw a seed, from the request id if there is one: then a retry gets the same even if its answer was not kept."""
+    if not request_id:
+        return random.getrandbits(32)
+    return int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:4])
 
 
 def _lineage(route: Route, call: Call, models: CallModels) -> lineage_pb2.Lineage:

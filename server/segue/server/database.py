@@ -116,6 +116,8 @@ class Database:
 
     def __init__(self, engine: AsyncEngine, connections: int) -> None:
         self._engine = engine
+        self._file = Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
+        self._opened = self._file and _identity(self._file)
         self._is_sqlite = engine.dialect.name == "sqlite"
         self.insert: Any = sqlite.insert if self._is_sqlite else postgresql.insert
         # SQLite has one writer at a time: within the process they queue here instead of polling the file's lock.
@@ -206,8 +208,12 @@ class Database:
         Raises
         ------
         Unavailable
-            The database can't be reached, or is locked for too long.
+            The database can't be reached, or is locked for too long; its file was removed or replaced.
         """
+        if self._file is not None and _identity(self._file) != self._opened:
+            # SQLite would go on writing into the file that is gone, and all that it acknowledged would go with it.
+            _log.error("the database's file was removed or replaced: put it back, or restart the server")
+            raise Unavailable("the database can't be used at the moment")
         try:
             async with self._engine.connect() as connection:
                 await connection.execution_options(segue_begin=begin)
@@ -235,6 +241,15 @@ class Database:
         async with self.transaction(begin) as connection:
             result = await connection.execute(statement, values)
             return Written(result.all() if result.returns_rows else (), result.rowcount)
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another of the same name; None if there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 async def open_database(url: str | URL, *, connections: int = 4) -> Database:

@@ -78,7 +78,23 @@ class DesiredFile:
 
     @contextmanager
     def change(self) -> Iterator[Desired]:
-        """Change the state under a lock that all processes share; it is written when the block ends without error."""
+        """Change the state under a lock that all processes share; it is written when the block ends without error.
+
+        Raises
+        ------
+        FailedPrecondition
+            If the file can be neither read nor written; the state is as it was.
+        """
+        try:
+            with self._changing() as state:
+                yield state
+        except OSError as error:
+            raise FailedPrecondition(
+                f"{self._path.name} in the model store can't be written: {error.strerror}"
+            ) from error
+
+    @contextmanager
+    def _changing(self) -> Iterator[Desired]:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -87,6 +103,9 @@ class DesiredFile:
             state = self.state.model_copy(deep=True)
             yield state
             aside = self._path.with_name(f".gateway-{os.getpid()}.json")
-            aside.write_text(state.model_dump_json(indent=2))
-            aside.replace(self._path)
+            try:
+                aside.write_text(state.model_dump_json(indent=2))
+                aside.replace(self._path)
+            finally:
+                aside.unlink(missing_ok=True)
             self._read()

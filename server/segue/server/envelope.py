@@ -31,7 +31,7 @@ from segue.plugin_api.errors import (
 from segue.server.errors import status_of
 from segue.server.logs import log_call
 from segue.server.metrics import CALL_SECONDS, IN_FLIGHT
-from segue.server.rules import check
+from segue.server.rules import check_in_turns
 from segue.server.settings import Settings
 
 log = logging.getLogger("segue.calls")
@@ -108,7 +108,8 @@ class Envelope(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
             async def stream_stream(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
                 async with self._call(method, context, longest=math.inf):
-                    async for response in handler.stream_stream(_checked(requests), context):
+                    each = _each_checked(requests, self._settings.deadline_seconds)
+                    async for response in handler.stream_stream(each, context):
                         yield response
 
             return grpc.stream_stream_rpc_method_handler(stream_stream, deserialize, handler.response_serializer)
@@ -116,14 +117,14 @@ class Envelope(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
             async def unary_stream(request: Any, context: Any) -> AsyncIterator[Any]:
                 async with self._call(method, context):
-                    async for response in handler.unary_stream(_check(request), context):
+                    async for response in handler.unary_stream(await _checked(request), context):
                         yield response
 
             return grpc.unary_stream_rpc_method_handler(unary_stream, deserialize, handler.response_serializer)
 
         async def unary_unary(request: Any, context: Any) -> Any:
             async with self._call(method, context):
-                return await handler.unary_unary(_check(request), context)
+                return await handler.unary_unary(await _checked(request), context)
 
         return grpc.unary_unary_rpc_method_handler(unary_unary, deserialize, handler.response_serializer)
 
@@ -190,13 +191,21 @@ def _as_segue_error(error: Exception, seconds: float) -> SegueError:
     return InternalError(str(error))
 
 
-def _check(request: Any) -> Message:
+async def _checked(request: Any) -> Message:
     if isinstance(request, _Malformed):
         raise InvalidField("request", f"can't be parsed: {request.text or 'truncated or not of this type'}")
-    check(request)
+    await check_in_turns(request)
     return request  # type: ignore[no-any-return]
 
 
-async def _checked(requests: AsyncIterator[Any]) -> AsyncIterator[Message]:
-    async for request in requests:
-        yield _check(request)
+async def _each_checked(requests: AsyncIterator[Any], seconds: float) -> AsyncIterator[Message]:
+    """Yield checked requests; whoever sends none for some seconds must not hold a place for ever."""
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                request = await anext(requests)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise DeadlineExceeded(f"nothing was sent for {seconds:g} s; send, or end the stream") from None
+        yield await _checked(request)

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - where Triton's Python backend keeps it
 SCRATCH_PREFIX: Final = "segue-"
+ENVIRONMENTS: Final = Path("/tmp")  # noqa: S108 - where Triton's Python backend makes a folder, used or not
 _LOCK: Final = "alive"
 _OURS: Final = re.compile(r"segue_\d+_\d+_")
 
@@ -44,6 +45,7 @@ def claim(scratch: Path, shared_memory_prefix: str) -> IO[str]:
 
 def sweep() -> None:
     """Remove what servers of this user left that were killed."""
+    _sweep_environments()
     for path in Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*/{_LOCK}"):
         with contextlib.suppress(OSError), path.open() as lock:
             # The folder of temporary files is everybody's: what another user put there is not ours to follow.
@@ -55,3 +57,15 @@ def sweep() -> None:
                 remove_shared_memory(prefix)
             shutil.rmtree(path.parent, ignore_errors=True)
             log.info("removed what a killed server left", extra={"folder": path.parent.name})
+
+
+def _sweep_environments() -> None:
+    """Remove the empty folders of tritonservers that were killed, unless one lives whose folder may be among them."""
+    for name in Path("/proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(OSError):
+            if name.read_text() == "tritonserver\n":
+                return
+    for folder in ENVIRONMENTS.glob("python_env_*"):
+        with contextlib.suppress(OSError):  # one that is not empty, or no folder, stays
+            if folder.lstat().st_uid == os.geteuid():
+                folder.rmdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import math
 import re
@@ -17,6 +18,8 @@ from segue.v1 import rules_pb2
 _MOST_VIOLATIONS: Final = 20
 _FLOATS: Final = (FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT)
 _OWN_PACKAGE: Final = "segue.v1."
+_A_TURN: Final = 1000
+"""Messages in a message that are checked in one go: some five milliseconds. A million notes take seconds."""
 
 
 def check(message: Message) -> None:
@@ -27,7 +30,23 @@ def check(message: Message) -> None:
     InvalidField
         Naming every field at fault, at most 20, with its value and what would be right.
     """
-    broken = list(islice(_violations(message, ""), _MOST_VIOLATIONS))
+    _refuse(list(islice(filter(None, _violations(message, "")), _MOST_VIOLATIONS)))
+
+
+async def check_in_turns(message: Message) -> None:
+    """Check a message as ``check`` does, and let other calls go on every now and then while it is a large one."""
+    broken: list[tuple[str, str]] = []
+    for step, violation in enumerate(_violations(message, ""), 1):
+        if violation is not None:
+            broken.append(violation)
+            if len(broken) == _MOST_VIOLATIONS:
+                break
+        if step % _A_TURN == 0:
+            await asyncio.sleep(0)
+    _refuse(broken)
+
+
+def _refuse(broken: list[tuple[str, str]]) -> None:
     if broken:
         (field, text), *others = broken
         raise InvalidField(field, text, others)
@@ -50,7 +69,8 @@ def _required(descriptor: Descriptor) -> list[FieldDescriptor]:
     ]
 
 
-def _violations(message: Message, path: str) -> Iterator[tuple[str, str]]:
+def _violations(message: Message, path: str) -> Iterator[tuple[str, str] | None]:
+    """Yield what is wrong, and None before each element of a repeated field that is a message."""
     set_fields = message.ListFields()
     present = {field.number for field, _ in set_fields}
     for field in _required(message.DESCRIPTOR):
@@ -61,6 +81,8 @@ def _violations(message: Message, path: str) -> Iterator[tuple[str, str]]:
         if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
             if field.message_type and field.message_type.full_name.startswith(_OWN_PACKAGE):
                 yield from _messages(field, value, path)
+            elif (rules := _rules(field)) is not None and 0 < rules.max_length < (size := value.ByteSize()):
+                yield path + field.name, f"has {size:,} bytes, must have at most {rules.max_length:,}"
         elif field.is_repeated:
             yield from _count(field, value, path)
             for index, element in enumerate(value):
@@ -69,7 +91,7 @@ def _violations(message: Message, path: str) -> Iterator[tuple[str, str]]:
             yield from _scalar(field, value, path + field.name)
 
 
-def _messages(field: FieldDescriptor, value: Any, path: str) -> Iterator[tuple[str, str]]:
+def _messages(field: FieldDescriptor, value: Any, path: str) -> Iterator[tuple[str, str] | None]:
     if not field.is_repeated:
         yield from _violations(value, f"{path}{field.name}.")
         return
@@ -78,6 +100,7 @@ def _messages(field: FieldDescriptor, value: Any, path: str) -> Iterator[tuple[s
     rules = _rules(field)
     if not too_many and not (rules is not None and rules.one_by_one):
         for index, element in enumerate(value):
+            yield None
             yield from _violations(element, f"{path}{field.name}[{index}].")
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from segue.plugin_api.errors import FailedPrecondition
 
 _ENDPOINT: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):(\d{1,5})")
 
@@ -28,8 +29,19 @@ Endpoint = Annotated[str, AfterValidator(_endpoint)]
 
 
 def default_data_folder() -> Path:
-    """Return the folder for models and plays of this user."""
-    return Path("~/.local/share/segue").expanduser()
+    """Return the folder for models and plays of this user.
+
+    Raises
+    ------
+    FailedPrecondition
+        If this user has no home folder, as in a container that runs under any number.
+    """
+    try:
+        return Path("~/.local/share/segue").expanduser()
+    except RuntimeError:
+        raise FailedPrecondition(
+            "this user has no home folder for models and plays: name a folder in SEGUE_STORE"
+        ) from None
 
 
 class Settings(BaseSettings):
@@ -61,7 +73,7 @@ class Settings(BaseSettings):
     """Entry points to load, as JSON; absent loads all."""
 
     deadline_seconds: float = Field(default=60.0, gt=0, le=3600)
-    """Longest a call may take, whatever deadline the caller sets; a stream of plays goes on as long as it sends."""
+    """Longest a call may take, whatever deadline the caller sets; a stream of plays, between two of its messages."""
 
     max_message_bytes: int = Field(default=64 << 20, ge=1 << 16, le=1 << 30)
     """Largest message accepted or sent."""
@@ -71,6 +83,9 @@ class Settings(BaseSettings):
 
     max_connection_age_seconds: int = Field(default=0, ge=0)
     """Age at which a connection is closed gracefully, so that clients find new servers; 0 never closes one."""
+
+    keepalive_seconds: float = Field(default=60.0, ge=1, le=86400)
+    """Silence after which a client is asked whether it is there; closed if it says nothing for a third of that."""
 
     drain_seconds: float = Field(default=0.0, ge=0, le=3600)
     """On SIGTERM: how long to report NOT_SERVING while still answering, before new calls are refused."""

@@ -32,6 +32,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 LOADS_AT_ONCE: Final = max(4, os.cpu_count() or 1)
 """Models that load side by side; Triton's own default is 4."""
+_NO_CONNECTION: Final = ("failed to connect", "errors resolving", "DNS resolution failed")
 _NUMPY: Final = {"BOOL": np.bool_, "INT32": np.int32, "INT64": np.int64, "FP32": np.float32}
 
 
@@ -290,7 +291,9 @@ def _translate(error: grpc.aio.AioRpcError, spec: ModelSpec) -> SegueError:
 
 
 def _is_triton_text(details: str) -> bool:
-    """Tell what Triton itself calls UNAVAILABLE from a connection that failed."""
+    """Tell what Triton itself calls UNAVAILABLE from a connection that failed, even to a host named model-server."""
+    if details.startswith(_NO_CONNECTION):
+        return False
     return "queue" in details or "timeout" in details.lower() or "model" in details
 
 

@@ -66,6 +66,10 @@ def test_training_writes_what_serves_and_reports_it(tmp_path):
     again = run_in(tmp_path, tmp_path / "again")
     trainer.train(again, settings)  # resumes at its last step
     assert torch.equal(Artifacts.load(tmp_path / "again").network.bias, loaded.network.bias)
+    assert "the same texts" in reports[0].protocol
+    known = len(loaded.texts.titles)
+    write_songs(tmp_path)  # with verse that the version did not learn from
+    assert f"of {known} texts the" in trainer.evaluate(tmp_path, tmp_path / "out", Console(quiet=True))[0].protocol
 
 
 def test_only_stanzas_that_rhyme_are_taken_once_and_none_of_held_out_songs(tmp_path):

@@ -1,5 +1,9 @@
 """The model store: shipped and trained versions, promotion, roll-back; never half a version."""
 
+import errno
+import os
+from pathlib import Path
+
 import pytest
 from segue.plugin_api import message_model
 from segue.plugin_api.errors import FailedPrecondition, NotFound
@@ -77,3 +81,16 @@ def test_files_that_can_not_be_read_are_named(store, spec, content):
     (store.root / spec.name / "serving.json").write_bytes(content)
     with pytest.raises(FailedPrecondition, match=r"serving\.json of model \w+ can't be read"):
         store.serving(spec)
+
+
+def test_a_store_that_can_not_be_written_says_so_and_serves_on(store, spec, monkeypatch):
+    write(store, spec)
+
+    def full_disk(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "replace", full_disk)
+    with pytest.raises(FailedPrecondition, match=r"can't be written: No space"):
+        store.promote(spec, 2)
+    assert store.serving(spec) == 1
+    assert not list(store.root.rglob(".serving-*"))

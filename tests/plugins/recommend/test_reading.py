@@ -21,8 +21,8 @@ def test_every_cleaning_rule_is_counted(tmp_path: Path) -> None:
     )  # fmt: skip
     data, cleaning, _ = read_dataset(path, min_listeners=2)
     assert str(cleaning) == (
-        "10 rows, 2 without listener or track, 4 without valid count, 1 repeated, 1 of rare tracks, "
-        "0 of short listeners"
+        "10 rows, 2 without listener or track, 4 without valid count, 0 without readable time, 1 repeated, "
+        "1 of rare tracks, 0 of short listeners"
     )
     assert data.catalogue.ids == ["x"]
     assert data.listeners == ["a", "b"]
@@ -95,12 +95,51 @@ def test_a_held_out_play_takes_its_listeners_tags_along(tmp_path: Path) -> None:
         (["user,plays", "a,1"], "no column track or"),
         (["user,track", "a,b,c"], "row 2 has 3 columns"),
         (["user,track,plays", "a,b,0"], "no play left"),
-        (["user,track"], "no column listener"),
+        (["user,track"], "no play left after cleaning: 0 rows"),
+        (["user,track,track", "a,b,c"], "two columns of the name 'track'"),
+        (["user,track", "a,b", 'a,"c', "a,d"], "after row 2: unexpected end of data"),
+        (["user,track", "a," + 200_000 * "x"], "after row 1: field larger than"),
     ],
 )
 def test_bad_files_are_named_with_what_is_wrong(tmp_path: Path, lines: list[str], words: str) -> None:
     with pytest.raises(InvalidRequest, match=words):
         read_dataset(write(tmp_path, "log.csv", *lines))
+
+
+def test_what_spreadsheets_write_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes("\ufeffuser;track\r\na;Beyoncé\r\n".encode())
+    assert read_dataset(path)[0].catalogue.ids == ["Beyoncé"]
+    assert read_dataset(write(tmp_path, "log.csv", "user|track|plays", "a|b|2"))[0].plays.data.tolist() == [2]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_another_encoding_is_refused_before_it_spoils_names(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes("user,track\na,Beyoncé\n".encode(encoding))
+    with pytest.raises(InvalidRequest, match="not in UTF-8"):
+        read_dataset(path)
+
+
+def test_times_that_say_nothing_are_counted(tmp_path: Path) -> None:
+    data, cleaning, _ = read_dataset(write(tmp_path, "log.csv", "user,track,time", "a,x,2025-13-01", "a,y,1970-01-02"))
+    assert cleaning.without_readable_time == 1
+    assert data.times.tolist() == [0, 86400]
+
+
+def test_numbers_of_a_parquet_column_with_gaps_are_ids_all_the_same(tmp_path: Path) -> None:
+    from pyarrow import parquet, table
+
+    parquet.write_table(table({"user": [1.0, None, float("nan"), 2.0], "item": [7.0] * 4}), tmp_path / "plays.parquet")
+    data, cleaning, _ = read_dataset(tmp_path)
+    assert (list(data.listeners), list(data.catalogue.ids)) == (["1", "2"], ["7"])
+    assert cleaning.without_listener_or_track == 2
+
+
+def test_a_parquet_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "plays.parquet").write_bytes(b"PAR1junk")
+    with pytest.raises(InvalidRequest, match="is no Parquet file"):
+        read_dataset(tmp_path)
 
 
 def test_a_folder_without_plays_is_refused(tmp_path: Path) -> None:

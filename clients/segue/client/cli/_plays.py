@@ -140,13 +140,24 @@ def _play(listener_id: str, text: str) -> Play:
 
 
 def _batches(lines: Iterator[str]) -> Iterator[list[Play]]:
-    rows = csv.DictReader(lines)
-    missing = {"listener_id", "track_id"} - set(rows.fieldnames or ())
-    if missing:
-        raise InvalidField.at("file", f"has no column {' and '.join(sorted(missing))} in its first line")
-    plays = (_row_to_play(number, row) for number, row in enumerate(rows, 2))
-    while batch := list(islice(plays, _BATCH)):
-        yield batch
+    rows = csv.DictReader(lines, strict=True)
+    try:
+        names = rows.fieldnames or ()
+        missing = {"listener_id", "track_id"} - set(names)
+        if missing:
+            raise InvalidField.at(
+                "file",
+                f"has no column {' and '.join(sorted(missing))} in its first line, parted by commas; "
+                f"it has: {', '.join(names)[:100] or 'none'}",
+            )
+        plays = (_row_to_play(number, row) for number, row in enumerate(rows, 2))
+        while batch := list(islice(plays, _BATCH)):
+            yield batch
+    except UnicodeDecodeError as error:
+        text = f"is not in UTF-8, soon after line {rows.line_num}; save it as UTF-8"
+        raise InvalidField.at("file", text) from error
+    except csv.Error as error:
+        raise InvalidField.at("file", f"can't be read after line {rows.line_num}: {error}") from error
 
 
 def _row_to_play(number: int, row: dict[str, str]) -> Play:
@@ -157,7 +168,7 @@ def _row_to_play(number: int, row: dict[str, str]) -> Play:
         play.plays = float(row.get("plays") or 0)
         if time := row.get("time"):
             play.time.FromDatetime(_time(time))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         right = "plays must be a number, time an ISO 8601 time or seconds since 1970"
         raise InvalidField.at("file", f"line {number}: {error}; {right}") from error
     if not play.event_id:

@@ -190,7 +190,11 @@ def _print_error(line: str) -> None:
 def error_lines(error: SegueError, flags: dict[str, str]) -> list[str]:
     """Say what was wrong, one line for each field at fault."""
     if error.violations:
-        return [f"{_argument(field, flags)}: {description}" for field, description in error.violations]
+        # What an algorithm tells to do names fields of the request: here that is an argument.
+        return [
+            f"{_argument(field, flags)}: {re.sub(r'given.0..track', '--track', text)}"
+            for field, text in error.violations
+        ]
     text = error.message
     if isinstance(error, ConnectionFailed) and text.startswith("nothing answers"):
         text += "; start it with 'segue serve'"

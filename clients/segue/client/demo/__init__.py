@@ -23,12 +23,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from segue.client import Client
+from segue.client.cli._session import reported
 from segue.client.demo._waiting import NotReady, wait_until_ready
 
 app = typer.Typer(help="Start a server and show on real input what it does.", add_completion=False)
 console = Console(highlight=False)
 
-_SEGUE = (sys.executable, "-c", "from segue.client.cli import main; main()")
+_SEGUE = (sys.executable, "-c", "from segue.command import main; main()")
 _COMMANDS = (
     "segue algorithms",
     "segue recommend --listener 2 --count 5",
@@ -47,10 +48,11 @@ def demo(
 
     Example: segue demo --out demo-output
     """
-    out.mkdir(parents=True, exist_ok=True)
-    for name in ("chorale.mid", "rehearsal.mid"):
-        with as_file(files(__package__) / name) as path:
-            shutil.copyfile(path, out / name)
+    with reported():
+        out.mkdir(parents=True, exist_ok=True)
+        for name in ("chorale.mid", "rehearsal.mid"):
+            with as_file(files(__package__) / name) as path:
+                shutil.copyfile(path, out / name)
     with _server() as address:
         for command in _COMMANDS:
             _run(command.format(out=shlex.quote(str(out))), address)

@@ -60,9 +60,11 @@ def perplexities(artifacts: Artifacts, corpus: Corpus) -> Report:
         }
         for name, model in (("trigram", trigram), ("unigram", unigram)):
             rows[f"{name}, {part}"] = {"perplexity": model.perplexity(vocabulary.backwards(s.lines) for s in songs)}
+    known, here = len(artifacts.texts.titles), len(learnt)
+    texts = "the same texts" if here == known else f"of {known:,} texts the {here:,} that these data hold"
     protocol = (
         "Songs and poems held out by title, each line read from its last word to its first, after all earlier lines; "
-        "words outside the vocabulary are not counted. Trigram: absolute discounting of .75, the same texts"
+        f"words outside the vocabulary are not counted. Trigram and unigram: absolute discounting of .75, {texts}"
     )
     return Report(protocol, rows)
 

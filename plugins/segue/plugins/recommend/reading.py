@@ -4,6 +4,7 @@ Cleaning, in this order, each rule counted in ``Cleaning``:
 
 1. a row without a listener or a track is dropped;
 2. a row whose count is no number, not finite or not above 0 is dropped; without a count column every row counts 1;
+   one whose time can't be read is kept, as played before all others;
 3. rows of the same listener and track become one: counts added up, the latest time kept;
 4. a track with fewer than ``min_listeners`` listeners is dropped, then a listener with fewer than ``min_tracks``
    tracks; once each, in this order;
@@ -13,12 +14,11 @@ Cleaning, in this order, each rule counted in ``Cleaning``:
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import scipy.sparse as sp
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import DataSource
 from segue.plugins.recommend.dataset import Catalogue, Dataset, count_tags
+from segue.plugins.recommend.tables import Columns, read_table
 
 MIN_TAGGERS: Final = 5
 
@@ -41,8 +42,6 @@ FIRST_YEAR: Final = 2002
 
 HETREC: Final = "user_artists.tsv"
 
-Columns = Mapping[str, Sequence[Any]]
-
 
 @dataclass
 class Cleaning:
@@ -51,6 +50,7 @@ class Cleaning:
     rows: int = 0
     without_listener_or_track: int = 0
     without_valid_count: int = 0
+    without_readable_time: int = 0
     repeated: int = 0
     of_rare_tracks: int = 0
     of_short_listeners: int = 0
@@ -121,7 +121,7 @@ def read_dataset(
         tracks = read_tracks(_find(path, "tracks")) if path.is_dir() and _has(path, "tracks") else Tracks()
         source = DataSource(path.name, "as its owner states", path)
     cleaning = Cleaning()
-    table = _read_table(plays)
+    table = read_table(plays)
     if plays.name == "user_taggedartists.tsv":
         table = _first_months(table)
     data = build_dataset(_choose(plays, table, names), tracks, cleaning, min_listeners, min_tracks)
@@ -148,31 +148,6 @@ def _find(folder: Path, stem: str) -> Path:
     raise InvalidRequest("data", f"{folder} has neither {stem}.csv, {stem}.tsv, {stem}.parquet nor {HETREC}")
 
 
-def _read_table(path: Path) -> Columns:
-    """Read a table as column name → values; text columns of a CSV stay text."""
-    if not path.is_file():
-        raise InvalidRequest("data", f"{path} does not exist; name a file of plays or a folder that holds one")
-    if path.suffix == ".parquet":
-        try:
-            from pyarrow import parquet  # type: ignore[import-untyped]
-        except ImportError as error:
-            raise InvalidRequest("data", f"{path.name} needs pyarrow: pip install 'segue[train]'") from error
-        return dict(parquet.read_table(path).to_pydict())
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        header = file.readline()
-        delimiter = max("\t,;", key=header.count)
-        names = next(csv.reader([header], delimiter=delimiter), [])
-        # In tab-separated data a quotation mark is part of a name.
-        quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-        rows = [row for row in csv.reader(file, delimiter=delimiter, quoting=quoting) if row]
-    ragged = next((number for number, row in enumerate(rows, 2) if len(row) != len(names)), None)
-    if ragged is not None:
-        raise InvalidRequest(
-            "data", f"{path.name} row {ragged} has {len(rows[ragged - 2])} columns, the header {len(names)}"
-        )
-    return dict(zip(names, zip(*rows, strict=True), strict=True)) if rows else {}
-
-
 def _choose(path: Path, table: Columns, names: Mapping[str, str]) -> Columns:
     """Return the columns by their meaning."""
     lower = {name.casefold().strip(): name for name in table}
@@ -197,7 +172,7 @@ def _number(value: Any) -> float:
 
 
 def _seconds(value: Any) -> float:
-    """Return a time as seconds since 1970: a number of seconds or milliseconds, ISO 8601 text, or 0 if unreadable."""
+    """Return a time as seconds since 1970: a number of seconds or milliseconds, ISO 8601 text; NaN if unreadable."""
     if not isinstance(value, datetime):
         number = _number(value)
         if np.isfinite(number):
@@ -205,11 +180,14 @@ def _seconds(value: Any) -> float:
         try:
             value = datetime.fromisoformat(str(value).strip())
         except ValueError:
-            return 0.0
+            return float("nan")
     return max(float((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()), 0.0)
 
 
 def _text(value: Any) -> str:
+    """Return an identifier or a name as text; a column of whole numbers with gaps may come as floats."""
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() else value if np.isfinite(value) else None
     return "" if value is None else str(value).strip()
 
 
@@ -230,9 +208,12 @@ def _join(columns: Columns, cleaning: Cleaning) -> Joined:
     times = np.array([_seconds(v) for v in columns["time"]]) if "time" in columns else np.zeros(len(listeners))
     named = np.array([bool(listener and track) for listener, track in zip(listeners, tracks, strict=True)], dtype=bool)
     counted = np.isfinite(counts) & (counts > 0)
+    timeless = np.isnan(times)
+    times[timeless] = 0.0
     cleaning.rows = len(listeners)
     cleaning.without_listener_or_track = int((~named).sum())
     cleaning.without_valid_count = int((named & ~counted).sum())
+    cleaning.without_readable_time = int((named & counted & timeless).sum())
     rows = np.flatnonzero(named & counted)
     u, listener_ids = _codes(listeners[row] for row in rows)
     i, track_ids = _codes(tracks[row] for row in rows)
@@ -310,7 +291,7 @@ def _number_taggings(
 
 def read_tracks(path: Path) -> Tracks:
     """Read a table of tracks."""
-    table = _read_table(path)
+    table = read_table(path)
     lower = {name.casefold().strip(): column for name, column in table.items()}
     key = next((name for name in ("id", *COLUMNS["track"]) if name in lower), None)
     if key is None:
@@ -349,11 +330,11 @@ def _first_months(taggings: Columns) -> Columns:
 
 def hetrec_tracks(folder: Path) -> Tracks:
     """Read names and tags of the HetRec artists."""
-    artists = _read_table(folder / "artists.tsv")
+    artists = read_table(folder / "artists.tsv", "replace")
     tracks = Tracks(names={str(i): (name, name) for i, name in zip(artists["id"], artists["name"], strict=True)})
-    tags = _read_table(folder / "tags.tsv")
+    tags = read_table(folder / "tags.tsv", "replace")  # as published, it mixes encodings
     tag_of = dict(zip(tags["tagID"], tags["tagValue"], strict=True))
-    given = _read_table(folder / "user_taggedartists.tsv")
+    given = read_table(folder / "user_taggedartists.tsv")
     tracks.taggings = [
         (user, artist, tag_of[tag])
         for user, artist, tag in zip(given["userID"], given["artistID"], given["tagID"], strict=True)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from segue.plugin_api.errors import FailedPrecondition
 from segue.server.app import WHY_NOT_STARTED, App
 from segue.server.commands.plainly import wrong_settings
 from segue.server.fleet import READY, VERBS
@@ -64,6 +65,9 @@ def serve(
         for line in wrong_settings(error, flags):
             console.print(f"[red]{escape(line)}[/red]", soft_wrap=True)
         raise typer.Exit(2) from None
+    except FailedPrecondition as error:
+        console.print(f"[red]{escape(error.message)}[/red]", soft_wrap=True)
+        raise typer.Exit(1) from None
     set_up_logging(settings.log_level, settings.log_format)
     try:
         uvloop.run(_serve(settings))
@@ -86,7 +90,7 @@ async def _serve(settings: Settings) -> None:
         waiting = asyncio.create_task(stop.wait())
         settled = asyncio.create_task(server.fleet.settled(settings.load_timeout_seconds))
         await asyncio.wait((waiting, settled), return_when=asyncio.FIRST_COMPLETED)
-        if not stop.is_set():
+        if not stop.is_set() and settings.log_format == "text":
             _greet(server)
         await stop.wait()
     finally:

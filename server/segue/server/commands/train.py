@@ -89,7 +89,9 @@ def train(
     written = max(store.versions(spec))
     _show(reports, as_json=as_json)
     if not as_json:
-        console.print(f"Wrote {spec.name} version {written}. Serve it: segue models promote {spec.name} {written}")
+        where = f" --store {shlex.quote(str(out))}" if out else ""
+        told = f"Wrote {spec.name} version {written}. Serve it: segue models promote {spec.name} {written}{where}"
+        console.print(told, markup=False, soft_wrap=True)
 
 
 def _algorithm(name: str) -> Algorithm:

@@ -34,9 +34,9 @@ def test_wishes_are_obeyed(model, key, minor, bars):
 
 @pytest.mark.parametrize("finish", [generate_pb2.Finish(), generate_pb2.Finish(correct_pitch=True)])
 def test_every_change_is_reported(model, finish):
-    answer = ask(model, item(3, bars=8, style="jazz_swing", key=G_MAJOR, finish=finish)).pieces[0]
+    answer = ask(model, item(6, bars=8, style="jazz_swing", key=G_MAJOR, finish=finish)).pieces[0]
     raw = ask(
-        model, item(3, bars=8, style="jazz_swing", key=G_MAJOR, finish=generate_pb2.Finish(correct_pitch=False))
+        model, item(6, bars=8, style="jazz_swing", key=G_MAJOR, finish=generate_pb2.Finish(correct_pitch=False))
     ).pieces[0]
     left_out = sum(edit.kind == music_pb2.EDIT_KIND_DELETE for edit in answer.edits)
     assert left_out == len(raw.edits)
@@ -182,6 +182,20 @@ def test_a_piece_begins_and_ends_on_the_tonic(model):
         piece = read(answer)
         melody = piece.pitch[piece.track == [track.name for track in piece.tracks].index("Melody")]
         assert melody[-1] % 12 == G_MAJOR.tonic
+
+
+def test_the_melody_leaps_seldom_and_comes_to_rest(model):
+    """Before, .08 of its intervals were a sixth or more (songs .01), .43 of its last ones a fourth or more."""
+    leaps, last = [], []
+    for style in ("rock", "folk", "salsa", "jazz_swing"):
+        for answer in ask(model, item(7, bars=8, style=style, key=G_MAJOR, count=6)).pieces:
+            piece = read(answer)
+            melody = piece.select(piece.track == [track.name for track in piece.tracks].index("Melody"))
+            steps = np.abs(np.diff(melody.pitch))
+            leaps += (steps >= 8).tolist()
+            last.append(steps[-1])
+    assert np.mean(leaps) < 0.045
+    assert np.mean(np.array(last) >= 5) < 0.15
 
 
 def test_chords_that_are_asked_for_are_played(model):

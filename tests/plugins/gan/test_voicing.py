@@ -1,6 +1,7 @@
 import numpy as np
-from segue.plugins.gan.roll import BASS, CHORDS
-from segue.plugins.gan.voicing import lead_voices
+import pytest
+from segue.plugins.gan.roll import BASS, CHORDS, MELODY
+from segue.plugins.gan.voicing import close_melody, lead_melody, lead_voices
 
 
 def chord(track: int, bar: int, *pitches: int) -> list[list[int]]:
@@ -35,3 +36,61 @@ def test_notes_that_would_meet_and_other_tracks_stay():
     own = [tuple(row) for row in led[led[:, 0] == CHORDS][:, [1, 3]].tolist()]
     assert len(set(own)) == len(own)
     assert led[-1].tolist() == notes[-1].tolist()
+
+
+def tune(*rows: tuple[int, int], each: int = 4) -> np.ndarray:
+    """A melody of (begin, pitch), after a note of the bass that is no part of it."""
+    return np.array([[BASS, 0, 16, 30], *[[MELODY, begin, begin + each, pitch] for begin, pitch in rows]])
+
+
+def pitches(notes: np.ndarray) -> list[int]:
+    return notes[notes[:, 0] == MELODY, 3].tolist()
+
+
+@pytest.mark.parametrize(
+    ("drawn", "led"),
+    [
+        ([72, 74, 88, 77], [72, 74, 76, 77]),  # one that strayed
+        ([60, 76, 78, 79, 81], [72, 76, 78, 79, 81]),
+        (
+            [60, 62, 64, 65, 67, 79, 81, 83, 81, 79, 77],
+            [60, 62, 64, 65, 67, 79, 81, 83, 81, 79, 77],
+        ),  # it goes on there
+        ([60, 67, 60], [60, 67, 60]),
+        ([94, 83, 94], [94, 95, 94]),
+        ([95, 84, 95], [83, 84, 83]),  # the middle one an octave up would be out of range
+    ],
+)
+def test_notes_of_the_melody_lie_in_the_octave_to_which_it_leads(drawn, led):
+    notes = tune(*[(4 * place, pitch) for place, pitch in enumerate(drawn)])
+    found = lead_melody(notes)
+    assert pitches(found) == led
+    assert (found[:, :3] == notes[:, :3]).all()
+    assert found[0].tolist() == notes[0].tolist()
+
+
+def test_a_piece_without_a_melody_stays_as_it_is():
+    notes = np.array(chord(CHORDS, 0, 60, 64, 67))
+    assert (lead_melody(notes) == notes).all()
+    assert (close_melody(notes, 4) == notes).all()
+
+
+@pytest.mark.parametrize(
+    ("drawn", "begin", "closes"),
+    [
+        ([(40, 65), (56, 62), (64, 64), (68, 67), (72, 69)], 64, [65, 62, 60]),  # by step, and what follows is left out
+        ([(40, 72), (56, 67), (64, 64)], 64, [72, 71, 72]),  # G over the dominant becomes B
+        ([(40, 64), (52, 67), (64, 64)], 64, [64, 67, 72]),  # and stays where the chord is another
+        ([(56, 74), (66, 71), (68, 76), (72, 79)], 72, [74, 71, 76, 72]),  # the third beat before the second
+        ([(68, 64), (70, 62)], 68, [60]),
+        ([(56, 62), (66, 71)], 66, [62, 71]),  # nothing on a beat
+    ],
+)
+def test_the_melody_comes_to_rest_on_the_tonic(drawn, begin, closes):
+    notes = tune(*drawn)
+    found = close_melody(notes, 5)
+    assert pitches(found) == closes
+    last = found[found[:, 0] == MELODY][-1]
+    assert last[1] == begin
+    assert (last[2] == 80) == (closes[-1] % 12 == 0)
+    assert found[0].tolist() == notes[0].tolist()

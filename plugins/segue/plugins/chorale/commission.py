@@ -16,6 +16,7 @@ from segue.music.bar_lines import BAR_FRAMES, PER_BEAT
 from segue.music.theme import Theme, fill
 from segue.plugin_api import InvalidField
 from segue.plugins import wishes
+from segue.plugins.chorale.cadence import ENDINGS, Cadence
 from segue.plugins.chorale.composer import Plan
 from segue.plugins.chorale.features import pitch_class
 from segue.plugins.chorale.frames import (
@@ -111,7 +112,10 @@ class Commission:
     def again(self, attempt: int) -> Commission:
         """Return the same commission with other chances."""
         rng = np.random.default_rng((self.seed, attempt))
-        return replace(self, plan=replace(self.plan, draws=rng.random(self.plan.draws.shape)))
+        plan = replace(self.plan, draws=rng.random(self.plan.draws.shape))
+        if plan.cadence is not None:
+            plan = replace(plan, cadence=replace(plan.cadence, draws=rng.random(plan.cadence.draws.shape)))
+        return replace(self, plan=plan)
 
 
 def read_request(
@@ -255,14 +259,16 @@ def _plan(given: Given, frames: int, bar_frames: int, tonic: int, minor: bool, r
     if _is_tonic_chord(tokens[0], free[0], 3 if minor else 4):
         _keep_to_chord(allowed[:1], 3 if minor else 4)
     close = _close(given, frames, bar_frames, rng)
-    held = np.zeros(length, bool)
+    held, third = np.zeros(length, bool), None
     if close < frames:
         picardy = minor and rng.random() < _PICARDY
         thirds = ([4, 3] if picardy else [3, 4]) if minor else [4]
         third = next((t for t in thirds if _is_tonic_chord(tokens[frames - 1], free[frames - 1], t)), None)
         if third is not None:
             _keep_to_chord(allowed[close:], third)
+            allowed[close:, 0] &= pitch_class(np.arange(CLASSES)) == 0
         held[close + 1 :] = True
+    draws = rng.random((length, 4))
     return Plan(
         tokens=tokens,
         free=free,
@@ -273,7 +279,8 @@ def _plan(given: Given, frames: int, bar_frames: int, tonic: int, minor: bool, r
         remaining=remaining_class(np.maximum(frames - 1 - at, 0)),
         shift=shift,
         mode=MINOR if minor else MAJOR,
-        draws=rng.random((length, 4)),
+        draws=draws,
+        cadence=None if third is None else Cadence(close, third, rng.random((ENDINGS - 1, length, 4))),
     )
 
 

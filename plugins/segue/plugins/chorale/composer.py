@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from segue.music.bar_lines import PER_BEAT
 from segue.plugin_api.sampling import draw_tokens
 from segue.plugins.chorale import memory
+from segue.plugins.chorale.cadence import Cadence, flaws
 from segue.plugins.chorale.features import (
     FRAME_SIZES,
     Past,
@@ -60,6 +61,8 @@ class Plan:
         Numbers in [0, 1), shape (frames, 4).
     temperature, top_p
         How tokens are drawn.
+    cadence
+        The close that is aimed at, if any.
     """
 
     tokens: NDArray[np.int64]
@@ -74,6 +77,7 @@ class Plan:
     draws: NDArray[np.float64]
     temperature: float = 1.0
     top_p: float = 1.0
+    cadence: Cadence | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,8 @@ class State:
         Sum over the tokens that were composed, and their number.
     ahead
         What the look-ahead over given music adds to the lower GRU's gates and to the heads, each (frames, ...).
+    rivals
+        The same piece with other endings, as long as it is not settled which is kept.
     """
 
     plan: Plan
@@ -108,11 +114,17 @@ class State:
     log_likelihood: float
     composed: int
     ahead: tuple[Tensor, Tensor] | None
+    rivals: tuple[State, ...] = ()
 
     @property
     def done(self) -> bool:
         """Whether every frame is written."""
         return self.now >= len(self.tokens)
+
+    @property
+    def settled(self) -> int:
+        """Frames that are written and stay as they are."""
+        return self.plan.cadence.parts if self.rivals and self.plan.cadence is not None else self.now
 
 
 class Composer:
@@ -162,10 +174,12 @@ class Composer:
 
         Every state must have that many frames left.
         """
-        batch = _Batch(states, self._device)
+        parted = [_part(state) for state in states]
+        batch = _Batch([one for endings in parted for one in endings], self._device)
         for _ in range(frames):
             self._write_frame(batch)
-        return batch.states()
+        written = iter(batch.states())
+        return [_settle([next(written) for _ in endings]) for endings in parted]
 
     def _write_frame(self, batch: _Batch) -> None:
         network, device, rows = self._network, self._device, batch.rows
@@ -243,6 +257,9 @@ class _Batch:
         before = Before(self.last, chosen, ~self.free)
         permitted = permitted_tokens(voice, before, self.allowed[:, voice], self.held, self.moving)
         weighed = scores - reluctance(voice, before, self.now % PER_BEAT == 0, self.minor)
+        for row, (plan, now) in enumerate(zip(self.plans, self.now, strict=True)):
+            if plan.cadence is not None:
+                weighed[row] += plan.cadence.favour(now, voice)
         picked = draw_tokens(weighed, permitted, self.temperature, self.top_p, self.draws[:, voice])
         chosen[free, voice] = picked[free]
         top = scores.max(1)
@@ -273,6 +290,23 @@ class _Batch:
             )
             for row, state in enumerate(self.before)
         ]
+
+
+def _part(state: State) -> list[State]:
+    """Return a piece with its rivals; where the endings part, they are made."""
+    cadence = state.plan.cadence
+    if cadence is None or state.now != cadence.parts:
+        return [replace(state, rivals=()), *state.rivals]
+    return [state, *(replace(state, plan=replace(state.plan, draws=draws)) for draws in cadence.draws)]
+
+
+def _settle(endings: list[State]) -> State:
+    """Return a piece with its rivals; once the last chord has begun, that with fewest flaws, the first of equals."""
+    first, *others = endings
+    cadence = first.plan.cadence
+    if cadence is None or first.now < cadence.decided:
+        return replace(first, rivals=tuple(others))
+    return min(endings, key=lambda ending: flaws(ending.tokens, cadence))
 
 
 def _setting(plans: Sequence[Plan], now: NDArray[np.int64]) -> Setting:

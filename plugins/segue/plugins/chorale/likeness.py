@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from segue.plugins.chorale.frames import REST, to_frames
 from segue.plugins.chorale.network import Network
 from segue.plugins.chorale.plugin import ChoraleOptions
 from segue.plugins.chorale.present import to_piece
+from segue.plugins.chorale.voice_leading import count_parallels
 from segue.v1 import generate_pb2, music_pb2
 
 SAMPLES, BARS = 1024, 12
@@ -51,7 +51,7 @@ def statistics(pieces: Sequence[Frames]) -> dict[str, float]:
     beats = [piece[::PER_BEAT] for piece in pieces]
     total = sum(len(piece) for piece in beats)
     chords = [frozenset((beat[beat != REST] % 12).tolist()) in _KNOWN for piece in beats for beat in piece]
-    parallels = sum(_parallels(piece) for piece in pieces)
+    parallels = sum(count_parallels(piece) for piece in pieces)
     return {
         "pitch_class_entropy": float(np.mean([_entropy(piece) for piece in pieces])),
         "repeat_rate": float(np.mean(np.concatenate([piece[1:] == piece[:-1] for piece in beats]))),
@@ -73,18 +73,6 @@ def _crossed(piece: Frames) -> NDArray[np.bool_]:
     """Frames, shape (frames, 3), in which a voice is above its upper neighbour."""
     upper, lower = piece[:, :-1], piece[:, 1:]
     return np.asarray((lower > upper) & (lower != REST) & (upper != REST))
-
-
-def _parallels(piece: Frames) -> int:
-    """Count moves of two voices in the same direction from one perfect fifth or octave to another."""
-    before, after = piece[:-1], piece[1:]
-    found = 0
-    for high, low in combinations(range(4), 2):
-        steps = after[:, [high, low]] - before[:, [high, low]]
-        together = (steps[:, 0] * steps[:, 1] > 0) & (np.minimum(before, after)[:, [high, low]] != REST).all(1)
-        interval, next_interval = ((line[:, high] - line[:, low]) % 12 for line in (before, after))
-        found += int((together & (interval == next_interval) & np.isin(interval, (0, 7))).sum())
-    return found
 
 
 def samples(network: Network, counts: Sequence[Sequence[int]], number: int) -> list[Frames]:

@@ -90,10 +90,10 @@ class ChoraleModel(StreamModel[generate_pb2.GenerateRequest, Session]):
 def _under_way(now: Progress, state: State) -> tuple[Step, Progress]:
     """Send the bars that are complete, unless the piece may have to be composed again.
 
-    A bar is complete once the beat after it is composed: only then is it known which of its notes end with it.
+    A bar is complete once the beat after it is settled: only then is it known which of its notes end with it.
     """
     commission = now.commission
-    complete = (state.now - PER_BEAT + commission.offset) // commission.bar_frames
+    complete = (state.settled - PER_BEAT + commission.offset) // commission.bar_frames
     if complete <= now.sent or commission.finish.HasField("copied_fraction_limit"):
         return Step(), replace(now, state=state)
     messages = _bars(commission, to_piece(commission, state), now.sent, complete, ends=False)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from segue.music.bar_lines import Frames
 from segue.plugins.chorale.features import pitch_class
-from segue.plugins.chorale.frames import BASS, NO_NOTE, PITCHES
+from segue.plugins.chorale.frames import BASS, NO_NOTE, PITCHES, REST
 from segue.plugins.chorale.network import CLASSES
 
-AGAINST_PARALLELS: Final = 3.8
+AGAINST_PARALLELS: Final = 3.7
 """Nats by which a parallel fifth or octave is made less likely: the network alone writes ten times as many as Bach."""
 TOWARDS_CROSSING: Final = 1.05
 """Nats by which a note beyond another voice is made more likely: drawing from the likeliest alone halves crossings."""
@@ -18,7 +20,7 @@ AGAINST_STAYING: Final = 0.4
 """Nats by which the note that a voice has is made less likely on a beat: the network alone holds a tenth too many."""
 AGAINST_FOREIGN: Final = (
     {1: 0.7, 3: 0.7, 6: 0.7, 8: 0.7, 10: 0.7},
-    {1: 0.7, 4: 1.0, 6: 0.7, 10: 0.4},
+    {1: 0.7, 4: 1.6, 6: 0.7, 10: 0.4},
 )
 """Nats by which semitones above the tonic that lead out of the key are made less likely, in major and in minor."""
 _PITCH: Final = np.arange(CLASSES)
@@ -97,3 +99,21 @@ def parallel_tokens(voice: int, before: Before) -> NDArray[np.bool_]:
     again = (now[..., None] - _PITCH) * side[:, None] % 12 == interval[..., None]
     together = np.sign(_PITCH - own)[:, None] == np.sign(now - last)[..., None]
     return np.asarray((perfect[..., None] & again & together).any(1))
+
+
+def count_parallels(frames: Frames) -> int:
+    """Count moves of two voices in the same direction from one perfect fifth or octave to the next.
+
+    Parameters
+    ----------
+    frames
+        Pitches or ``REST``, shape (frames, 4).
+    """
+    before, after = frames[:-1], frames[1:]
+    found = 0
+    for high, low in combinations(range(4), 2):
+        steps = after[:, [high, low]] - before[:, [high, low]]
+        together = (steps[:, 0] * steps[:, 1] > 0) & (np.minimum(before, after)[:, [high, low]] != REST).all(1)
+        interval, next_interval = ((line[:, high] - line[:, low]) % 12 for line in (before, after))
+        found += int((together & (interval == next_interval) & np.isin(interval, (0, 7))).sum())
+    return found

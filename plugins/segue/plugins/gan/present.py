@@ -7,18 +7,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import KeySignature, Meter, Piece, Tempo, TrackInfo, piece_to_midi, piece_to_notes, place, to_key
-from segue.music.answers import to_chords, to_originality, to_pitch_edits
+from segue.music.answers import to_chords, to_originality
 from segue.music.cells import cut
 from segue.music.chords import find_chords
 from segue.music.dynamics import shape_dynamics
 from segue.music.finish import correct_pitch
 from segue.music.grid import find_grid
 from segue.music.originality import Likeness, OriginalityIndex
-from segue.music.theory import key_name
 from segue.plugins.gan.commission import Commission
 from segue.plugins.gan.composer import Drawn
 from segue.plugins.gan.planning import TONES
-from segue.plugins.gan.roll import BAR, BARS, DRUMS, MELODY, PER_BEAT, TRACKS
+from segue.plugins.gan.roll import BAR, DRUMS, MELODY, PER_BEAT, TRACKS
 from segue.plugins.vae.tokens import home_shift
 from segue.v1 import generate_pb2, music_pb2
 
@@ -57,9 +56,6 @@ def to_piece(commission: Commission, made: Drawn) -> tuple[Piece, list[music_pb2
     if c.correct_pitch:
         kept, corrected = correct_pitch(kept, c.tonic, c.minor, fixed=_of_chord(kept, made.chords, c))
         edits += corrected
-        if c.whole and c.bars >= BARS:
-            kept, moved = _close_melody(kept, c)
-            edits += moved
     if c.shape_dynamics:
         kept, shaped = shape_dynamics(kept)
         edits += shaped
@@ -96,18 +92,6 @@ def _thin(piece: Piece) -> tuple[Piece, list[music_pb2.Edit]]:
             music_pb2.Edit(kind=music_pb2.EDIT_KIND_DELETE, place=where, before=note, reason=f"{why[int(index)]}.")
         )
     return piece.select(keep), edits
-
-
-def _close_melody(piece: Piece, c: Commission) -> tuple[Piece, list[music_pb2.Edit]]:
-    """Let the melody end on the tonic, as the band does."""
-    melody = np.flatnonzero(piece.track == MELODY)
-    if not len(melody):
-        return piece, []
-    last, pitch = int(melody[-1]), piece.pitch.copy()
-    pitch[last] += (c.tonic - pitch[last] + 6) % 12 - 6
-    reason = f"The melody closes on the tonic of {key_name(c.tonic + 12 * c.minor)}."
-    edits = to_pitch_edits(piece, pitch, {last: reason} if pitch[last] != piece.pitch[last] else {})
-    return piece.with_notes(pitch=pitch), edits
 
 
 def melody_of(piece: Piece) -> Piece:

@@ -5,9 +5,11 @@ draws from the chord that sounds speaks for staying. So the chords of styles tha
 first. They are drawn backwards, half bar by half bar: the last bar is the tonic's, and what leads to it is counted in
 the lead sheets of the training part, by the place in four bars and in the bar and by the two chords that follow. A
 chord that is seldom seen before a pair is drawn from what precedes the one chord, and so on [1]_. Where bars are to
-have the chords of earlier ones, the seam is weighed too: how likely the chord before it leads on. Hardly a lead sheet
-is in minor, so a minor piece has the degrees of a major one, each with the chord that it has in minor: a chain of
-secondary dominants becomes one of falling fifths.
+have the chords of earlier ones, the seam is weighed too: how likely the chord before it leads on.
+
+Hardly a lead sheet is in minor, so chords in minor are counted in whatever is: piano songs, chorales and the few lead
+sheets, as they are heard below the tune. Where no song in minor is known, a minor piece has the degrees of a major one,
+each with the chord that it has in minor.
 
 Everything is in C; chords are those of ``segue.music.theory``.
 
@@ -36,6 +38,7 @@ from segue.plugins.transformer.elements import METRES, to_piece
 PHRASE: Final = 4
 """Bars of a phrase."""
 TONIC: Final = QUALITY_NAMES.index("maj") * 12
+TONIC_IN_MINOR: Final = QUALITY_NAMES.index("min") * 12
 DOMINANT: Final = QUALITY_NAMES.index("7") * 12 + 7
 OVER_A_CHART: Final = frozenset(STYLES) - {"chorale", "pop_piano", "house"}
 """Styles whose music is made over a chart of chords; in the others chords come of voices or of a pianist's hands.
@@ -44,6 +47,8 @@ House is over a chart too, but its bass is struck off the beat: made to strike w
 pieces were taken for techno, and without a plan its roots change as often as in the music that it learnt from.
 """
 _WRITTEN: Final = "lead_sheet"
+_COUNTED: Final = frozenset({_WRITTEN, "pop_piano", "chorale"})
+"""Styles in whose songs chords are counted, in minor; in major in lead sheets alone."""
 _LEAST: Final = 0.004
 """Share of the time that a chord must have to be drawn."""
 _OWN: Final = (3.0, 30.0, 30.0)
@@ -56,8 +61,9 @@ _LONGEST: Final = 6
 """Half bars after which the root changes."""
 _FIRST: Final = 2 * PHRASE
 _FREE: Final = -1
+_THIRDLESS: Final = [QUALITY_NAMES.index(name) for name in QUALITY_NAMES if name.startswith("sus")]
 _SEVENTHS: Final = frozenset({"7", "maj7", "min7", "hdim7", "dim7"})
-_IN_MINOR: Final = (
+_DEGREES_IN_MINOR: Final = (
     (0, "min", "min7"), (1, "maj", "maj7"), (2, "dim", "hdim7"), (3, "maj", "maj7"), (3, "maj", "maj7"),
     (5, "min", "min7"), (6, "dim", "dim7"), (7, "maj", "7"), (8, "maj", "maj7"), (8, "maj", "maj7"), (10, "maj", "7"),
     (11, "dim", "dim7"),
@@ -84,32 +90,34 @@ class Progressions:
 
     Parameters
     ----------
-    songs
-        The chords of songs in major: two to a bar, -1 where there is none.
+    major, minor
+        The chords of songs: two to a bar, -1 where there is none.
     """
 
-    def __init__(self, songs: Sequence[Sequence[int]]) -> None:
-        self.songs = songs
-        self._counts = _Counts(songs) if songs else None
+    def __init__(self, major: Sequence[Sequence[int]], minor: Sequence[Sequence[int]] = ()) -> None:
+        self.major, self.minor = major, minor
+        self._counts = [_Counts(songs) if songs else None for songs in (major, minor)]
 
     @classmethod
     def of(cls, songs: Sequence[Song]) -> Progressions:
-        """Read the chords of lead sheets, written out below the tune, in two or four."""
-        found = []
+        """Read chords below the tune, in two or four: in major those that are written out in lead sheets."""
+        found: tuple[list[list[int]], list[list[int]]] = ([], [])
         for song in songs:
-            if song.style == _WRITTEN and song.lead and METRES[song.metre].numerator != 3 and len(song.programs) > 1:
+            if song.style in _COUNTED and song.lead and METRES[song.metre].numerator != 3 and len(song.programs) > 1:
                 key = Counter(song.keys.tolist()).most_common(1)[0][0]
-                found += [_halves(song, key)] if key < 12 else []
-        return cls(found)
+                if key >= 12 or song.style == _WRITTEN:
+                    found[int(key >= 12)].append(_halves(song, key))
+        return cls(*found)
 
     def save(self, path: Path) -> None:
         """Write them."""
-        path.write_text(json.dumps(self.songs) + "\n")
+        path.write_text(json.dumps({"major": self.major, "minor": self.minor}) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Progressions:
-        """Read them; a version that was trained before there were any has none."""
-        return cls(json.loads(path.read_text()) if path.is_file() else [])
+        """Read them; a version that was trained before there were any has none, one from before minor only major."""
+        found = json.loads(path.read_text()) if path.is_file() else []
+        return cls(**found) if isinstance(found, dict) else cls(found)
 
     def draw(
         self, bars: int, rng: np.random.Generator, *, minor: bool, again: NDArray[np.int64] | None, cadence: bool
@@ -130,12 +138,14 @@ class Progressions:
         ndarray of int, shape (bars, 2), or None
             Two chords a bar; None if no song is known.
         """
-        if self._counts is None:
+        own = self._counts[int(minor)]
+        counts = own or self._counts[0]
+        if counts is None:
             return None
         again = _coming_back(bars, rng) if again is None else again
         plan = np.full((bars, 2), _FREE)
-        plan[0, 0] = plan[-1] = TONIC
-        if cadence and bars > 1:
+        plan[0, 0] = plan[-1] = TONIC_IN_MINOR if minor and own else TONIC
+        if (cadence or (minor and own)) and bars > 1:  # piano songs in minor fade out, and do not tell how to close
             plan[-2, 1] = DOMINANT
         chords = plan.reshape(-1)  # a view
         later = {int(source): bar for bar, source in enumerate(again) if source >= 0}  # of several the last
@@ -149,18 +159,18 @@ class Progressions:
                 ahead = int(chords[half - 1]) if half else _FREE
                 later_roots = chords[half + 1 : half + 1 + _LONGEST] % 12
                 stays = len(later_roots) < _LONGEST or bool((later_roots != following % 12).any())
-                chords[half] = self._counts.draw(half, 2 * bars, following, other, ahead, stays, rng)
+                chords[half] = counts.draw(half, 2 * bars, following, other, ahead, stays, rng)
             other = following if chords[half] != following else other
         for bar in np.flatnonzero(again >= 0).tolist():
             plan[bar] = plan[again[bar]]
-        return in_minor(plan) if minor else plan
+        return in_minor(plan) if minor and not own else plan
 
 
 def in_minor(chords: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return for each chord in C major the one on its degree in C minor."""
     seventh = np.isin(chords // 12, [QUALITY_NAMES.index(name) for name in _SEVENTHS])
     table = np.array(
-        [[QUALITY_NAMES.index(name) * 12 + root for name in names] for root, *names in _IN_MINOR], np.int64
+        [[QUALITY_NAMES.index(name) * 12 + root for name in names] for root, *names in _DEGREES_IN_MINOR], np.int64
     )
     return np.asarray(table[chords % 12, seventh.astype(np.int64)])
 
@@ -235,14 +245,15 @@ def _coming_back(bars: int, rng: np.random.Generator) -> NDArray[np.int64]:
     return found
 
 
-def _halves(song: Song, tonic: int) -> list[int]:
-    """Return the chord in the middle of each half bar under the tune, in C."""
+def _halves(song: Song, key: int) -> list[int]:
+    """Return the chord in the middle of each half bar under the tune, in C; none that leaves a minor mode open."""
     tracks = tuple(TrackInfo("", program, drums) for program, drums in zip(song.programs, song.drums, strict=True))
     metre = METRES[song.metre]
     below = to_piece(song.notes.select(song.notes.slot != 0), metre, tracks=tracks).without_drums()
     if not len(below):
         return []
     chord = Reading(below).chord_at((np.arange(2 * song.bars) + 0.5) * metre.bar_beats / 2)
-    moved = chord // 12 * 12 + (chord - tonic) % 12
-    found: list[int] = np.where(chord == NO_CHORD, _FREE, moved).tolist()
+    moved = chord // 12 * 12 + (chord - key) % 12
+    untold = (chord == NO_CHORD) | ((key >= 12) & np.isin(chord // 12, _THIRDLESS))
+    found: list[int] = np.where(untold, _FREE, moved).tolist()
     return found

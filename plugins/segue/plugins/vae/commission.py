@@ -21,6 +21,8 @@ DEFAULT_PROGRAM: Final = 73
 _HIGHEST_PROGRAM: Final = 127
 _DEFAULT_STEPS: Final = 5
 _MINOR_SHARE: Final = 0.4
+_CLOSES_FROM: Final = 4
+"""Bars from which on a new piece comes to rest."""
 _FOLLOWS: Final = frozenset({"tempo", "key", "instruments", "emotion", "attributes"})
 _FOLLOWS_GIVEN: Final = _FOLLOWS - {"emotion", "attributes"}
 """What a theme may ask for, and what of it beside a given melody."""
@@ -76,6 +78,11 @@ class Commission:
     shape_dynamics: bool = False
     understood: Sequence[str] = ()
     notices: Sequence[music_pb2.Notice] = ()
+
+    @property
+    def closes(self) -> bool:
+        """Whether a piece comes to rest on the tonic."""
+        return not self.given and self.bars >= _CLOSES_FROM
 
 
 def read_request(request: generate_pb2.GenerateRequest, options: Mapping[str, Any], seed: int) -> Commission:

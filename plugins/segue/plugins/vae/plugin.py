@@ -41,7 +41,7 @@ class Vae(Generator):
     """Melodies out of a latent space: new, varied, between two given ones, or set by sliders."""
 
     name = "vae"
-    version = "1.1.0"
+    version = "1.2.0"
     summary = "Melodies from a latent space: new ones, variations of one, steps from one to another, set by sliders."
     models = (
         message_model(MODEL, "segue.plugins.vae.model:VaeModel", shipped=Path(__file__).parent / "weights" / MODEL),

@@ -20,8 +20,6 @@ from segue.v1 import generate_pb2, music_pb2
 _VELOCITY: Final = (92, 74, 84, 74)
 """Of notes that begin on each beat of a bar; between beats they are softer by the difference below."""
 _OFF_BEAT: Final = 6
-_CLOSES_FROM: Final = 4
-"""Bars from which on a new piece closes on the tonic."""
 
 
 def to_piece(commission: Commission, draft: Draft) -> tuple[Piece, list[music_pb2.Edit]]:
@@ -41,8 +39,7 @@ def to_piece(commission: Commission, draft: Draft) -> tuple[Piece, list[music_pb
     )
     edits: list[music_pb2.Edit] = []
     if commission.correct_pitch:
-        close = not commission.given and commission.bars >= _CLOSES_FROM
-        piece, edits = correct_pitch(piece, commission.tonic, commission.minor, close=close)
+        piece, edits = correct_pitch(piece, commission.tonic, commission.minor, close=commission.closes)
     if commission.shape_dynamics:
         piece, shaped = shape_dynamics(piece, first_id=len(edits) + 1)
         edits += shaped

@@ -59,7 +59,7 @@ def emotion_report(made: Artifacts, data: Path, console: Console) -> Report:
     table["chance"] = {"quadrant": 0.25, "arousal": 0.5, "valence": 0.5}
     return Report(
         f"{len(chosen)} test clips of EMOPIA, each rewritten towards all four quadrants: the share in which the "
-        "classifier of emotion, itself right about two thirds of such clips, hears the quadrant, the arousal and the valence "
-        "that were asked for.",
+        "classifier of emotion, itself right about two thirds of such clips, hears the quadrant, the arousal and the "
+        "valence that were asked for.",
         table,
     )

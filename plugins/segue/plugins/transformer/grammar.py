@@ -57,6 +57,8 @@ class Rules:
         For each bar the earlier one whose music it brings back, -1 for new ones; empty if all are new.
     thin
         Whether fewer notes than usual are wanted in each bar; empty if in none.
+    in_voices
+        Whether each slot is one voice, and should not go in parallel with another.
     """
 
     bars: int
@@ -70,6 +72,7 @@ class Rules:
     harmony: Harmony | None = None
     sources: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     thin: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    in_voices: bool = False
 
     def pitches_at(self, bar: int, step: int) -> NDArray[np.bool_]:
         """Return the pitches that each slot may play at a step of a bar."""

@@ -31,6 +31,7 @@ STEP, THIRD, FAR = ({16: tonic} | {12: near} for tonic, near in ((60, 62), (60, 
         (STEP, STEP | {20: 64}),  # of which a note is left out
         ({20: 60, 16: 62}, FAR),  # the second beat by step, the first by a fifth
         (STEP, {4: 50, 12: 62, 16: 60}),  # leaps
+        (THIRD, {2: 60, 4: 56, 6: 52, 8: 50, 12: 48 + 2, 16: 48}),  # an octave lower, though by small steps
         ({24: 60, 20: 62}, {16: 62, 20: 60}),  # the third beat is heavier than the second
     ],
 )

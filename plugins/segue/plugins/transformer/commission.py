@@ -33,6 +33,9 @@ from segue.plugins.transformer.state import Plan
 from segue.v1 import generate_pb2, music_pb2
 
 DEFAULT_BARS: Final = 8
+_IN_VOICES: Final = "chorale"
+"""Style in which each of four instruments is one voice. Its pieces close from a dominant, as most of Bach's do."""
+_VOICES: Final = 4
 _FOLLOWS: Final = frozenset({"style", "emotion", "tempo", "key", "instruments", "attributes"})
 _REFUSED: Final = wishes.reasons("lyrics")
 
@@ -153,7 +156,9 @@ def read_request(
         again = sources(sections, bars) if sections else None
         own = np.random.default_rng((seed, 1))
         drawn = progressions.draw(bars, own, minor=minor, again=again, cadence=ends_in_cadence(sections))
-    rules, kept = plan_rules(request, given, ensemble, Frame(bars, metre, minor, shift, chords, sections, drawn))
+    in_voices = style == _IN_VOICES and len(ensemble.drums) == _VOICES and not any(ensemble.drums)
+    frame = Frame(bars, metre, minor, shift, chords, sections, drawn, in_voices)
+    rules, kept = plan_rules(request, given, ensemble, frame)
     alone = given is None and ensemble.drums.count(False) == 1
     most = 2 + bars * (MOST_IN_BAR + 1) + sum(len(part) for part in rules.given)
     plan = Plan(

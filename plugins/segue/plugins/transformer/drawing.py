@@ -13,6 +13,7 @@ from segue.plugins.transformer.elements import BAR, FIELD_SIZES, FIRST_PLACE, LE
 from segue.plugins.transformer.form import bring_back
 from segue.plugins.transformer.state import State
 from segue.plugins.transformer.steering import CALL, tilt_of, tilted
+from segue.plugins.transformer.voices import AGAINST_PARALLELS, parallels
 
 
 class Draw:
@@ -36,6 +37,9 @@ class Draw:
             elif self._chosen[row, PLACE] != BAR:
                 step = int(self._chosen[row, PLACE]) - FIRST_PLACE
                 guided[row] = tilted(guided[row], field, state.tilt, state.at, step, state.plan.rules)
+                if field == PITCH and state.plan.rules.in_voices:
+                    place, slot = self._chosen[row, [PLACE, SLOT]].tolist()
+                    guided[row] -= AGAINST_PARALLELS * parallels(state.written, state.at.notes, place, slot)
         picked = draw_tokens(guided, permitted, self._temperature, self._top_p, self._draws[:, field])
         top = told.max(1)
         log_p = told[np.arange(len(told)), picked] - top - np.log(np.exp(told - top[:, None]).sum(1))

@@ -57,6 +57,8 @@ class Rules:
         For each bar the earlier one whose music it brings back, -1 for new ones; empty if all are new.
     thin
         Whether fewer notes than usual are wanted in each bar; empty if in none.
+    in_voices
+        Whether each slot is one voice, and should not go in parallel with another.
     """
 
     bars: int
@@ -70,12 +72,18 @@ class Rules:
     harmony: Harmony | None = None
     sources: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     thin: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+    in_voices: bool = False
 
     def pitches_at(self, bar: int, step: int) -> NDArray[np.bool_]:
         """Return the pitches that each slot may play at a step of a bar."""
         if self.harmony is not None and self.harmony.asked and self.harmony.covers(bar, step):
             return self.pitches
         return self.closing if bar == self.bars - 1 or bar == step == 0 else self.pitches
+
+    def rests_in(self, bar: int) -> bool:
+        """Say whether a bar is one held chord: the last, where each slot is a voice and nothing is given."""
+        given = self.given[bar] if self.given else _NONE
+        return self.in_voices and 0 < bar == self.bars - 1 and bool(self.free[bar].all()) and not len(given)
 
     def leaning_at(self, bar: int, step: int) -> NDArray[np.float64]:
         """Return what is added to the score of each pitch token there: by the chord, or else by the key."""
@@ -150,6 +158,9 @@ def bass_due(rules: Rules, at: Place) -> tuple[int, int] | None:
 def places(rules: Rules, at: Place) -> NDArray[np.bool_]:
     """Return the values that the field PLACE may take."""
     mask = np.zeros(FIELD_SIZES[PLACE], bool)
+    if rules.rests_in(at.bar):
+        mask[FIRST_PLACE if at.notes < len(rules.drums) else BAR] = True
+        return mask
     given = next_given(rules, at)
     if at.notes < MOST_IN_BAR and rules.free[at.bar].any():
         mask[FIRST_PLACE + at.place + 1 : FIRST_PLACE + rules.steps] = True
@@ -180,6 +191,9 @@ def _more_here(rules: Rules, at: Place) -> bool:
 def slots(rules: Rules, at: Place, place: int) -> NDArray[np.bool_]:
     """Return the values that the field SLOT may take at a place; the slot of a given note there means that note."""
     mask = np.zeros(FIELD_SIZES[SLOT], bool)
+    if rules.rests_in(at.bar):
+        mask[at.notes + 1] = True
+        return mask
     free = rules.free[at.bar]
     mask[1 : len(free) + 1] = free & rules.pitches_at(at.bar, place - FIRST_PLACE).any(1)
     if place - FIRST_PLACE == at.place:
@@ -208,12 +222,20 @@ def pitches(rules: Rules, at: Place, place: int, slot: int) -> NDArray[np.bool_]
 
 
 def lengths(rules: Rules, at: Place, place: int, slot: int, pitch: int) -> NDArray[np.bool_]:
-    """Return the values that the field LENGTH may take: no note outlasts the piece, or a chord that it belongs to."""
+    """Return the values that the field LENGTH may take: no note outlasts the piece, or a chord that it belongs to.
+
+    Nor does it last into a held last bar, which strikes every voice anew.
+    """
     mask = np.zeros(FIELD_SIZES[3], bool)
     if rules.drums[slot - 1]:
         mask[DRUM_LENGTH + 1] = True
     else:
         left = (rules.bars - at.bar) * rules.steps - (place - FIRST_PLACE)
+        if rules.rests_in(at.bar):
+            mask[1:] = LENGTHS[left >= LENGTHS].max() == LENGTHS
+            return mask
+        if rules.rests_in(rules.bars - 1):
+            left -= rules.steps
         if rules.harmony is not None:
             lowest = slot - 1 == rules.bass_slot(at.bar)
             left = min(left, rules.harmony.sounds_until(at.bar, place - FIRST_PLACE, pitch, lowest))

@@ -140,10 +140,10 @@ def drawn_harmony(plan: NDArray[np.int64], metre: Meter) -> Harmony:
     return Harmony(tones.reshape(bars, cells, 12), bass.reshape(bars, cells), asked=False)
 
 
-def cadence(bars: int, steps: int) -> Harmony:
-    """Return the dominant in the second half of the last bar but one, in C; nothing else is asked for."""
+def cadence(bars: int, steps: int, *, asked: bool) -> Harmony:
+    """Return the dominant in the second half of the last bar but one, in C; nothing else is settled."""
     tones, bass = np.zeros((bars, steps // CELL, 12), bool), np.full((bars, steps // CELL), -1, np.int64)
     half = steps // CELL // 2
     tones[bars - 2, half:, [7, 11, 2]] = True
     bass[bars - 2, half] = 7
-    return Harmony(tones, bass)
+    return Harmony(tones, bass, asked)

@@ -46,6 +46,8 @@ class Frame:
         The form that is asked for.
     drawn
         Chords that were drawn for the piece, two a bar, shape (bars, 2); None if none were.
+    in_voices
+        Whether each instrument is one voice of a chorale.
     """
 
     bars: int
@@ -55,6 +57,7 @@ class Frame:
     chords: tuple[AskedChord, ...] = ()
     sections: tuple[Section, ...] = ()
     drawn: NDArray[np.int64] | None = None
+    in_voices: bool = False
 
 
 def plan_rules(
@@ -77,11 +80,14 @@ def plan_rules(
     harmony = to_harmony(frame.chords, bars, steps, frame.shift) if frame.chords else None
     if frame.drawn is not None:
         harmony = drawn_harmony(frame.drawn, METRES[frame.metre])
-    if harmony is None and bars > 1 and ends_in_cadence(frame.sections):
-        harmony = cadence(bars, steps)
+    if harmony is None and bars > 1:
+        if ends_in_cadence(frame.sections):
+            harmony = cadence(bars, steps, asked=True)
+        elif frame.in_voices and free[-2:].all():
+            harmony = cadence(bars, steps, asked=False)
     rules = Rules(
         bars, steps, drums, pitches, closing, _leaning(frame.minor, stated=request.HasField("key")), free, parts,
-        harmony, sources(frame.sections, bars), intro,
+        harmony, sources(frame.sections, bars), intro, frame.in_voices,
     )  # fmt: skip
     return rules, kept
 

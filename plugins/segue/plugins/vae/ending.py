@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.plugins.vae.tokens import BAR, LOWEST, STRIKE
+from segue.plugins.vae.tokens import BAR, LOWEST, STRIKE, WINDOW
 
 VARIED: Final = np.linspace(0.0, 1.0, 16)
 """How far each of the endings that are composed is from the one that the piece's plan says, as ``strength`` is."""
@@ -25,6 +25,8 @@ _LEFT_OUT: Final = 0.5
 _FAR: Final = 7
 _LEAP: Final = 3.0
 """What is held against each interval of more semitones than that."""
+_ELSEWHERE: Final = 0.5
+"""The same for each semitone more that lies between the mean pitches of the ending and of the two bars before it."""
 
 
 def best(windows: NDArray[np.int64], before: NDArray[np.int64], tonic: int) -> tuple[int, int] | None:
@@ -63,4 +65,7 @@ def _against(line: NDArray[np.int64], begins: int) -> float:
     if not len(leaps):
         return 0.0
     approach = 4 if leaps[-1] == 0 else leaps[-1]
-    return next(nats for most, nats in _APPROACH if approach <= most) + _LEAP * int((leaps > _FAR).sum())
+    near = line[struck[(struck >= begins - WINDOW) & (struck < begins)]]
+    away = abs(float(line[struck[struck >= begins]].mean() - near.mean())) if len(near) else 0.0
+    far = _LEAP * int((leaps > _FAR).sum()) + _ELSEWHERE * max(0.0, away - _FAR)
+    return next(nats for most, nats in _APPROACH if approach <= most) + far

@@ -20,12 +20,12 @@ ROOT = Path(__file__).parents[2]
 FEW = {"SEGUE_PLUGINS": '["drone"]'}
 
 
-def test_every_line_that_a_server_writes_for_machines_is_json(start):
+def test_every_line_that_a_quiet_server_writes_for_machines_is_json_and_no_alarm(start):
     server = start(SEGUE_PLUGINS="[]")
     server.stop()
-    lines = server.log.read_text().splitlines()
-    assert len(lines) > 1
-    assert all(isinstance(json.loads(line), dict) for line in lines)
+    records = [json.loads(line) for line in server.log.read_text().splitlines()]
+    assert len(records) > 1
+    assert {record["level"] for record in records} == {"INFO"}, records
 
 
 def test_a_client_that_fell_silent_is_let_go(start):

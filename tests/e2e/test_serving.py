@@ -73,6 +73,18 @@ def test_why_it_can_not_start_is_one_sentence(tmp_path, setting, text):
     assert "Traceback" not in result.stderr
 
 
+def test_a_health_address_is_not_shared_with_another_server(tmp_path):
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        server = Server(tmp_path, SEGUE_PLUGINS="[]", SEGUE_HEALTH_ADDRESS=address)
+        result = subprocess.run(server._command, env=server._environment, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert f"can't serve health at {address}" in result.stderr
+
+
 @pytest.mark.parametrize("setting", [{"SEGUE_WORKERS": "0"}, {"SEGUE_ADDRESS": "nonsense"}, {"SEGUE_DEVICE": "tpu"}])
 def test_a_wrong_setting_is_named(tmp_path, setting):
     server = Server(tmp_path)

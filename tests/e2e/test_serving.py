@@ -20,12 +20,12 @@ ROOT = Path(__file__).parents[2]
 FEW = {"SEGUE_PLUGINS": '["drone"]'}
 
 
-def test_every_line_that_a_server_writes_for_machines_is_json(start):
+def test_every_line_that_a_quiet_server_writes_for_machines_is_json_and_no_alarm(start):
     server = start(SEGUE_PLUGINS="[]")
     server.stop()
-    lines = server.log.read_text().splitlines()
-    assert len(lines) > 1
-    assert all(isinstance(json.loads(line), dict) for line in lines)
+    records = [json.loads(line) for line in server.log.read_text().splitlines()]
+    assert len(records) > 1
+    assert {record["level"] for record in records} == {"INFO"}, records
 
 
 def test_a_client_that_fell_silent_is_let_go(start):
@@ -71,6 +71,18 @@ def test_why_it_can_not_start_is_one_sentence(tmp_path, setting, text):
     assert result.returncode == 1
     assert text in " ".join(result.stderr.split())
     assert "Traceback" not in result.stderr
+
+
+def test_a_health_address_is_not_shared_with_another_server(tmp_path):
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        server = Server(tmp_path, SEGUE_PLUGINS="[]", SEGUE_HEALTH_ADDRESS=address)
+        result = subprocess.run(server._command, env=server._environment, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert f"can't serve health at {address}" in result.stderr
 
 
 @pytest.mark.parametrize("setting", [{"SEGUE_WORKERS": "0"}, {"SEGUE_ADDRESS": "nonsense"}, {"SEGUE_DEVICE": "tpu"}])

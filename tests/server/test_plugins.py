@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint
 from types import ModuleType
 
 import pytest
-from segue.plugin_api import Analyzer, hookimpl
+from segue.plugin_api import Analyzer, Options, hookimpl
 from segue.server.plugins import load_plugins
 from segue.v1 import analyze_pb2
 
@@ -71,6 +71,35 @@ def test_a_broken_plugin_is_named_and_others_load(plugin, contents, cause):
     found = causes(plugin("a-broken", **contents), plugin("good", register_algorithms=good))
     assert cause in found["a-broken"]
     assert found["good"] == ""
+
+
+class Required(Options):
+    must: int
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "cause"),
+    [
+        ("Options", 5, "AttributeError"),
+        ("Options", Required, "Field required"),
+        ("limits", {"bars": "many"}, "TypeError"),
+        ("version", 1, "TypeError"),
+        ("models", ("x",), "models holds 'x'"),
+        ("accepts", (7,), "accepts is (7,)"),
+    ],
+)
+def test_an_algorithm_that_would_spoil_the_list_of_all_is_kept_out(plugin, attribute, value, cause):
+    class Odd(Ear):
+        name = "odd"
+
+    setattr(Odd, attribute, value)
+    odd, ear = load_plugins(
+        found=[plugin("a-odd", register_algorithms=lambda: [Odd()]), plugin("good", register_algorithms=good)]
+    )
+    assert "algorithm 'odd' can't be described" in odd.cause
+    assert cause in odd.cause
+    assert odd.algorithms == []
+    assert [algorithm.name for algorithm in ear.algorithms] == ["ear"]
 
 
 def test_an_older_plugin_loads(plugin):

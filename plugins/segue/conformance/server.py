@@ -171,5 +171,6 @@ def _wait(subject: Subject, process: subprocess.Popen[bytes], log: Path) -> None
         if state not in (catalog_pb2.ALGORITHM_STATE_READY, catalog_pb2.ALGORITHM_STATE_LOADING):
             end = min(end, time.monotonic() + _HEALING_SECONDS)
         time.sleep(0.1)
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
+    lines = [line for line in log.read_text(errors="replace").splitlines() if '"segue.calls"' not in line]
+    tail = "\n".join(lines[-10:])
     raise FailedPrecondition(f"algorithm {subject.name!r} does not serve: {cause}. The server's log ends with:\n{tail}")

@@ -75,6 +75,8 @@ class App:
         self._manage = manage
         self._repository = repository
         self._cleanup = contextlib.AsyncExitStack()
+        # Unless switched off, a second server on a taken port starts and silently shares its calls.
+        self._shared = ("grpc.so_reuseport", int(settings.workers > 1))
         self.address = settings.address
 
     async def start(self) -> None:
@@ -168,7 +170,7 @@ class App:
     async def _serve_health(self) -> None:
         if not self.settings.health_address:
             return
-        server = grpc.aio.server()
+        server = grpc.aio.server(options=[self._shared])
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
         try:
             server.add_insecure_port(self.settings.health_address)
@@ -209,8 +211,7 @@ class App:
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", settings.max_message_bytes),
             ("grpc.max_concurrent_streams", settings.max_in_flight),
-            # Without it a second server on a taken port starts and silently shares its calls.
-            ("grpc.so_reuseport", int(settings.workers > 1)),
+            self._shared,
             ("grpc.server_handshake_timeout_ms", int(1000 * settings.keepalive_seconds)),
             ("grpc.keepalive_time_ms", int(1000 * settings.keepalive_seconds)),
             ("grpc.http2.ping_timeout_ms", int(1000 * settings.keepalive_seconds / 3)),

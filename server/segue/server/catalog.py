@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from segue.plugin_api.algorithm import StreamingGenerator, Transferrer
+from segue.server.entry import catalog_entry
 from segue.server.fleet import Fleet
-from segue.server.options import options_schema
 from segue.server.plugins import LoadedPlugin
 from segue.server.routing import Router
 from segue.server.served import ServedAlgorithm
@@ -16,22 +15,12 @@ from segue.v1 import catalog_pb2, catalog_pb2_grpc
 
 def describe(served: ServedAlgorithm, router: Router, *, full: bool) -> catalog_pb2.Algorithm:
     """Return an algorithm as the catalog shows it; schema and model cards only if in full."""
-    algorithm = served.algorithm
-    return catalog_pb2.Algorithm(
-        name=algorithm.name,
-        capability=algorithm.capability,
-        version=algorithm.version,
-        summary=algorithm.summary,
-        state=served.state,
-        cause=served.cause,
-        is_default=router.is_default(served),
-        streams=isinstance(algorithm, StreamingGenerator | Transferrer),
-        options_schema=options_schema(algorithm.Options) if full else None,
-        limits=dict(algorithm.limits),
-        licence=algorithm.licence,
-        plugin=served.plugin.distribution,
-        models=[model.describe(card=full) for model in served.models.values()],
-    )
+    entry = catalog_entry(served.algorithm, full=full)
+    entry.state, entry.cause = served.state, served.cause
+    entry.is_default = router.is_default(served)
+    entry.plugin = served.plugin.distribution
+    entry.models.extend(model.describe(card=full) for model in served.models.values())
+    return entry
 
 
 class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):

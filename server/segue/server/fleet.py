@@ -248,7 +248,7 @@ class Fleet:
             for served in self.algorithms.values():
                 self._forget(served.models.values())
                 if served.state == READY:
-                    self._set(served, FAILING, "the model server went away; it is being restarted")
+                    self._set(served, FAILING, "the model server went away")
                 served.wake.set()
 
     def _promoted(self, served: ServedAlgorithm) -> bool:

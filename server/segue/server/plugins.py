@@ -15,6 +15,7 @@ import pluggy
 from segue.plugin_api import hookspecs
 from segue.plugin_api.algorithm import Algorithm
 from segue.plugin_api.hookspecs import ENTRY_POINT_GROUP, PLUGIN_API_VERSION, PROJECT
+from segue.server.entry import check_description
 from segue.server.errors import without_folders
 
 log = logging.getLogger(__name__)
@@ -81,10 +82,10 @@ def _distribution(entry: EntryPoint) -> str:
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown"
 
 
-def _attempt(load: Callable[[], str]) -> str:
+def _attempt(load: Callable[[], str | None]) -> str:
     """Run one plugin's loading; whatever it raises, sys.exit included, is its cause."""
     try:
-        return load()
+        return load() or ""
     except pluggy.PluginValidationError as error:
         return f"{str(error).partition(' in plugin')[0]}; the hooks are: register_algorithms"
     except (Exception, SystemExit) as error:
@@ -113,6 +114,8 @@ def _load(manager: pluggy.PluginManager, entry: EntryPoint, plugin: LoadedPlugin
             problems.append(f"registered {algorithm!r:.80}, which is no Algorithm")
         elif algorithm.name in names:
             problems.append(f"algorithm {algorithm.name!r} is already registered by plugin {names[algorithm.name]!r}")
+        elif defect := _attempt(lambda a=algorithm: check_description(a)):  # type: ignore[misc]
+            problems.append(f"algorithm {algorithm.name!r} can't be described: {defect}")
         else:
             names[algorithm.name] = entry.name
             plugin.algorithms.append(algorithm)

@@ -286,7 +286,7 @@ def _translate(error: grpc.aio.AioRpcError, spec: ModelSpec) -> SegueError:
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             return InternalError(f"model {spec.name}: {details}")
         case grpc.StatusCode.UNAVAILABLE if not _is_triton_text(details):
-            return ModelServerUnavailable("the model server can't be reached; it is being restarted")
+            return ModelServerUnavailable("the model server can't be reached; try again")
     return _from_text(details, spec)
 
 

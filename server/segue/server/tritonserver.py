@@ -34,6 +34,8 @@ triton_log = logging.getLogger("triton")
 _BACKOFF_SECONDS: Final = (0.2, 1.0, 3.0, 10.0, 30.0)
 _STEADY_SECONDS: Final = 60.0
 """A server that ran this long starts its next restart at the shortest pause again."""
+_NO_GPU: Final = "CudaDriverHelper has not been initialized"
+"""What Triton calls an error at every start on a machine without a GPU."""
 _SECRETS: Final = ("SEGUE_ADMIN_TOKEN", "SEGUE_DATABASE_URL")
 """Settings that a model's process, which runs other people's code, has no business with."""
 _PR_SET_PDEATHSIG: Final = 1
@@ -264,4 +266,6 @@ async def _stream_log(process: asyncio.subprocess.Process) -> None:
         # Lines of Triton's glog, and those of our models (``triton_entry``), begin with I, W or E.
         text = line_to_text(line.decode(errors="replace"))
         level = {"W": logging.WARNING, "E": logging.ERROR}.get(text[:1], logging.DEBUG)
+        if _NO_GPU in text:
+            level = logging.DEBUG
         triton_log.log(level, "%s", text)

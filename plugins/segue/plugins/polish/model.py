@@ -84,10 +84,7 @@ def polish(request: TransferRequest, options: Mapping[str, Any], models: Models)
     yield Stage(0.73, "comparing before and after")
     changes = [change for _, change in numbered]
     polished = apply(piece, changes)
-    if not beats and options["grid"] == "auto":
-        text = "Nothing in the file says where the beats are, so its timing stays; the option grid names a grid."
-        notices.append(pb.Notice(subject="options.grid", text=text))
-    notices.extend(pb.Notice(subject="options.dynamics", text=text) for text in proposal.notices)
+    notices.extend(pb.Notice(subject=subject, text=text) for subject, text in proposal.notices)
     yield TransferResponse(
         music=pb.Music(midi=piece_to_midi(polished)),
         edits=to_edits(piece, changes, [number for number, _ in numbered]),

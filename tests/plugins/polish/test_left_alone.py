@@ -72,9 +72,7 @@ def test_flat_tracks_are_shaped_beside_a_player_and_not_beside_accents(ask, song
 
 
 def test_a_whole_band_as_pianos_keeps_its_chords(ask):
-    rows = [
-        (bar, 3.9, 36 + 9 * voice + (0, 5, 7, 0)[bar // 4 % 4], 0) for bar in range(0, 64, 4) for voice in range(6)
-    ]
+    rows = [(bar, 3.9, 36 + 9 * voice + (0, 5, 7, 0)[bar // 4 % 4], 0) for bar in range(0, 64, 4) for voice in range(6)]
     start, duration, pitch, track = np.array(rows).T
     response = ask(Piece.of(start, duration, pitch, 80, track, tracks=(TrackInfo("Strings"),)))
     assert not response.edits

@@ -8,7 +8,9 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from segue.music import Piece, TrackInfo
+from segue.plugins.style.fitting import Part, beside, cleared, ended, frame_of
 from segue.plugins.style_vae.artifacts import Artifacts, Habits
 from segue.plugins.style_vae.attributes import INTENSITY, LOUDNESS, POLYPHONY, REGISTER, measure
 from segue.plugins.style_vae.bars import PER_QUARTER, Floats, Ints
@@ -117,16 +119,32 @@ def assemble(source: Source, offer: Candidates, chosen: Chosen, habits: Habits |
     duration[kept] = piece.duration[note[kept]]
     pitch = offer.pitch[rows]
     track, tracks = _tracks(source, pitch, note, habits)
+    velocity = np.rint(offer.velocity[rows]).astype(np.int64)
+    part, track = _fit(source, Part(start, duration, pitch, velocity), track, own)
     stays = np.r_[np.flatnonzero(source.melody), chosen.drums]
-    columns = {
-        "start": (piece.start[stays], start),
-        "duration": (piece.duration[stays], duration),
-        "pitch": (piece.pitch[stays], pitch),
-        "velocity": (piece.velocity[stays], np.rint(offer.velocity[rows]).astype(np.int64)),
-        "track": (piece.track[stays], track),
-    }
-    whole = replace(piece, tracks=tracks)
-    return whole.with_notes(**{name: np.concatenate(parts) for name, parts in columns.items()})
+    kept = (piece.start, piece.duration, piece.pitch, piece.velocity, piece.track)
+    names = ("start", "duration", "pitch", "velocity", "track")
+    columns = zip(names, kept, (*part, track), strict=True)
+    return replace(piece, tracks=tracks).with_notes(**{name: np.r_[old[stays], new] for name, old, new in columns})
+
+
+def _fit(source: Source, part: Part, track: Ints, own: NDArray[np.bool_]) -> tuple[Part, Ints]:
+    """Fit an accompaniment to the piece, track by track: those notes of it that were its own keep their places."""
+    piece, timeline = source.piece, source.timeline
+    bars = np.r_[timeline.start, timeline.start[-1] + timeline.slots[-1] / PER_QUARTER]
+    frame = frame_of(piece, source.melody, timeline.to_beats(bars))
+    found, numbers = [], []
+    for number in np.unique(track).tolist():
+        here, tune = track == number, piece.select(source.melody & (piece.track == number))
+        new, old = ended(frame, part.select(here & ~own)), part.select(here & own)
+        old = old._replace(duration=np.minimum(old.duration, np.maximum(frame.end, piece.beats) - old.start))
+        both = cleared(Part(*(np.r_[one, other] for one, other in zip(old, new, strict=True))))
+        both = beside(both, Part(tune.start, tune.duration, tune.pitch, tune.velocity))
+        found.append(both)
+        numbers.append(np.full(len(both.start), number))
+    if not found:
+        return part, track
+    return Part(*(np.concatenate(column) for column in zip(*found, strict=True))), np.concatenate(numbers)
 
 
 def _tracks(source: Source, pitch: Ints, note: Ints, habits: Habits | None) -> tuple[Ints, tuple[TrackInfo, ...]]:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from segue.music import Piece, TrackInfo
+import symusic
+from segue.music import Piece, TrackInfo, piece_to_midi
 from segue.v1 import music_pb2 as pb
 
 
@@ -77,3 +78,18 @@ def test_a_whole_band_as_pianos_keeps_its_chords(ask):
     response = ask(Piece.of(start, duration, pitch, 80, track, tracks=(TrackInfo("Strings"),)))
     assert not response.edits
     assert "Two hands can't take" in said(response, "music")
+
+
+def test_a_piece_that_nothing_is_done_to_comes_back_as_the_very_file(ask, song):
+    file = symusic.Score.from_midi(piece_to_midi(song))
+    file.tracks[0].pitch_bends.append(symusic.PitchBend(960, 500))
+    response = ask(pb.Music(midi=file.dumps_midi()))
+    assert not response.edits
+    assert response.music.midi == file.dumps_midi()
+    assert not said(response, "music.midi")
+    once = song.with_notes(start=np.where(np.arange(len(song)) == 40, song.start + 0.09, song.start))
+    file = symusic.Score.from_midi(piece_to_midi(once))
+    file.tracks[0].pitch_bends.append(symusic.PitchBend(960, 500))
+    response = ask(pb.Music(midi=file.dumps_midi()))
+    assert response.edits
+    assert "1 pitch bends" in said(response, "music.midi")

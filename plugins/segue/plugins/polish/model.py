@@ -85,8 +85,12 @@ def polish(request: TransferRequest, options: Mapping[str, Any], models: Models)
     changes = [change for _, change in numbered]
     polished = apply(piece, changes)
     notices.extend(pb.Notice(subject=subject, text=text) for subject, text in proposal.notices)
+    music = pb.Music(midi=piece_to_midi(polished))
+    if not changes and request.music.WhichOneof("content") == "midi":
+        music = request.music  # as it came, with what reading it would lose
+        notices = [notice for notice in notices if notice.subject != "music.midi"]
     yield TransferResponse(
-        music=pb.Music(midi=piece_to_midi(polished)),
+        music=music,
         edits=to_edits(piece, changes, [number for number, _ in numbered]),
         figures=summary.figures(piece, polished, proposal, changes, models),
         kept=summary.kept(piece, proposal),

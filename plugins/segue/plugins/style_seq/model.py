@@ -93,10 +93,8 @@ def _step(session: Session) -> Step | SegueError:
 
 
 def _answer(session: Session, made: Rewritten) -> TransferResponse:
-    unchanged = session.strength == 0 and session.request.music.WhichOneof("content") == "midi"
-    midi = session.request.music.midi if unchanged else piece_to_midi(made.piece)
     return TransferResponse(
-        music=music_pb2.Music(midi=midi),
+        music=music_pb2.Music(midi=piece_to_midi(made.piece)),
         figures=[*figures(session.arrangement, made.piece), *_replaced(made)],
         kept=_kept(session),
         notices=[*session.notices, *_notices(session, made)],

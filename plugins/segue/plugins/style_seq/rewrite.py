@@ -124,7 +124,8 @@ def put_in_place(
     roles = ensemble.roles
     kinds = [DRUMS if role.drums else BASS if is_bass(role) else CHORDS for role in roles]
     old = _kinds(arrangement, separate_bass=BASS in kinds)
-    taken = replaced_cells(len(frames), manner.strength, {*kinds, *old.tolist()} if kinds else set())
+    there = {*kinds, *old.tolist()} if any(kind != DRUMS for kind in kinds) else {*kinds}  # drums leave chords alone
+    taken = replaced_cells(len(frames), manner.strength, there)
     piece = arrangement.piece
     number = np.clip(np.searchsorted(frames.start, piece.start + 1e-6, side="right") - 1, 0, len(frames) - 1)
     kept = piece.select((old == MELODY) | ~taken[old, number // BLOCK])

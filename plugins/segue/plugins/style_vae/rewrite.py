@@ -26,6 +26,8 @@ _HOLD: Final = 5.0
 """What more speaks for it the less far the rewriting goes."""
 _ROUNDS: Final = 16
 _SOFTEST: Final = 0.05
+_DEEPEST: Final = 36
+"""Lowest pitch written below a tune that is alone."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,10 @@ def _offer(source: Source, made: Artifacts, wish: Wish, own: Floats, targets: Fl
     offer = gather(source, made.network, figures, style, bonus, towards)
     if not len(source.notes) and not source.melody.any():
         return offer.select(np.zeros(len(offer), bool))
-    return offer.select(source.sounding[offer.block])
+    stays = source.sounding[offer.block]
+    if wish.style and not len(source.notes):  # nothing says where an accompaniment lies: below the tune that is alone
+        stays &= (offer.pitch >= _DEEPEST) & (offer.pitch < np.median(source.piece.pitch[source.melody]))
+    return offer.select(stays)
 
 
 def assemble(source: Source, offer: Candidates, chosen: Chosen, habits: Habits | None, strength: float) -> Piece:

@@ -40,7 +40,7 @@ class Part(NamedTuple):
 
     def select(self, notes: NDArray[np.bool_] | NDArray[np.int64]) -> Part:
         """Return some of the notes."""
-        return Part(*(column[notes] for column in self))
+        return Part(self.start[notes], self.duration[notes], self.pitch[notes], self.velocity[notes])
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,13 @@ def test_a_piece_ends_with_what_it_strikes_last():
     assert rows(ended(over, held)) == [(10.0, 5.5, 48, 70)]
 
 
+def test_nothing_begins_before_the_piece():
+    upbeat = frame(*((start + 3, length, pitch, loud) for start, length, pitch, loud in SONG))
+    pattern = part((0, 1, 48, 70), (0, 3.1, 50, 70), (1, 4, 52, 70), (2.9, 1, 55, 70), (4, 1, 48, 70))
+    assert rows(ended(upbeat, pattern)) == [(2.9, 1, 55, 70), (3, 2, 52, 70), (4, 1, 48, 70)]
+    assert rows(ended(upbeat, pattern, drums=True)) == [(2.9, 1, 55, 70), (4, 1, 48, 70)]
+
+
 def test_a_loop_fills_its_bar_and_no_more():
     loop = frame(*SONG, (15, 0.5, 72, 90))
     assert loop.last == loop.end == 16

@@ -45,10 +45,12 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Frame:
-    """When a piece is over, and how loud it is.
+    """When a piece begins and is over, and how loud it is.
 
     Attributes
     ----------
+    first
+        Beat at which the piece begins.
     last, end
         Beat of the ending, from which on nothing but it is struck, and beat at which all is over; ``last`` is ``end``
         for a piece that stops as a loop does.
@@ -60,6 +62,7 @@ class Frame:
         Whether the piece has a melody that the rest must not cover.
     """
 
+    first: float
     last: float
     end: float
     bars: NDArray[np.float64]
@@ -68,7 +71,7 @@ class Frame:
 
 
 def frame_of(piece: Piece, melody: NDArray[np.bool_], bars: NDArray[np.float64]) -> Frame:
-    """Read off a piece when it ends and how loud its tune is; without one, the rest of it; without that, its drums.
+    """Read off a piece when it begins and ends, and how loud its tune is: without one, the rest of it, or its drums.
 
     Parameters
     ----------
@@ -86,7 +89,14 @@ def frame_of(piece: Piece, melody: NDArray[np.bool_], bars: NDArray[np.float64])
     loop = bars[bar + 1] - last <= _ROOM + _NEAR
     end = float(bars[bar + 1]) if loop else over
     heard = next(notes for notes in (melody, ~piece.is_drum, piece.is_drum) if notes.any())
-    return Frame(end if loop else last, end, bars, _loudness(piece.select(heard), bars), bool(melody.any()))
+    return Frame(
+        float(piece.start.min()),
+        end if loop else last,
+        end,
+        bars,
+        _loudness(piece.select(heard), bars),
+        bool(melody.any()),
+    )
 
 
 def _loudness(notes: Piece, bars: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -124,7 +134,14 @@ def fitted(frame: Frame, part: Part, *, drums: bool = False, most: float = 1.0, 
 
 
 def ended(frame: Frame, part: Part, *, drums: bool = False, line: bool = False) -> Part:
-    """Leave out what begins after the ending, strike the ending, and end what would sound beyond; as for ``fitted``."""
+    """Leave out what begins before the piece or after its ending, strike that, and end what would sound beyond.
+
+    Parameters are those of ``fitted``. What sounds on into the piece, but for drums, begins with it.
+    """
+    end = part.start + part.duration
+    early = part.start < frame.first - _STRUM
+    start = np.where(early, frame.first, part.start)
+    part = part._replace(start=start, duration=end - start).select(~early | (not drums) & (end > start + _STRUM))
     if frame.last < frame.end:
         after = part.start >= frame.last - _AT_ONCE
         first = float(part.start[after].min()) if after.any() else 0.0

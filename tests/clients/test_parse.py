@@ -13,6 +13,7 @@ from segue.client import (
 )
 from segue.client._general_midi import PROGRAM_NAMES
 from segue.client._parse import enum_names, enum_number, enum_to_text
+from segue.client.cli._session import parse_options
 from segue.v1.analyze_pb2 import Aspect
 from segue.v1.music_pb2 import MODE_MAJOR, MODE_MINOR, EmotionQuadrant, Key
 
@@ -103,3 +104,8 @@ def test_enums():
     assert enum_to_text(Aspect, 99) == "99"
     with pytest.raises(InvalidField, match="aspects"):
         enum_number(Aspect, "unspecified", "aspects")
+
+
+def test_options_are_numbers_as_people_write_them():
+    given = ["a=.5", "b=-.25", "c=0.5", "d=x.5", "e=true", "f=1e-1", "g=.x"]
+    assert parse_options(given) == {"a": 0.5, "b": -0.25, "c": 0.5, "d": "x.5", "e": True, "f": 0.1, "g": ".x"}

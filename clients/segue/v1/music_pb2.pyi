@@ -736,7 +736,7 @@ class Edit(_message.Message):
 
     @_builtins.property
     def after(self) -> Global___Note:
-        """The note as it is; absent for a deleted one."""
+        """The note with this edit alone; absent for a deleted one. Several edits of one note add up."""
 
     def __init__(
         self,

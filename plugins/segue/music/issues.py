@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import timing
 from segue.music.grid import UNRELATED
+from segue.music.passages import passages
 from segue.music.piece import Piece
 from segue.music.playability import unplayable
 from segue.music.reading import Judged, Reading
@@ -77,7 +78,7 @@ def _timing(reading: Reading) -> Iterator[Finding]:
         return
     for note in np.flatnonzero((away > _DRIFT) & timing.strays(piece, away)).tolist():
         yield _stray(piece, note, float(away[note]))
-    for notes, off in timing.passages(piece, away):
+    for notes, off in passages(piece, away):
         where = float(piece.start[notes[0]]), float(piece.end[notes].max()), int(piece.track[notes[0]])
         advice = "Play it again with the others, or move it to where they are."
         yield Finding(*where, pb.SEVERITY_WARNING, _beside(off, away[notes]), advice, polishable=False)

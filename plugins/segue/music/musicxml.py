@@ -26,6 +26,7 @@ from segue.music.piece import (
     Tempo,
     TrackInfo,
 )
+from segue.music.written_chords import WrittenChord, read_symbol
 from segue.music.xml_tree import parse_tree
 from segue.plugin_api.errors import InvalidMusic
 
@@ -56,6 +57,9 @@ class _Part:
     repeats: bool = False
     lengthless: int = 0
     """Notes whose duration is missing or impossible."""
+    graces: int = 0
+    chords: list[tuple[int, float, tuple[int, int, int]]] = field(default_factory=list)
+    """Bar, beats into it, and the chord of each symbol (``written_chords.read_symbol``)."""
 
 
 def musicxml_to_piece(data: bytes, field: str = "music.musicxml") -> tuple[Piece, list[str]]:
@@ -73,22 +77,12 @@ def musicxml_to_piece(data: bytes, field: str = "music.musicxml") -> tuple[Piece
     InvalidMusic
         If it is no such document, or is too large (``segue.music.xml_tree``).
     """
-    root = parse_tree(data, field)
-    if root.tag != "score-partwise":
-        raise InvalidMusic(field, f"has the root <{root.tag[:40]}>, must be a <score-partwise> document")
-    heads = {head.get("id"): head for head in root.iterfind("part-list/score-part")}
-    parts = [_Reader(heads.get(part.get("id")), field).read(part) for part in root.iterfind("part")]
-    if sum(len(part.notes) for part in parts) > MAX_NOTES:
-        raise InvalidMusic(field, f"has more than {MAX_NOTES} notes")
-    if not parts:
-        raise InvalidMusic(field, "has no part")
+    parts, bars = _read_parts(data, field)
     notices = ["Repeats and endings are written once, not played."] if any(part.repeats for part in parts) else []
     if lengthless := sum(part.lengthless for part in parts):
         notices.append(f"Notes without a possible duration: {lengthless}; they are left out.")
-    stated: dict[int, tuple[int, int]] = {}
-    for part in reversed(parts):
-        stated |= part.meters
-    bars = _bars(parts, stated, field)
+    if graces := sum(part.graces for part in parts):
+        notices.append(f"Grace notes: {graces}; they are left out.")
     rows = [(bars[bar] + at, *note, index) for index, part in enumerate(parts) for bar, at, *note in part.notes]
     start, duration, pitch, velocity, track = np.array(rows, np.float64).reshape(-1, 5).T
     tempos = {bars[bar] + at: tempo for part in reversed(parts) for (bar, at), tempo in part.tempos.items()}
@@ -100,11 +94,40 @@ def musicxml_to_piece(data: bytes, field: str = "music.musicxml") -> tuple[Piece
         track,
         tracks=tuple(part.info for part in parts),
         tempos=tuple(Tempo(*each) for each in sorted(tempos.items())),
-        meters=_meters(bars, stated),
+        meters=_meters(bars, _stated(parts)),
         keys=tuple(KeySignature(bars[bar], *key) for bar, key in sorted(parts[0].keys.items())),
         lyrics=tuple(sorted(Syllable(bars[bar] + at, text) for part in parts for bar, at, text in part.lyrics)),
     )
     return piece, notices
+
+
+def musicxml_to_chords(data: bytes, field: str = "music.musicxml") -> list[WrittenChord]:
+    """Read the chord symbols of a document, in order, each until the next one; errors as of ``musicxml_to_piece``."""
+    parts, bars = _read_parts(data, field)
+    found = {bars[bar] + at: chord for part in reversed(parts) for bar, at, chord in part.chords}
+    return [WrittenChord(beat, *chord) for beat, chord in sorted(found.items())]
+
+
+def _read_parts(data: bytes, field: str) -> tuple[list[_Part], list[float]]:
+    """Read all parts, and where each bar begins."""
+    root = parse_tree(data, field)
+    if root.tag != "score-partwise":
+        raise InvalidMusic(field, f"has the root <{root.tag[:40]}>, must be a <score-partwise> document")
+    heads = {head.get("id"): head for head in root.iterfind("part-list/score-part")}
+    parts = [_Reader(heads.get(part.get("id")), field).read(part) for part in root.iterfind("part")]
+    if sum(len(part.notes) for part in parts) > MAX_NOTES:
+        raise InvalidMusic(field, f"has more than {MAX_NOTES} notes")
+    if not parts:
+        raise InvalidMusic(field, "has no part")
+    return parts, _bars(parts, _stated(parts), field)
+
+
+def _stated(parts: Sequence[_Part]) -> dict[int, tuple[int, int]]:
+    """Return the metres by bar; where parts differ, the first one's."""
+    stated: dict[int, tuple[int, int]] = {}
+    for part in reversed(parts):
+        stated |= part.meters
+    return stated
 
 
 def _track_info(part: Element | None) -> TrackInfo:
@@ -203,6 +226,10 @@ class _Reader:
                 self._read_attributes(item)
             elif item.tag in ("direction", "sound"):
                 self._read_direction(item, now)
+            elif item.tag == "harmony":
+                chord = read_symbol(item, self._transpose)
+                if chord is not None:
+                    self._part.chords.append((self._bar, now, chord))
             elif item.tag == "barline":
                 self._part.repeats |= item.find("repeat") is not None
             furthest = max(furthest, now)
@@ -244,6 +271,7 @@ class _Reader:
 
     def _read_note(self, item: Element, at: float, length: float) -> None:
         if item.find("rest") is not None or item.find("cue") is not None or item.find("grace") is not None:
+            self._part.graces += item.find("grace") is not None
             return
         if length <= 0:
             self._part.lengthless += 1

@@ -9,15 +9,15 @@ quantised even where its notes leave the grid together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import division as grid
 from segue.music.division import Division, Grid
 from segue.music.piece import Piece
+from segue.music.strums import struck_with
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -45,8 +45,6 @@ TIGHT_COMPANY: Final = 0.7
 """Share of a stray's neighbours in its track that must lie on the grid."""
 WIDEST_DRIFT: Final = 0.35
 """Beats of drift that can still be set right; beyond, the playing has left the file's beats behind."""
-PASSAGE, MOST_OF_IT, KEPT = 6, 0.7, 0.8
-"""Notes in a row of which so many must lie beside the grid, while of so many of the other tracks' notes lie on it."""
 ROLL_STEP, GRACE = 0.03, 0.15
 """Beats between the notes of a rolled chord at least; beats within which a shorter note leans on the next one."""
 
@@ -99,7 +97,25 @@ class Timing:
 
 
 def find(piece: Piece, division: Division = "auto") -> Timing:
-    """Say where the notes of a piece belong."""
+    """Say where the notes of a piece belong; a strum goes with the note that it begins with."""
+    first = struck_with(piece)
+    alone = first == np.arange(len(piece))
+    if alone.all():
+        return _find(piece, division)
+    row = (np.cumsum(alone) - 1)[first]
+    kept = piece.select(alone)
+    found = _find(kept, division)
+    return replace(
+        found,
+        start=np.maximum(piece.start + (found.start - kept.start)[row], 0.0),
+        duration=np.where(alone, found.duration[row], piece.duration),
+        target=piece.start + (found.target - kept.start)[row],
+        resized=found.resized[row] & alone,
+        **{name: getattr(found, name)[row] for name in ("moved", "off", "phase", "company", "rare")},
+    )
+
+
+def _find(piece: Piece, division: Division) -> Timing:
     phase, slow = grid.drift(piece.start)
     fitted = grid.fit(grid.fold(piece.start - phase), division)
     if phase.any():
@@ -162,60 +178,6 @@ def sloppy(piece: Piece, distance: Floats) -> bool:
     places = np.stack([np.rint(piece.start * parts) / parts for parts in (3, 4)])
     belongs = np.take_along_axis(places, np.abs(places - piece.start).argmin(axis=0)[None], axis=0)[0]
     return not _as_one(piece, belongs, off)
-
-
-class Passage(NamedTuple):
-    """A stretch in which one track leaves the grid that the others keep: its notes in order, those of them off it."""
-
-    notes: NDArray[np.int64]
-    off: Mask
-
-
-def passages(piece: Piece, distance: Floats) -> Iterator[Passage]:
-    """Yield the stretches in which a track leaves the grid that the others keep; even divisions are no reason.
-
-    Parameters
-    ----------
-    piece, distance
-        As of ``strays``.
-    """
-    tight = np.abs(distance) <= ON_GRID
-    for track in np.unique(piece.track).tolist():
-        own = np.flatnonzero(piece.track == track)
-        off = (np.abs(distance[own]) > STRAY) & ~_even(piece.start[own])
-        if len(own) < PASSAGE or off.sum() < PASSAGE * MOST_OF_IT:
-            continue
-        found = np.flatnonzero(np.convolve(off, np.ones(PASSAGE), "valid") >= MOST_OF_IT * PASSAGE)
-        covered = np.zeros(len(own) + 2, bool)
-        covered[found[:, None] + np.arange(1, PASSAGE + 1)] = True
-        edges = np.flatnonzero(np.diff(covered))
-        for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-            begin, end = np.searchsorted(piece.start, piece.start[own[[first, last - 1]]] + (-ON_GRID, ON_GRID))
-            others = tight[begin:end][piece.track[begin:end] != track]
-            astray = first + np.flatnonzero(off[first:last])
-            if len(others) >= FEW and others.mean() >= KEPT:
-                inside = slice(astray[0], astray[-1] + 1)
-                yield Passage(own[inside], off[inside])
-
-
-def _even(start: Floats) -> Mask:
-    """Notes of runs in equal steps that are no sixteenths or triplets: quintuplets, say."""
-    gap = np.diff(start)
-    even = np.zeros(len(start), bool)
-    alike = (np.abs(np.diff(gap)) < 0.01) & (
-        np.minimum(*(np.abs(gap * n - np.rint(gap * n)) / n for n in (3, 4)))[1:] > 0.01
-    )
-    for shift in range(3):
-        even[shift : len(start) - 2 + shift] |= alike
-    return even
-
-
-def as_played(piece: Piece, found: Timing) -> Timing:
-    """Return a timing in which no note moves, for a piece that does not say where its beats are."""
-    none = np.zeros(len(piece), bool)
-    return replace(
-        found, start=piece.start, duration=piece.duration, moved=none, resized=none, flattened=False, loose=False
-    )
 
 
 def _as_one(piece: Piece, belongs: Floats, off: Mask) -> bool:

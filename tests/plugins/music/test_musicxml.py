@@ -4,7 +4,8 @@ import zipfile
 
 import pytest
 from segue.music import Meter, TrackInfo, music_to_piece
-from segue.music.musicxml import musicxml_to_piece
+from segue.music.musicxml import musicxml_to_chords, musicxml_to_piece
+from segue.music.theory import QUALITY_NAMES
 from segue.plugin_api import InvalidMusic
 from segue.v1 import music_pb2 as pb
 
@@ -197,3 +198,28 @@ def test_what_other_parts_and_free_texts_say_of_tempo_and_ties_and_what_has_no_l
     assert piece.tempos[0].quarters_per_minute == 63
     assert piece.duration[piece.pitch == 60].tolist() == [6]
     assert notices == ["Notes without a possible duration: 1; they are left out."]
+
+
+def harmony(step, kind, *, alter=0, bass=""):
+    low = f"<bass><bass-step>{bass}</bass-step></bass>" if bass else ""
+    root = f"<root><root-step>{step}</root-step><root-alter>{alter}</root-alter></root>"
+    return f"<harmony>{root}<kind>{kind}</kind>{low}</harmony>"
+
+
+def test_chord_symbols_are_read_where_they_stand():
+    transpose = "<attributes><divisions>2</divisions><transpose><chromatic>-2</chromatic></transpose></attributes>"
+    first = harmony("D", "minor-seventh") + note("D", 4) + harmony("A", "dominant", alter=-1, bass="C") + note("E", 4)
+    second = "<harmony><kind>none</kind></harmony>" + note("F", 4) + harmony("G", "Tristan") + note("G", 4)
+    third = harmony("C", "suspended-fourth") + note("C", 8)
+    found = musicxml_to_chords(document(transpose + first, second, third))
+    names = [QUALITY_NAMES[chord.quality] if chord.root >= 0 else "none" for chord in found]
+    assert [(chord.beat, chord.root, name, chord.bass) for chord, name in zip(found, names, strict=True)] == [
+        (0, 0, "min7", 0), (2, 6, "7", 10), (4, -1, "none", -1), (8, 10, "sus4", 10)
+    ]  # fmt: skip
+    assert musicxml_to_chords(document(note("C", 4))) == []
+
+
+def test_grace_notes_that_are_left_out_are_counted():
+    grace = "<note><grace/><pitch><step>B</step><octave>4</octave></pitch></note>"
+    _, notices = musicxml_to_piece(document(ATTRIBUTES + grace + grace + note("C", 6)))
+    assert notices == ["Grace notes: 2; they are left out."]

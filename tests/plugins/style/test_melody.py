@@ -49,3 +49,31 @@ def test_patterns_alone_have_no_melody(pattern, times):
 def test_a_piece_of_one_voice_is_its_melody():
     piece = join(bars(STEADY, 60, 0), *(bars([], 0, track) for track in (1, 2)))
     assert read_arrangement(piece, analyze_pb2.AnalyzeResponse()).melody.all()
+
+
+def one_player():
+    """A tune over a broken chord in one track, which the analysis hears a few inner notes of as melody."""
+    tune = bars(VARIED * 2, 76, 0)
+    inner = bars([[0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5]] * 16, 55, 0)
+    start, duration, pitch, track = (np.concatenate(column) for column in zip(tune, inner, strict=True))
+    piece = Piece.of(start, duration, pitch, 80, track, meters=(Meter(0, 4, 4),))
+    heard = analyze_pb2.AnalyzeResponse()
+    for note in np.flatnonzero(piece.pitch < 60)[:4].tolist():
+        heard.melody.notes.add(start=piece.start[note], duration=0.25, pitch=int(piece.pitch[note]))
+    return piece, heard
+
+
+def test_the_upper_line_of_one_player_is_the_melody_where_the_analysis_hears_little_of_it():
+    piece, heard = one_player()
+    melody = read_arrangement(piece, heard).melody
+    assert melody[piece.pitch >= 76].all()
+    assert not melody[(piece.pitch < 60) & np.isin(piece.start, piece.start[piece.pitch >= 76])].any()
+
+
+def test_what_the_analysis_hears_in_most_bars_of_the_upper_line_counts():
+    piece, _ = one_player()
+    sung = analyze_pb2.AnalyzeResponse()
+    for note in np.flatnonzero((piece.pitch >= 76) & (piece.start % 4 < 2)).tolist():
+        sung.melody.notes.add(start=piece.start[note], duration=0.25, pitch=int(piece.pitch[note]))
+    melody = read_arrangement(piece, sung).melody
+    assert np.array_equal(melody, (piece.pitch >= 76) & (piece.start % 4 < 2))

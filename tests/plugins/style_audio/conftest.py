@@ -43,7 +43,7 @@ def read(response):
 
 
 def item(music, options=None, seed=1, context=b"", waited=0.0, **target):
-    asked = StyleAudioOptions().model_dump() | {"iterations": 5, "seconds": 600.0} | (options or {})
+    asked = StyleAudioOptions().model_dump() | {"iterations": 5, "seconds": 600.0, "check": False} | (options or {})
     return Item(TransferRequest(music=music, **(target or {"style": "rock"})), asked, seed, context, waited)
 
 

@@ -164,3 +164,9 @@ def test_the_answer_is_a_file(ask):
     answer = ask(MUSIC)
     assert answer.music.audio.data.startswith(b"fLaC")
     assert soundfile.available_formats()["FLAC"]
+
+
+def test_a_recording_is_only_read_where_that_is_asked(ask):
+    answer = ask(MUSIC, options={"check": True}, style="rock")
+    assert not answer.music.audio.data
+    assert not answer.figures

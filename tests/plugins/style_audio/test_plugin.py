@@ -53,7 +53,7 @@ async def transfer(options=None, **target):
 
 async def test_the_beats_that_were_heard_go_to_the_model():
     answer, asked = await transfer(style="rock")
-    assert asked == ["audio", "score", "style-audio"]
+    assert asked == ["style-audio", "audio", "score", "style-audio"]
     assert answer.kept == ["[0.5, 1.0]"]
 
 
@@ -74,7 +74,23 @@ async def test_the_model_half_is_told_how_long_it_may_take(deadline, seconds):
     await StyleAudio().transfer(TransferRequest(music=MUSIC, style="rock"), call)
     told = json.loads(models.asked[-1][1]["options"])
     assert told.pop("seconds") == pytest.approx(seconds, abs=1)
-    assert told == call.options.model_dump()
+    assert told == call.options.model_dump() | {"check": False}
+    assert json.loads(models.asked[0][1]["options"])["check"]
+
+
+async def test_nobody_listens_to_a_recording_that_is_refused():
+    models = Models()
+
+    async def refuse(model, inputs):
+        models.asked.append((model, inputs))
+        raise InvalidField("music.audio.data", "lasts 600.0 seconds, must last at most 120 to be transferred")
+        yield  # which makes it a stream
+
+    models.stream = refuse
+    call = Call(StyleAudioOptions(), 3, models, SimpleNamespace())
+    with pytest.raises(InvalidField, match="lasts 600"):
+        await StyleAudio().transfer(TransferRequest(music=MUSIC, style="rock"), call)
+    assert [name for name, _ in models.asked] == ["style-audio"]
 
 
 async def test_a_name_that_nothing_has_is_refused_at_once():

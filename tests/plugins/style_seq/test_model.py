@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from segue.music import Meter, Piece, Syllable, Tempo, TrackInfo, piece_to_midi
+from segue.music import Meter, Piece, Syllable, Tempo, TrackInfo, midi_to_piece, piece_to_midi
 from segue.plugin_api.errors import InvalidField, InvalidMusic, Unsupported
 from segue.plugins.style.styles import STYLES
 from segue.plugins.style_seq import source_cycle
@@ -210,3 +210,18 @@ def test_a_bar_of_more_notes_than_anybody_plays_is_not_listened_to(model, networ
     heard = Listener(networks).arrangement(crowd)
     frames = frames_of(heard.piece, heard.bars)
     assert hear_cycle(heard, frames, read_content(heard, frames), model._made.network) == 0
+
+
+def test_an_example_of_drums_alone_changes_the_drums_alone(model, networks):
+    piece = band(8)
+    beat = music_pb2.Music(midi=piece_to_midi(band(8, tune=False, chords=False)))
+    (answer,) = ask(model, item(networks, piece, example=beat))
+    made = read(answer)
+    assert notes_of(made.without_drums()) == notes_of(read_piece(piece).without_drums())
+    assert made.is_drum.any()
+    figures = {figure.name: figure.after for figure in answer.figures}
+    assert (figures["drums replaced"], figures["chords replaced"]) == (1, 0)
+
+
+def read_piece(piece):
+    return midi_to_piece(piece_to_midi(piece))[0]

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from segue.music import Meter, Piece, TrackInfo
+from segue.music import Meter, Piece, TrackInfo, piece_to_midi
 from segue.plugin_api.errors import InvalidField, Unsupported
+from segue.plugins.style.arrangement import read_arrangement
+from segue.plugins.style.hearing import hear
 from segue.plugins.style_vae.attributes import NAMES, measure
 from segue.plugins.style_vae.bars import Timeline
 from segue.v1 import analyze_pb2, music_pb2, transfer_pb2
@@ -81,6 +83,27 @@ def test_a_melody_alone_gets_an_accompaniment_if_it_is_to(model, networks):
     assert rows_of(tune(piece)) <= rows_of(result)
     alone = read(ask(model, item(piece, networks, **attributes(loudness=0.9))))
     assert rows_of(alone) == rows_of(piece)
+
+
+def test_in_a_style_a_melody_alone_is_accompanied_from_below(model, networks):
+    piece = band(drums=False, chords=False)
+    made = read(ask(model, item(piece, networks, style="pop_ballad")))
+    new = made.select(~np.isin(made.track, [row for row, info in enumerate(made.tracks) if info == piece.tracks[0]]))
+    assert len(new) > len(piece)
+    assert new.pitch.min() >= 36
+    assert new.pitch.max() < np.median(piece.pitch)
+
+
+def test_the_melody_keeps_its_lengths_in_the_track_of_its_accompaniment(model, networks):
+    piece = band(drums=False)
+    piece = Piece.of(piece.start, piece.duration, piece.pitch, piece.velocity, 0)
+    answer = ask(model, item(piece, networks, **attributes(polyphony=0.95, rhythmic_intensity=0.8)))
+    melody = read_arrangement(piece, hear(piece_to_midi(piece), networks)).melody
+    made = read(answer)
+    for pitch in np.unique(made.pitch).tolist():
+        own = made.select(made.pitch == pitch)
+        assert (own.end[:-1] <= own.start[1:] + 2e-3).all()
+    assert rows_of(piece.select(melody)) <= rows_of(made)
 
 
 def test_drums_alone_keep_to_drums(model, networks):

@@ -227,14 +227,14 @@ def _error_fields(error: SegueError) -> dict[str, Any]:
 
 
 def parse_options(texts: list[str]) -> dict[str, Any]:
-    """Read ``name=value`` pairs; a value that is JSON has its type, everything else is text."""
+    """Read ``name=value`` pairs; a value that is JSON has its type, so has a number such as .5, all else is text."""
     options = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise InvalidOption.at("options", f"{text!r} is not NAME=VALUE, e.g. temperature=0.9")
         try:
-            options[name] = json.loads(value)
+            options[name] = json.loads(re.sub(r"^-?(?=\.\d)", r"\g<0>0", value))
         except ValueError:
             options[name] = value
     return options

@@ -84,12 +84,13 @@ def polish(request: TransferRequest, options: Mapping[str, Any], models: Models)
     yield Stage(0.73, "comparing before and after")
     changes = [change for _, change in numbered]
     polished = apply(piece, changes)
-    if not beats and options["grid"] == "auto":
-        text = "Nothing in the file says where the beats are, so its timing stays; the option grid names a grid."
-        notices.append(pb.Notice(subject="options.grid", text=text))
-    notices.extend(pb.Notice(subject="options.dynamics", text=text) for text in proposal.notices)
+    notices.extend(pb.Notice(subject=subject, text=text) for subject, text in proposal.notices)
+    music = pb.Music(midi=piece_to_midi(polished))
+    if not changes and request.music.WhichOneof("content") == "midi":
+        music = request.music  # as it came, with what reading it would lose
+        notices = [notice for notice in notices if notice.subject != "music.midi"]
     yield TransferResponse(
-        music=pb.Music(midi=piece_to_midi(polished)),
+        music=music,
         edits=to_edits(piece, changes, [number for number, _ in numbered]),
         figures=summary.figures(piece, polished, proposal, changes, models),
         kept=summary.kept(piece, proposal),

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.music import Piece, timing
-from segue.music.playability import unplayable
+from segue.music import Piece, playing, timing
+from segue.music.division import Division
 from segue.music.reading import Reading
 from segue.music.timing import Timing
-from segue.plugins.polish import accept, dynamics, harmony, judge, reasons, reharmonise, repairs, voicing
+from segue.plugins.polish import accept, dynamics, harmony, judge, playable, reasons, reharmonise, repairs, voicing
 from segue.plugins.polish.changes import Change
 from segue.plugins.polish.harmony import LONGEST, Harmony
 from segue.plugins.polish.judge import Slips
@@ -75,7 +75,7 @@ class Plan:
     came
         The piece as it came, ready to be weighed.
     notices
-        What was not done and can be asked for.
+        What was not done and can be asked for: the option that asks for it, and a sentence.
     """
 
     changes: list[Change]
@@ -83,7 +83,7 @@ class Plan:
     timing: Timing
     mended: Mended
     came: Heard
-    notices: list[str]
+    notices: list[tuple[str, str]]
 
 
 def steps(
@@ -113,15 +113,13 @@ def steps(
         False if the piece does not say where its beats are: its timing stays, unless a grid is named.
     """
     yield Stage(0.0, "timing")
-    found = timing.find(piece, options["grid"])
-    if not beats and options["grid"] == "auto":
-        found = timing.as_played(piece, found)
+    found, left = _timing_found(piece, options["grid"], asked, beats=beats)
     yield Stage(0.2, "collisions and slips")
     twin = repairs.doubled(piece, found.off | found.rare, found.loose)
     mended, ends = _mend(piece, found, twin, models)
     came, heard = models.likelihood.read(piece), models.likelihood.read(mended.piece)
     if strength <= 0:
-        yield Plan([], 0, found, mended, came, [])
+        yield Plan([], 0, found, mended, came, left)
         return
     threshold = 1 - (1 - options["confidence"]) * strength
     most = int(options["max_pitch_share"] * len(mended.pitched))
@@ -143,14 +141,39 @@ def steps(
     refused = len(proposed) - len(accepted)
     yield Stage(0.62, "voice leading")
     accepted = [*accepted, *_voices(piece, mended, accepted, row, heard, models)]
+    reachable, unplayable = _octaves(piece, mended, accepted, row)
+    accepted = [*accepted, *reachable]
     accepted = [*accepted, *_chords(piece, mended, accepted, heard, options)]
     yield Stage(0.63, "loudness")
-    shaped, notices = _loudness(piece, models, options, strength, asked)
+    shaped, flat = _loudness(piece, models, options, strength, asked)
     likely = [change for change in (*accepted, *shaped) if not asked or change.kind in asked]
     yield Stage(0.64, "rules")
     changes = accept.without_new_breaks(piece, likely)
     changes.sort(key=lambda c: (piece.start[c.note] if c.note >= 0 else c.start, c.track, c.pitch, c.kind))
-    yield Plan(changes, refused + len(likely) - len(changes), found, mended, came, notices)
+    yield Plan(changes, refused + len(likely) - len(changes), found, mended, came, [*left, *unplayable, *flat])
+
+
+def _timing_found(
+    piece: Piece, division: Division, asked: frozenset[int], *, beats: bool
+) -> tuple[Timing, list[tuple[str, str]]]:
+    """Find where notes belong, and say so if they stay where they are though they do not lie there."""
+    found = timing.find(piece, division)
+    if division != "auto" or not (found.moved | found.resized).any():
+        return found, []
+    names = "the option grid names a grid."
+    if not beats or not playing.follows_beats(piece):
+        why = "The notes do not follow the file's beats" if beats else "Nothing in the file says where the beats are"
+        text = f"{why}, so the timing stays; {names}"
+        return playing.as_played(piece, found, beats=False), [("options.grid", text)]
+    if playing.has_feel(piece, found) and pb.EDIT_KIND_TIMING not in asked:
+        away = np.abs(piece.start - found.target)
+        later = piece.beats_to_seconds(piece.start + away) - piece.beats_to_seconds(piece.start)
+        text = (
+            f"Played {away.mean():.3f} beats ({1000 * later.mean():.0f} ms) beside the grid in the mean, as players do"
+        )
+        text = f"{text}, and left so; EDIT_KIND_TIMING among polish.kinds quantises it, and {names}"
+        return playing.as_played(piece, found, beats=True), [("options.grid", text)]
+    return found, []
 
 
 def _mend(piece: Piece, found: Timing, twin: Ints, models: Models) -> tuple[Mended, Ends]:
@@ -249,27 +272,34 @@ def _missing(mended: Mended, slips: Ints, models: Models, threshold: float, most
 def _voices(
     piece: Piece, mended: Mended, accepted: Sequence[Change], row: Ints, heard: Heard, models: Models
 ) -> Iterator[Change]:
+    now, settled = _settled(mended, accepted, row)
+    moves = voicing.propose(now, mended.harmony, heard, settled, models.likelihood, models.infiller)
+    for note, better, reason in moves:
+        yield _change(piece, pb.EDIT_KIND_PITCH, int(mended.note[note]), reason, pitch=better)
+
+
+def _settled(mended: Mended, accepted: Sequence[Change], row: Ints) -> tuple[Piece, NDArray[np.bool_]]:
+    """Return the mended piece with the pitches that were accepted, and the notes that have one."""
     pitch, settled = mended.piece.pitch.copy(), np.zeros(len(mended.piece), bool)
     for change in accepted:
         if change.kind == pb.EDIT_KIND_PITCH:
             pitch[row[change.note]], settled[row[change.note]] = change.pitch, True
-    now = replace(mended.piece, pitch=pitch)
-    moves = voicing.propose(now, mended.harmony, heard, settled, models.likelihood, models.infiller)
-    for note, better, reason in moves:
-        yield _change(piece, pb.EDIT_KIND_PITCH, int(mended.note[note]), reason, pitch=better)
-        settled[note], pitch[note] = True, better
+    return replace(mended.piece, pitch=pitch), settled
+
+
+def _octaves(
+    piece: Piece, mended: Mended, accepted: Sequence[Change], row: Ints
+) -> tuple[list[Change], list[tuple[str, str]]]:
+    """Move what can't be played by octaves, but what has been changed already; say what was left."""
+    now, settled = _settled(mended, accepted, row)
     pitched = np.flatnonzero(~now.is_drum)
-    for found in unplayable(replace(now, pitch=pitch).select(pitched)):
-        note = int(pitched[found.note])
-        if found.note >= 0 and not settled[note]:
-            settled[note] = True
-            yield _change(
-                piece,
-                pb.EDIT_KIND_PITCH,
-                int(mended.note[note]),
-                f"{found.text} An octave mends it.",
-                pitch=found.pitch,
-            )
+    found, said = playable.mendable(now.select(pitched))
+    moves = {int(pitched[each.note]): each for each in reversed(found)}
+    return [
+        _change(piece, pb.EDIT_KIND_PITCH, int(mended.note[note]), f"{each.text} An octave mends it.", pitch=each.pitch)
+        for note, each in sorted(moves.items())
+        if not settled[note]
+    ], said
 
 
 def _chords(
@@ -284,15 +314,15 @@ def _chords(
 
 def _loudness(
     piece: Piece, models: Models, options: Mapping[str, Any], strength: float, asked: frozenset[int]
-) -> tuple[list[Change], list[str]]:
-    """Shape the flat tracks; a piece of which nothing says how loud it is, as one that was written down, if asked."""
+) -> tuple[list[Change], list[tuple[str, str]]]:
+    """Shape the flat tracks; where nobody played any track, as in a piece that was written down, only if asked."""
     flat = dynamics.flat_tracks(piece)
     if options["dynamics"] == "keep" or not flat:
         return [], []
-    written = all(not np.ptp(piece.velocity[piece.track == track]) for track in np.unique(piece.track))
-    if options["dynamics"] == "auto" and written and pb.EDIT_KIND_VELOCITY not in asked:
-        text = "Nothing in the piece says how loud it is played, and its loudness stays as it is; "
-        return [], [text + 'the option dynamics: "shape", or EDIT_KIND_VELOCITY among polish.kinds, shapes it.']
+    if options["dynamics"] == "auto" and not playing.played_tracks(piece).any() and pb.EDIT_KIND_VELOCITY not in asked:
+        text = "Nobody played the loudness of any track, and all of it stays as it is; "
+        text += 'the option dynamics: "shape", or EDIT_KIND_VELOCITY among polish.kinds, shapes it.'
+        return [], [("options.dynamics", text)]
     barred = Reading(piece).piece if piece.beats <= LONGEST else piece  # many a file's own bars are not the music's
     return [change for track in flat for change in _shaped(barred, track, models, strength)], []
 

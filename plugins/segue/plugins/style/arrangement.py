@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from segue.music import Piece
-from segue.music.leading import is_one_voice, leading_track
+from segue.music.leading import is_one_voice, leading_track, upper_line
 from segue.music.theory import QUALITIES, QUALITY_NAMES
 from segue.plugin_api.errors import InvalidMusic
 from segue.v1 import analyze_pb2, music_pb2
@@ -22,6 +22,7 @@ MAX_NOTES: Final = 60_000
 MAX_BARS: Final = 2_000
 NO_CHORD: Final = -1
 _NEAR: Final = 1e-3
+_ENOUGH: Final = 0.5
 _OVERLAP: Final = 0.2
 """Beats that a legato note may sound into the next."""
 
@@ -88,7 +89,7 @@ def read_arrangement(piece: Piece, analysis: analyze_pb2.AnalyzeResponse) -> Arr
     start, chord = _chords(analysis.chords)
     return Arrangement(
         piece=piece,
-        melody=_melody(piece, analysis.melody),
+        melody=_melody(piece, analysis.melody, bars),
         bars=bars,
         chord_start=start,
         chord=chord,
@@ -131,12 +132,14 @@ def chord_quality(chord: music_pb2.Chord) -> int:
     return QUALITY_NAMES.index("min" if 3 in above and 4 not in above else "maj")
 
 
-def _melody(piece: Piece, found: analyze_pb2.MelodyAnalysis) -> NDArray[np.bool_]:
+def _melody(piece: Piece, found: analyze_pb2.MelodyAnalysis, bars: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Find the notes of the melody among those of the piece.
 
     Where most of what was heard as melody stands in one track of one voice, the melody is all of that track: the
     analysis, which sees no tracks, loses it where the accompaniment covers it. Where it does not, a track that is by
-    itself like a melody is one (``segue.music.leading``). One voice alone is its own melody.
+    itself like a melody is one (``segue.music.leading``). One voice alone is its own melody. Where one player plays
+    all, whose tunes the analysis often misses, the upper line is the melody unless most of the bars have notes that
+    were heard and that lie in it.
     """
     pitched = ~piece.is_drum
     if is_one_voice(piece.select(pitched)):
@@ -146,10 +149,21 @@ def _melody(piece: Piece, found: analyze_pb2.MelodyAnalysis) -> NDArray[np.bool_
     heard = np.array([key in wanted for key in keys], bool) & ~piece.is_drum
     votes = np.bincount(piece.track[heard], minlength=len(piece.tracks))
     leading = piece.track == votes.argmax()
-    if votes.max(initial=0) > heard.sum() / 2 and is_one_voice(piece.select(leading)):
+    one_voice = votes.max(initial=0) > heard.sum() / 2 and is_one_voice(piece.select(leading))
+    line = upper_line(piece)
+    if line is not None and not (one_voice and line[leading].any()):
+        return _highest(piece, heard) if _agrees(piece, heard, line, bars) else line
+    if one_voice:
         return np.asarray(leading)
     track = leading_track(piece)
     return _highest(piece, heard) if track is None else np.asarray(piece.track == track)
+
+
+def _agrees(piece: Piece, heard: NDArray[np.bool_], line: NDArray[np.bool_], bars: NDArray[np.float64]) -> bool:
+    """Say whether half of the bars have notes that were heard as melody, and half of those lie in a line."""
+    bar = np.searchsorted(bars, piece.start + _NEAR, side="right")
+    covered = len(np.unique(bar[heard])) / len(np.unique(bar))
+    return bool(covered >= _ENOUGH and line[heard].mean() >= _ENOUGH)
 
 
 def _highest(piece: Piece, heard: NDArray[np.bool_]) -> NDArray[np.bool_]:

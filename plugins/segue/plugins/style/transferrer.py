@@ -43,7 +43,7 @@ class StyleTransferrer(StreamingTransferrer):
         response = TransferResponse()
         async for message in self._rewrite(request, call, before):
             if message.HasField("complete"):
-                response = message.complete
+                response = _as_it_came(request, message.complete)
             else:
                 share = _BEGUN + (_REWRITTEN - _BEGUN) * message.progress.fraction
                 yield _progress(share, message.progress.stage)
@@ -91,6 +91,16 @@ async def _listen(
 ) -> analyze_pb2.AnalyzeResponse:
     request = analyze_pb2.AnalyzeRequest(music=music, aspects=aspects)
     return await call.message(ScoreAnalyzer.models[0].name, request, analyze_pb2.AnalyzeResponse)
+
+
+def _as_it_came(request: TransferRequest, response: TransferResponse) -> TransferResponse:
+    """Give back the very file at strength 0, of which nothing is lost that reading it would lose."""
+    if request.HasField("strength") and request.strength == 0 and request.music.WhichOneof("content") == "midi":
+        response.music.CopyFrom(request.music)
+        told = [notice for notice in response.notices if notice.subject != "music.midi"]
+        del response.notices[:]
+        response.notices.extend(told)
+    return response
 
 
 def _progress(fraction: float, stage: str) -> TransferStreamResponse:

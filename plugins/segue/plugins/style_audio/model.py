@@ -74,6 +74,8 @@ class StyleAudioModel(StreamModel[TransferRequest, Session]):
         request, options = item.request, item.options
         recording = read_recording(request.music, "music")
         style = self._style(request)
+        if options["check"]:
+            return Session(recording, None, b"", options["format"], [])
         strength = request.strength if request.HasField("strength") else 1.0
         meter = _meter(AnalyzeResponse.FromString(item.context))
         notices = [*_notices(recording), *_rhythm_notices(style, meter, strength, options)]

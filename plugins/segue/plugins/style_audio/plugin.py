@@ -46,8 +46,9 @@ class StyleAudioOptions(Options):
 
 
 class Timed(StyleAudioOptions):
-    """What the model half is told: the caller's options, and how long it may take."""
+    """What the model half is told: the caller's options, how long it may take, and whether it is to read alone."""
 
+    check: bool = Field(default=False, description="Whether to read the recordings only, which says what is wrong.")
     seconds: float = Field(description="Seconds that are left for the answer.")
 
 
@@ -70,7 +71,7 @@ class StyleAudio(StreamingTransferrer):
         *AudioAnalyzer.models,
     )
     Options = StyleAudioOptions
-    limits: ClassVar = {"seconds": MAX_SECONDS, "channels": 2, "samples_per_second": 96_000, "megabytes": 48}
+    limits: ClassVar = {"seconds": MAX_SECONDS, "channels": 8, "samples_per_second": 192_000, "megabytes": 48}
     trainer = "segue.plugins.style_audio.train:StyleAudioTrainer"
 
     async def transfer_stream(self, request: TransferRequest, call: Call) -> AsyncIterator[TransferStreamResponse]:
@@ -79,13 +80,14 @@ class StyleAudio(StreamingTransferrer):
             members(request.style)  # a name that nothing has is refused before anything is listened to
         heard = AnalyzeResponse()
         if request.style and call.options.rhythm and _strength(request):
+            async for _ in _told(call, check=True).messages(MODEL, request, TransferStreamResponse):
+                pass  # a recording that is too long is refused before minutes of it are listened to
             progress = TransferProgress(fraction=0, stage="listening for the beat")
             yield TransferStreamResponse(progress=progress)
             question = AnalyzeRequest(music=request.music, aspects=[ASPECT_METER])
             listener = replace(call, options=ScoreOptions.model_validate({}))
             heard = await AudioAnalyzer().analyze(question, listener)
-        told = Timed(**call.options.model_dump(), seconds=min(call.seconds_left, _LONGEST))
-        async for message in replace(call, options=told).messages(MODEL, request, TransferStreamResponse, heard):
+        async for message in _told(call).messages(MODEL, request, TransferStreamResponse, heard):
             yield message
 
     def probe(self) -> TransferRequest:
@@ -103,6 +105,12 @@ class StyleAudio(StreamingTransferrer):
         before, after = far["distance of the texture"]
         if not 0 <= after < before:
             raise ValueError(f"took the texture from distance {before:.3f} to {after:.3f}, must be nearer")
+
+
+def _told(call: Call, *, check: bool = False) -> Call:
+    """Tell the model half how long it has, now."""
+    told = Timed(**call.options.model_dump(), seconds=min(call.seconds_left, _LONGEST), check=check)
+    return replace(call, options=told)
 
 
 def _strength(request: TransferRequest) -> float:

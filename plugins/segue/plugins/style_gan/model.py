@@ -14,6 +14,7 @@ from segue.plugin_api.python_model import Item, MessageModel
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
 from segue.plugins.style.measure import figures
 from segue.plugins.style.styles import style_to_write
+from segue.plugins.style.symbols import with_symbols
 from segue.plugins.style_gan.artifacts import Artifacts, load
 from segue.plugins.style_gan.rewriter import Rewritten, rewrite, with_melody
 from segue.v1 import analyze_pb2, music_pb2, transfer_pb2
@@ -62,7 +63,8 @@ def transfer(made: Artifacts, item: Item[transfer_pb2.TransferRequest]) -> trans
         raise InvalidField(target, _REFUSED[target])
     style = style_to_write(request.style, made.styles)
     piece, notices = music_to_piece(request.music)
-    arrangement = read_arrangement(piece, analyze_pb2.AnalyzeResponse.FromString(item.context))
+    heard = read_arrangement(piece, analyze_pb2.AnalyzeResponse.FromString(item.context))
+    arrangement, _ = with_symbols(heard, request.music)
     if not arrangement.melody.any() and len(piece.without_drums()):
         arrangement = with_melody(arrangement)
         text = "No melody was heard in the piece; its highest voice was kept instead."

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, TrackInfo
 from segue.plugins.style.arrangement import Arrangement
+from segue.plugins.style.fitting import Part, fitted, frame_of
 from segue.plugins.style_gan.decode import BASS_BELOW
 from segue.plugins.style_gan.frames import Frames, step_edges
 from segue.plugins.style_gan.groove import Groove, lay_out
@@ -64,7 +65,10 @@ def blend(
     rng
         Random numbers for the timing.
     """
-    edges = step_edges(frames, swung=groove.swung)
+    edges, frame = (
+        step_edges(frames, swung=groove.swung),
+        frame_of(arrangement.piece, arrangement.melody, arrangement.bars),
+    )
     parts = [_source(arrangement, rewritten)]
     tracks = list(arrangement.piece.tracks)
     low = (written[:, 2] < BASS_BELOW) & (BANDS[style].bass is not None)
@@ -75,7 +79,9 @@ def blend(
         ("Band", written[~low], late[~low], BANDS[style].upper),
         ("Drums", drums, stays[0], 0),
     ):
-        parts.append(_played(notes, offset, edges, frames, arrangement.bars, rewritten, _VELOCITY[name], len(tracks)))
+        part = _played(notes, offset, edges, frames, arrangement.bars, rewritten, _VELOCITY[name])
+        part = fitted(frame, part, drums=name == "Drums", line=name == "Bass")
+        parts.append(np.stack([*part, np.full(len(part.start), len(tracks))]).astype(np.float64))
         tracks.append(TrackInfo(f"{name} ({style})", program, name == "Drums"))
     return _without_silent(replace(arrangement.piece, tracks=tuple(tracks)), np.concatenate(parts, axis=1))
 
@@ -102,8 +108,7 @@ def _played(
     bars: NDArray[np.float64],
     rewritten: NDArray[np.bool_],
     velocity: int,
-    track: int,
-) -> Columns:
+) -> Part:
     """Play written notes that begin in bars that are rewritten, cut where such bars end."""
     begin, end, pitch = notes.T
     place = edges[begin]
@@ -111,8 +116,7 @@ def _played(
     start = np.maximum(place + late, 0.0)
     stop = np.minimum(edges[end], _run_end(bars, rewritten)[bar])
     loud = velocity + _ACCENT[frames.level[begin // 2]]
-    rows = [start, np.maximum(stop - start, _SHORTEST), pitch, loud, np.full(len(notes), track)]
-    return np.asarray(np.stack(rows)[:, rewritten[bar]], np.float64)
+    return Part(start, np.maximum(stop - start, _SHORTEST), pitch, loud).select(rewritten[bar])
 
 
 def _bar_of(bars: NDArray[np.float64], beats: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -17,6 +17,7 @@ from segue.plugin_api.python_model import Item, Step, StreamModel, to_segue_erro
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
 from segue.plugins.style.measure import figures
 from segue.plugins.style.styles import style_to_write
+from segue.plugins.style.symbols import with_symbols
 from segue.plugins.style_seq.artifacts import load
 from segue.plugins.style_seq.composer import Composer
 from segue.plugins.style_seq.elements import BEATS
@@ -28,7 +29,7 @@ from segue.v1.transfer_pb2 import TransferProgress, TransferRequest, TransferRes
 
 @dataclass
 class Session:
-    """A piece that is being rewritten."""
+    """A piece that is being rewritten; ``symbols`` of its chords were written above it."""
 
     request: TransferRequest
     arrangement: Arrangement
@@ -37,6 +38,7 @@ class Session:
     strength: float
     notices: list[music_pb2.Notice]
     parts: Iterator[float | Rewritten]
+    symbols: int
 
 
 class StyleSeqModel(StreamModel[TransferRequest, Session]):
@@ -58,7 +60,9 @@ class StyleSeqModel(StreamModel[TransferRequest, Session]):
             raise Unsupported(f"The algorithm 'style-seq' follows a style or an example; the target is {target}.")
         piece, notices = music_to_piece(request.music)
         heard = read_arrangement(piece, analyze_pb2.AnalyzeResponse.FromString(item.context))
-        arrangement = self._made.ear.listen(heard)
+        arrangement, symbols = with_symbols(heard, request.music)
+        if not symbols:
+            arrangement = self._made.ear.listen(heard)
         if target == "style":
             style = style_to_write(request.style, known_styles(self._made))
             ensemble = by_name(self._made, style)
@@ -70,7 +74,7 @@ class StyleSeqModel(StreamModel[TransferRequest, Session]):
         strength = request.strength if request.HasField("strength") else 1.0
         manner = Manner(strength, item.options["temperature"], item.options["drafts"], item.seed)
         parts = rewrite(arrangement, ensemble, self._composer, manner) if strength > 0 else iter([_as_it_is(piece)])
-        return Session(request, arrangement, ensemble, style, strength, notices, parts)
+        return Session(request, arrangement, ensemble, style, strength, notices, parts, symbols)
 
     def step(self, sessions: Sequence[Session]) -> Sequence[Step | SegueError]:
         """Compose some elements of every piece."""
@@ -93,10 +97,8 @@ def _step(session: Session) -> Step | SegueError:
 
 
 def _answer(session: Session, made: Rewritten) -> TransferResponse:
-    unchanged = session.strength == 0 and session.request.music.WhichOneof("content") == "midi"
-    midi = session.request.music.midi if unchanged else piece_to_midi(made.piece)
     return TransferResponse(
-        music=music_pb2.Music(midi=midi),
+        music=music_pb2.Music(midi=piece_to_midi(made.piece)),
         figures=[*figures(session.arrangement, made.piece), *_replaced(made)],
         kept=_kept(session),
         notices=[*session.notices, *_notices(session, made)],
@@ -116,7 +118,8 @@ def _kept(session: Session) -> list[str]:
     piece, tune = arrangement.piece, int(arrangement.melody.sum())
     said = [f"{tune} notes of the melody, each with its onset, pitch and length"] if tune else []
     if (~piece.is_drum).any():
-        said.append(f"chords and key ({key_name(arrangement.tonic + 12 * arrangement.minor)})")
+        which = f"the {session.symbols} chord symbols" if session.symbols else "chords"
+        said.append(f"{which} and key ({key_name(arrangement.tonic + 12 * arrangement.minor)})")
     said.append(f"form ({len(arrangement.bars) - 1} bars), tempo, metre")
     said += [text for text, there in (("lyrics", piece.lyrics), ("key signatures", piece.keys)) if there]
     return said
@@ -135,7 +138,7 @@ def _notices(session: Session, made: Rewritten) -> list[music_pb2.Notice]:
         found.append(("music", f"The piece has drums alone; they are {kept}."))
     elif not arrangement.melody.any():
         found.append(("music", "No melody was heard in the piece: all of it counts as accompaniment."))
-    elif not arrangement.accompaniment.any() and not piece.is_drum.any():
+    elif not (arrangement.accompaniment.any() or piece.is_drum.any() or session.symbols):
         found.append(("music", "The piece is a melody alone; its chords are guessed from it."))
     if session.style in MADE_UP:
         parts = ", ".join(f"{track} of {source}" for source, track, _ in MADE_UP[session.style])

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, TrackInfo
 from segue.plugins.style.arrangement import Arrangement
+from segue.plugins.style.fitting import Part, fitted, frame_of
 from segue.plugins.style_seq.arrange import Frames, frames_of, read_content, silent_frames, to_notes
 from segue.plugins.style_seq.composer import Composer, Plan, Player
 from segue.plugins.style_seq.content import Content
@@ -42,6 +43,9 @@ Chosen on validation charts, where the style that is heard then grows most evenl
 _TOP_P: Final = 0.97
 _LONG: Final = 256
 """Bars beyond which a piece is long."""
+_SHORTEST: Final = 0.05
+_BEHIND: Final = 0.85
+"""Loudness of chords in the mean, as a share of the tune's, at most."""
 _LEAD_FROM: Final = 0.5
 """Strength from which the melody changes its instrument."""
 
@@ -120,28 +124,39 @@ def put_in_place(
     roles = ensemble.roles
     kinds = [DRUMS if role.drums else BASS if is_bass(role) else CHORDS for role in roles]
     old = _kinds(arrangement, separate_bass=BASS in kinds)
-    taken = replaced_cells(len(frames), manner.strength, {*kinds, *old.tolist()} if kinds else set())
+    there = {*kinds, *old.tolist()} if any(kind != DRUMS for kind in kinds) else {*kinds}  # drums leave chords alone
+    taken = replaced_cells(len(frames), manner.strength, there)
     piece = arrangement.piece
     number = np.clip(np.searchsorted(frames.start, piece.start + 1e-6, side="right") - 1, 0, len(frames) - 1)
     kept = piece.select((old == MELODY) | ~taken[old, number // BLOCK])
     tracks = [info if (kept.track == index).any() else None for index, info in enumerate(piece.tracks)]
     if ensemble.lead is not None and manner.strength >= _LEAD_FROM:
         tracks = _with_lead(arrangement, kept, tracks, ensemble.lead)
-    tune = piece.select(arrangement.melody)
+    tune, frame = piece.select(arrangement.melody), frame_of(arrangement.piece, arrangement.melody, arrangement.bars)
     columns: list[tuple[NDArray[Any], ...]] = [(kept.start, kept.duration, kept.pitch, kept.velocity, kept.track)]
     for role, kind, own in zip(roles, kinds, rows, strict=True):
         own = own[taken[kind, own[:, 0] // BLOCK]]
         if len(own):
-            start, duration, pitch, velocity = to_notes(own, frames, _pitch(own, content.root, role.drums))
-            stays = np.ones(len(start), bool)
+            part = Part(*to_notes(own, frames, _pitch(own, content.root, role.drums)))
+            part = _until(part, frames, taken[kind])
+            most = _BEHIND if kind == CHORDS else 1.0
+            part = fitted(frame, part, drums=role.drums, most=most, line=kind == BASS)
             if kind == CHORDS:
-                stays, velocity = leave_room(start, pitch, velocity, tune, below=ensemble.below)
-            new = (start, duration, pitch, velocity, np.full(len(start), len(tracks)))
-            columns.append(tuple(column[stays] for column in new))
+                stays, velocity = leave_room(part.start, part.pitch, part.velocity, tune, below=ensemble.below)
+                part = part._replace(velocity=velocity).select(stays)
+            columns.append((*part, np.full(len(part.start), len(tracks))))
             tracks.append(TrackInfo(role.track, role.program, role.drums))
     if not any(len(column[0]) for column in columns):
         return piece, taken
     return _assemble(piece, columns, tracks), taken
+
+
+def _until(part: Part, frames: Frames, taken: NDArray[np.bool_]) -> Part:
+    """End notes where what is kept of the piece goes on: at the first cell after theirs that is not replaced."""
+    stays = np.flatnonzero(~np.repeat(taken, BLOCK)[: len(frames)])
+    edges = np.r_[frames.start[stays], np.inf]
+    edge = edges[np.searchsorted(edges, part.start, side="right").clip(0, len(edges) - 1)]
+    return part._replace(duration=np.minimum(part.duration, np.maximum(edge - part.start, _SHORTEST)))
 
 
 def replaced_cells(frames: int, strength: float, kinds: set[int]) -> NDArray[np.bool_]:

@@ -8,7 +8,9 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from segue.music import Piece, TrackInfo
+from segue.plugins.style.fitting import Part, beside, cleared, ended, frame_of
 from segue.plugins.style_vae.artifacts import Artifacts, Habits
 from segue.plugins.style_vae.attributes import INTENSITY, LOUDNESS, POLYPHONY, REGISTER, measure
 from segue.plugins.style_vae.bars import PER_QUARTER, Floats, Ints
@@ -24,6 +26,8 @@ _HOLD: Final = 5.0
 """What more speaks for it the less far the rewriting goes."""
 _ROUNDS: Final = 16
 _SOFTEST: Final = 0.05
+_DEEPEST: Final = 36
+"""Lowest pitch written below a tune that is alone."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,10 @@ def _offer(source: Source, made: Artifacts, wish: Wish, own: Floats, targets: Fl
     offer = gather(source, made.network, figures, style, bonus, towards)
     if not len(source.notes) and not source.melody.any():
         return offer.select(np.zeros(len(offer), bool))
-    return offer.select(source.sounding[offer.block])
+    stays = source.sounding[offer.block]
+    if wish.style and not len(source.notes):  # nothing says where an accompaniment lies: below the tune that is alone
+        stays &= (offer.pitch >= _DEEPEST) & (offer.pitch < np.median(source.piece.pitch[source.melody]))
+    return offer.select(stays)
 
 
 def assemble(source: Source, offer: Candidates, chosen: Chosen, habits: Habits | None, strength: float) -> Piece:
@@ -117,16 +124,32 @@ def assemble(source: Source, offer: Candidates, chosen: Chosen, habits: Habits |
     duration[kept] = piece.duration[note[kept]]
     pitch = offer.pitch[rows]
     track, tracks = _tracks(source, pitch, note, habits)
+    velocity = np.rint(offer.velocity[rows]).astype(np.int64)
+    part, track = _fit(source, Part(start, duration, pitch, velocity), track, own)
     stays = np.r_[np.flatnonzero(source.melody), chosen.drums]
-    columns = {
-        "start": (piece.start[stays], start),
-        "duration": (piece.duration[stays], duration),
-        "pitch": (piece.pitch[stays], pitch),
-        "velocity": (piece.velocity[stays], np.rint(offer.velocity[rows]).astype(np.int64)),
-        "track": (piece.track[stays], track),
-    }
-    whole = replace(piece, tracks=tracks)
-    return whole.with_notes(**{name: np.concatenate(parts) for name, parts in columns.items()})
+    kept = (piece.start, piece.duration, piece.pitch, piece.velocity, piece.track)
+    names = ("start", "duration", "pitch", "velocity", "track")
+    columns = zip(names, kept, (*part, track), strict=True)
+    return replace(piece, tracks=tracks).with_notes(**{name: np.r_[old[stays], new] for name, old, new in columns})
+
+
+def _fit(source: Source, part: Part, track: Ints, own: NDArray[np.bool_]) -> tuple[Part, Ints]:
+    """Fit an accompaniment to the piece, track by track: those notes of it that were its own keep their places."""
+    piece, timeline = source.piece, source.timeline
+    bars = np.r_[timeline.start, timeline.start[-1] + timeline.slots[-1] / PER_QUARTER]
+    frame = frame_of(piece, source.melody, timeline.to_beats(bars))
+    found, numbers = [], []
+    for number in np.unique(track).tolist():
+        here, tune = track == number, piece.select(source.melody & (piece.track == number))
+        new, old = ended(frame, part.select(here & ~own)), part.select(here & own)
+        old = old._replace(duration=np.minimum(old.duration, np.maximum(frame.end, piece.beats) - old.start))
+        both = cleared(Part(*(np.r_[one, other] for one, other in zip(old, new, strict=True))))
+        both = beside(both, Part(tune.start, tune.duration, tune.pitch, tune.velocity))
+        found.append(both)
+        numbers.append(np.full(len(both.start), number))
+    if not found:
+        return part, track
+    return Part(*(np.concatenate(column) for column in zip(*found, strict=True))), np.concatenate(numbers)
 
 
 def _tracks(source: Source, pitch: Ints, note: Ints, habits: Habits | None) -> tuple[Ints, tuple[TrackInfo, ...]]:

@@ -58,11 +58,44 @@ def test_a_stated_upbeat_is_no_bar(upbeat, stated):
     assert grid.beats[grid.downbeats[:3]].tolist() == [upbeat, upbeat + 3, upbeat + 6]
 
 
-def test_kicks_between_beats_do_not_move_the_stated_bars_of_drums_alone():
-    at = 4.0 * np.repeat(np.arange(16), 12) + np.tile([0.5, 1.5, 2.5, 3.5, *np.arange(8) / 2], 16)
-    drums = Piece.of(
-        at, 0.1, np.tile([36] * 4 + [42] * 8, 16), tracks=(TrackInfo(drums=True),), meters=(Meter(0, 4, 4),)
-    )
-    grid = find_grid(drums)
+FUNK = {36: [0, 1.5, 2.5, 3.5], 38: [1, 3], 42: np.arange(8) / 2}
+ROCK = {36: [0, 2], 38: [1, 3], 42: np.arange(8) / 2}
+
+
+def band(kit, *, bass, moved=0.0, bars=16):
+    """Play a kit, and a bass note and a long chord with its kicks and bars, in a file that states four-four."""
+    rows = [(at, 0.1, drum, 0) for drum, beats in kit.items() for at in beats]
+    if bass:
+        rows += [(at, 0.5, 40, 1) for at in kit[36]] + [(0, 4, 64, 2), (0, 4, 67, 2)]
+    start, duration, pitch, track = np.array(rows * bars).T
+    start += 4.0 * np.repeat(np.arange(bars), len(rows)) + moved
+    tracks = (TrackInfo("Kit", drums=True), TrackInfo("Bass"), TrackInfo("Organ"))
+    return Piece.of(start, duration, pitch, 64, track, tracks=tracks, meters=(Meter(0, 4, 4),))
+
+
+@pytest.mark.parametrize("bass", [False, True])
+def test_kicks_between_beats_do_not_move_stated_bars(bass):
+    grid = find_grid(band(FUNK, bass=bass))
     assert grid.stated
     assert grid.beats[grid.downbeats[:3]].tolist() == [0, 4, 8]
+
+
+@pytest.mark.parametrize("bass", [False, True])
+@pytest.mark.parametrize("moved", [0.25, 0.5])
+def test_kicks_and_snares_beside_stated_beats_move_them(bass, moved):
+    grid = find_grid(band(ROCK, bass=bass, moved=moved))
+    assert not grid.stated
+    assert np.allclose((grid.beats - moved + 0.5) % 1, 0.5)
+
+
+def test_a_drummer_who_hurries_keeps_the_stated_bars():
+    drums = band(ROCK, bass=False)
+    late = np.random.default_rng(0).normal(-0.08, 0.05, len(drums))
+    assert find_grid(drums.with_notes(start=np.maximum(drums.start + late, 0))).stated
+    assert not find_grid(drums.with_notes(start=drums.start + 0.08)).stated  # all of them: then it is the file
+
+
+def test_few_notes_that_agree_with_stated_beats_by_chance_are_not_related_to_them():
+    random = np.random.default_rng(0)
+    takes = [Piece.of(random.uniform(0, 40, 60), 0.5, 60, meters=(Meter(0, 4, 4),)) for _ in range(100)]
+    assert sum(find_grid(take).stated for take in takes) < 15

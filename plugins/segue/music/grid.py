@@ -8,12 +8,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music.beats import track_beats
-from segue.music.meter import BarFinder, Bars, accented_bars
+from segue.music.meter import BarFinder, Bars, accented_bars, dotted_phase, emphasis
 from segue.music.piece import Meter, Piece
 
 _NEAR: Final = 0.06
-_SCATTERS: Final = 2.0
-"""How many times as far as notes scatter about their beats may these lie beside the file's."""
 _CLEAR: Final = 0.3
 UNRELATED: Final = 0.12
 """Confidence under which the notes have nothing to do with the file's beats."""
@@ -21,7 +19,7 @@ _CHANCE: Final = 2.0
 """How many times the mean square of chance's regularity counts as none."""
 _ENOUGH_NOTES: Final = 24
 _MOST_ADDED: Final = 5000
-_LOW: Final = 52
+_DOTTED: Final = 1.5
 _KICKS, _SNARES = (35, 36), (37, 38, 39, 40)
 # Fitted (conditional logistic regression over the places in a beat) to charts with and without drums and tune, human
 # drums alone and over charts, free lead sheets and songs, none of them test pieces, and rounded.
@@ -77,7 +75,8 @@ def find_grid(piece: Piece, find_bars: BarFinder = accented_bars) -> Grid:
     The file's beats are taken as they are if the notes lie on them, and shifted if the notes lie beside them by a
     constant part of a beat; where the notes have nothing to do with them, beats are found in the notes. The file's
     bars are taken if its beats are and it states a metre other than 1/4, which sequencers write for want of one; else
-    ``find_bars`` finds them: from the accents, or by a trained model. Beats are counted from the bars that are stated,
+    ``find_bars`` finds them: from the accents, or by a trained model; of bars of three quarters the accents say whether
+    they are of 3/4 or of 6/8. Beats are counted from the bars that are stated,
     as an upbeat may be of half a beat; it takes more to shift them, whatever plays.
     """
     stated = any(meter.numerator > 1 for meter in piece.meters)
@@ -92,7 +91,10 @@ def find_grid(piece: Piece, find_bars: BarFinder = accented_bars) -> Grid:
     if shift == 0 and stated:
         return _stated_grid(piece, confidence)
     beats = np.arange(np.floor(piece.start.min() - shift + _NEAR), np.ceil(piece.beats - shift - 1e-6) + 1) + shift
-    return _found_grid(find_bars(piece, beats, True), beats, confidence)
+    bars = find_bars(piece, beats, True)
+    found = _found_grid(bars, beats, confidence)
+    phase = dotted_phase(piece, beats[bars.downbeats]) if (bars.lengths == 3).all() else None
+    return found if phase is None else _dotted_grid(found, phase, piece, find_bars)
 
 
 def tracked_beats(piece: Piece) -> NDArray[np.float64]:
@@ -114,6 +116,25 @@ def _found_grid(bars: Bars, beats: NDArray[np.float64], confidence: float) -> Gr
         confidence,
         bars.strength,
         False,
+    )
+
+
+def _dotted_grid(grid: Grid, phase: int, piece: Piece, find_bars: BarFinder) -> Grid:
+    """Count what was heard as bars of three quarters in dotted quarters: two make a bar of 6/8, or three one of 9/8."""
+    first = grid.beats[grid.downbeats[0]] + phase
+    before, after = (int(np.ceil(abs(end - first) / _DOTTED - 1e-6)) for end in (grid.beats[0], grid.beats[-1]))
+    beats = first + _DOTTED * np.arange(-before, after + 1)
+    threes = find_bars(piece, beats, True)
+    nine = (threes.lengths == 3).all()
+    downbeats = threes.downbeats if nine else np.arange(before % 2, len(beats), 2)
+    return replace(
+        grid,
+        beats=beats,
+        divisions=np.full(len(beats) - 1, 3),
+        downbeats=downbeats,
+        meters=(Meter(0.0, 9 if nine else 6, 8),),
+        pickup=float(beats[downbeats[0]] - beats[0]),
+        bar_confidence=threes.strength if nine else grid.bar_confidence,
     )
 
 
@@ -144,7 +165,7 @@ def _phase(piece: Piece, stated: bool) -> tuple[float, float]:
     places = (offset + np.arange(parts) / parts + 0.5) % 1 - 0.5
     begins = np.abs((start[:, None] - places + 0.5) % 1 - 0.5) < min(_NEAR, 0.5 / parts)
     scatter = np.sqrt(-2 * np.log(np.clip(length, 1e-9, 1))) / (2 * np.pi * parts)  # of a wrapped normal distribution
-    near = np.abs(places) < max(_NEAR, min(_SCATTERS * scatter, 0.5 / parts))
+    near = np.abs(places) < max(_NEAR, min(scatter, 0.5 / parts))
     best = int((_support(piece, begins) + (_STATED if stated else _FILE) * near).argmax())
     moments = len(np.unique(np.round(start, 2)))
     confidence = np.sqrt(max((moments * length**2 - _CHANCE) / (moments - _CHANCE), 0)) if moments > _CHANCE else length
@@ -161,8 +182,7 @@ def _support(piece: Piece, begins: NDArray[np.bool_]) -> NDArray[np.float64]:
     """
     few = _FEW / begins.shape[1]
     drums, pitch = piece.is_drum, piece.pitch
-    lasting = np.minimum(piece.duration, 2.0) * np.where(pitch < _LOW, 2, 1) * ~drums
-    support = _LASTING * np.log2(1 + piece.beats / _PIECE) * np.log(lasting @ begins + few)
+    support = _LASTING * np.log2(1 + piece.beats / _PIECE) * np.log(emphasis(piece) @ begins + few)
     loud = piece.velocity.astype(np.float64) ** 2 / 64**2 * drums
     kick, snare = np.isin(pitch, _KICKS), np.isin(pitch, _SNARES)
     for says, kit in ((_KICK, kick), (_SNARE, snare), (_OTHER, ~(kick | snare))):

@@ -90,7 +90,7 @@ def test_kicks_and_snares_beside_stated_beats_move_them(bass, moved):
 
 def test_a_drummer_who_hurries_keeps_the_stated_bars():
     drums = band(ROCK, bass=False)
-    late = np.random.default_rng(0).normal(-0.08, 0.05, len(drums))
+    late = np.random.default_rng(0).normal(-0.065, 0.07, len(drums))
     assert find_grid(drums.with_notes(start=np.maximum(drums.start + late, 0))).stated
     assert not find_grid(drums.with_notes(start=drums.start + 0.08)).stated  # all of them: then it is the file
 
@@ -99,3 +99,33 @@ def test_few_notes_that_agree_with_stated_beats_by_chance_are_not_related_to_the
     random = np.random.default_rng(0)
     takes = [Piece.of(random.uniform(0, 40, 60), 0.5, 60, meters=(Meter(0, 4, 4),)) for _ in range(100)]
     assert sum(find_grid(take).stated for take in takes) < 15
+
+
+def jig(beats, bars=24, upbeat=0.0):
+    """A long bass on each bar, a chord on each dotted beat, a tune of a quarter and an eighth or three eighths a beat."""
+    rows = [(0.0, upbeat, 74)] if upbeat else []
+    for bar in range(bars):
+        root, rng = ROOTS[bar % 8], np.random.default_rng(bar % 8)
+        for beat in range(beats):
+            at = upbeat + 1.5 * (beats * bar + beat)
+            rows += [(at, 1.5 * beats if beat == 0 else 0.5, 36 + root), (at, 1.0, 60 + root), (at, 1.0, 64 + root)]
+            parts = [(0.0, 1.0), (1.0, 0.5)] if rng.random() < 0.5 else [(0.0, 0.5), (0.5, 0.5), (1.0, 0.5)]
+            rows += [(at + begin, 0.9 * length, 72 + int(rng.choice([0, 2, 4, 5, 7]))) for begin, length in parts]
+    return Piece.of(*zip(*rows, strict=True))
+
+
+@pytest.mark.parametrize("upbeat", [0.0, 0.5])
+@pytest.mark.parametrize("beats", [2, 3])
+def test_dotted_beats_are_heard_where_nothing_is_stated(beats, upbeat):
+    grid = find_grid(jig(beats, upbeat=upbeat))
+    assert (grid.meters[0].numerator, grid.meters[0].denominator) == (3 * beats, 8)
+    assert set(grid.divisions) == {3}
+    assert np.allclose(np.diff(grid.beats), 1.5)
+    bars = grid.beats[grid.downbeats]
+    assert np.allclose(((bars - upbeat) / (1.5 * beats) + 0.25) % 1, 0.25)
+    assert grid.beats[0] <= 1e-6
+    assert grid.beats[-1] >= jig(beats, upbeat=upbeat).beats - 1e-6
+
+
+def test_a_waltz_is_not_counted_in_dotted_beats():
+    assert {meter[1:] for meter in find_grid(dance(3)).meters} == {(3, 4)}

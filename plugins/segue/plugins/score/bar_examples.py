@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece
 from segue.music.grid import find_grid, tracked_beats
+from segue.music.meter import Bars
 from segue.plugins.packs import openewld, pop909, synth
 from segue.plugins.score.bar_net import beat_features
 from segue.plugins.score.data import Part, part_of
@@ -131,7 +132,13 @@ def _sheets(data: Path) -> Iterator[Barred]:
 
 
 def _beats(piece: Piece) -> NDArray[np.float64]:
-    return find_grid(replace(piece, meters=())).beats
+    """Return the quarters of the file, which those of bars of three may not be."""
+    return find_grid(replace(piece, meters=()), _fours).beats
+
+
+def _fours(piece: Piece, beats: NDArray[np.float64], written: bool) -> Bars:
+    downbeats = np.arange(0, len(beats), 4)
+    return Bars(downbeats, np.full(len(downbeats), 4), 0.0)
 
 
 def skip_beat(barred: Barred, place: int) -> Barred:

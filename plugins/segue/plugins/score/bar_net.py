@@ -22,10 +22,10 @@ from segue.music.piece import Piece
 from torch import Tensor, nn
 
 FEATURES: Final = 25
-LENGTHS: Final = (2, 3, 4)
+LENGTHS: Final = (2, 3, 4, 5)
 """Beats that a bar may have."""
-CHANGE_COST: Final = 6.0
-"""What speaks against a bar of another length than the one before, in nats; chosen on validation pieces."""
+CHANGE_COSTS: Final = (6.0, 6.0, 6.0, 18.0)
+"""What speaks against a bar of each length after one of another, in nats; chosen on validation pieces."""
 _UPBEAT: Final = -1
 """In place of the length of a bar before the first."""
 _NEAR: Final = 0.15
@@ -206,7 +206,8 @@ def best_bars(logs: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.
             start = end - length
             if 0 <= start < count:
                 same, (other, came) = best[start][kind], max((value, k) for k, value in enumerate(best[start]))
-                value, sources[kind] = (same, kind) if same >= other - CHANGE_COST else (other - CHANGE_COST, came)
+                changed = other - CHANGE_COSTS[kind]
+                value, sources[kind] = (same, kind) if same >= changed else (changed, came)
                 if start < most and total[start] >= value:
                     value, sources[kind] = total[start], _UPBEAT
                 values[kind] = value + total[end] - total[start] + begin[start]

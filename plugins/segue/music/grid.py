@@ -76,8 +76,8 @@ def find_grid(piece: Piece, find_bars: BarFinder = accented_bars) -> Grid:
     constant part of a beat; where the notes have nothing to do with them, beats are found in the notes. The file's
     bars are taken if its beats are and it states a metre other than 1/4, which sequencers write for want of one; else
     ``find_bars`` finds them: from the accents, or by a trained model; of bars of three quarters the accents say whether
-    they are of 3/4 or of 6/8. Beats are counted from the bars that are stated,
-    as an upbeat may be of half a beat; it takes more to shift them, whatever plays.
+    they are of 3/4 or of 6/8. Beats are counted from the bars that are stated, as an upbeat may be of half a beat, and
+    more must speak for other beats than against those of a file that states none.
     """
     stated = any(meter.numerator > 1 for meter in piece.meters)
     shift, confidence = _phase(piece, stated)

@@ -149,8 +149,8 @@ def accented_bars(piece: Piece, beats: NDArray[np.float64], written: bool) -> Ba
 def dotted_phase(piece: Piece, bars: NDArray[np.float64]) -> int | None:
     """Say whether bars of three quarters are rather two dotted quarters, as in 6/8, and where those begin.
 
-    In three quarters the middle of the bar falls between two beats; in two dotted ones it is a beat, and stands out more
-    than what lies an eighth before and after it.
+    In three quarters the middle of the bar falls between two beats; in two dotted ones it is a beat, and stands out
+    more than what lies an eighth before and after it.
 
     Parameters
     ----------

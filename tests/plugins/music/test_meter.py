@@ -102,7 +102,7 @@ def test_few_notes_that_agree_with_stated_beats_by_chance_are_not_related_to_the
 
 
 def jig(beats, bars=24, upbeat=0.0):
-    """A long bass on each bar, a chord on each dotted beat, a tune of a quarter and an eighth or three eighths a beat."""
+    """A long bass on each bar, a chord on each dotted beat, a tune of quarters and eighths."""
     rows = [(0.0, upbeat, 74)] if upbeat else []
     for bar in range(bars):
         root, rng = ROOTS[bar % 8], np.random.default_rng(bar % 8)

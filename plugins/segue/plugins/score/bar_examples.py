@@ -189,8 +189,8 @@ def repeat_beat(barred: Barred, place: int) -> Barred:
     piece, edges = barred.piece, _edges(barred)
     twice, length = _since(barred) == place, np.diff(edges)
     moved = np.cumsum(np.r_[edges[0], length * (1 + twice)])
-    own, last = (np.clip(np.searchsorted(edges, at, side) - 1, 0, len(length) - 1)
-                 for at, side in ((piece.start + 1e-6, "right"), (piece.end - 1e-6, "left")))  # fmt: skip
+    own = np.clip(np.searchsorted(edges, piece.start + 1e-6, side="right") - 1, 0, len(length) - 1)
+    last = np.clip(np.searchsorted(edges, piece.end - 1e-6) - 1, 0, len(length) - 1)
     start, end = moved[own] + piece.start - edges[own], moved[last] + piece.end - edges[last]
     again = twice[own]
     columns = [np.r_[column, column[again]] for column in (piece.pitch, piece.velocity, piece.track)]
@@ -212,7 +212,7 @@ def _since(barred: Barred) -> NDArray[np.int64]:
 
 def _edges(barred: Barred) -> NDArray[np.float64]:
     """Return the beats and the end of the last, shape (beats + 1,)."""
-    return np.r_[barred.beats, 2 * barred.beats[-1] - barred.beats[-2]]
+    return np.append(barred.beats, 2 * barred.beats[-1] - barred.beats[-2])
 
 
 def _without(barred: Barred, gone: NDArray[np.bool_], kind: Kind) -> Barred:

@@ -51,15 +51,16 @@ def measure_grids(data: Path, find_bars: BarFinder, console: Console) -> dict[st
             metres[f"{pack}, {metre[0]}/{metre[1]}"].append([_metre(grid) == metre for grid in grids])
     return {
         "stated grids": Report(
-            "Beats of test pieces whose file states tempo and metre: the share where they are kept, and where all notes "
-            "are moved against them, found. Charts are synthetic; human drums were put over them by us. Believing every "
-            "file keeps 1.000 and finds 0.",
+            "Beats of test pieces whose file states tempo and metre: the share where they are kept, and where all "
+            "notes are moved against them, found. Charts are synthetic; human drums were put over them by us. "
+            "Believing every file keeps 1.000 and finds 0.",
             _table(places, ("kept", "moved by half a beat", "moved by a quarter of a beat")),
         ),
         "unstated metres": Report(
-            "Metre of pieces of one metre, with the file's beats and without its metre: the share where that metre is told "
-            "for most of the bars. None was learnt from, but fives are made: test charts and lead sheets of four beats, "
-            "one beat of each bar played twice or three of each two bars cut out. accents: bars of one length by accents.",
+            "Metre of pieces of one metre, with the file's beats and without its metre: the share where that metre is "
+            "told for most of the bars. None was learnt from, but fives are made: of test charts and lead sheets in "
+            "4/4, one beat of each bar played twice or three of each two bars cut out. accents: bars of one length by "
+            "their accents.",
             _table(metres, ("accents", "score")),
         ),
     }

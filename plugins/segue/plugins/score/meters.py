@@ -58,6 +58,7 @@ def _songs(data: Path) -> Iterator[tuple[str, Piece, Seconds, Seconds]]:
 
 
 def asap_scores(data: Path) -> Iterator[tuple[str, Piece, Seconds, Seconds]]:
+    """Read the scores of ASAP: name, notes, seconds of beats and of downbeats."""
     folder = data / "genre_midi" / "classical_asap"
     for labels in sorted(folder.rglob("midi_score_annotations.txt")):
         rows = [line.split("\t") for line in labels.read_text().splitlines() if line.strip()]

@@ -11,7 +11,7 @@ from segue.music import Meter, Piece, TrackInfo, piece_to_midi
 from segue.plugin_api.training import Run
 from segue.plugins.score import train
 from segue.plugins.score.bar_examples import Barred, barred_pieces, repeat_beat, skip_beat, skip_three
-from segue.plugins.score.bar_net import CHANGE_COSTS, FEATURES, LENGTHS, beat_features, best_bars
+from segue.plugins.score.bar_net import CHANGE_COST, FEATURES, LENGTHS, RARITY, beat_features, best_bars
 from segue.plugins.score.networks import BARS_FILE, Networks
 from segue.plugins.score.plugin import ScoreAnalyzer
 from segue.plugins.score.train import ScoreSettings, ScoreTrainer
@@ -30,8 +30,8 @@ def value_of(logs, downbeats, lengths):
     """What a path is worth, by the definition."""
     value = logs[: downbeats[0], 0].sum()
     for start, length in zip(downbeats, lengths, strict=True):
-        value += logs[start, 1] + logs[start + 1 : start + length, 0].sum()
-    return value - sum(CHANGE_COSTS[LENGTHS.index(b)] for a, b in pairwise(lengths) if a != b)
+        value += logs[start, 1] + logs[start + 1 : start + length, 0].sum() - RARITY[LENGTHS.index(length)]
+    return value - CHANGE_COST * sum(a != b for a, b in pairwise(lengths))
 
 
 def all_paths(count, start):

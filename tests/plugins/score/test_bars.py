@@ -87,7 +87,9 @@ def test_bars_and_their_upbeat_are_heard(networks, length, upbeat):
     ("lengths", "stated"),
     [
         ([4] * 12 + [3] + [4] * 12, [(0, 4), (48, 3), (51, 4)]),
-        ([3] * 12 + [4] * 12, [(0, 3), (36, 4)]),
+        ([4] * 12 + [3] * 12, [(0, 4), (48, 3)]),
+        ([4] * 12 + [5] * 12, [(0, 4), (48, 5)]),
+        ([4] * 12 + [2] + [4] * 12, [(0, 4), (48, 2), (50, 4)]),
     ],
 )
 def test_bars_may_change_their_length(networks, lengths, stated):
@@ -99,11 +101,11 @@ def test_bars_may_change_their_length(networks, lengths, stated):
     assert reading.piece.bar_starts[: len(truth)].tolist() == truth.tolist()
 
 
-def test_a_bar_of_two_beats_does_not_put_the_bars_after_it_out(networks):
-    lengths = [4] * 12 + [2] + [4] * 12
-    truth = np.r_[0, np.cumsum(lengths)[:-1]]
-    grid = networks.read(song(lengths)).grid
-    assert len(np.setdiff1d(truth, grid.beats[grid.downbeats])) <= 1
+def test_a_change_from_three_to_four_is_heard_within_four_bars(networks):
+    truth = 36 + 4 * np.arange(12)
+    heard = networks.read(song([3] * 12 + [4] * 12)).grid
+    assert np.isin(np.r_[3 * np.arange(13), truth[3:]], heard.beats[heard.downbeats]).all()
+    assert [meter.numerator for meter in heard.meters] == [3, 4]
 
 
 def test_what_is_said_of_beats_does_not_hang_on_key_and_track():

@@ -26,8 +26,8 @@ LENGTHS: Final = (2, 3, 4, 5)
 """Beats that a bar may have."""
 CHANGE_COST: Final = 6.0
 """What speaks against a bar of another length than the one before, in nats; chosen on validation pieces."""
-RARITY: Final = (0.0, 0.0, 0.0, 1.0)
-"""What speaks against each bar of a length, in nats; with less, validation pieces in two to four are told as in five."""
+RARITY: Final = (0.0, 0.0, 0.0, 2.5)
+"""What speaks against each bar of a length, in nats: with less, validation pieces and chorales are told as in 5/4."""
 _UPBEAT: Final = -1
 """In place of the length of a bar before the first."""
 _NEAR: Final = 0.15

@@ -67,7 +67,7 @@ def _note(piece: Piece, note: int) -> tuple[float, float, int]:
 def _timing(reading: Reading) -> Iterator[Finding]:
     """Strays, and passages of a track, off a grid that most keep; else drift or looseness, but no free tempo."""
     piece = reading.piece
-    if reading.grid.confidence * reading.grid.bar_confidence < UNRELATED:
+    if reading.grid.confidence < UNRELATED:
         return  # nothing says where its beats were meant to be
     onsets = place_onsets(reading)
     within = onsets.within

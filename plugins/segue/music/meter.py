@@ -40,7 +40,14 @@ _BAR_AGAIN, _TWO_AGAIN = 3.2, 3.9
 _FIRST: Final = 0.4
 """What speaks for a bar that begins with the first note of a piece that is written."""
 _SLOTS: Final = 4
+_BELOW: Final = 52
+_NEAR_EIGHTH: Final = 0.075
 _ON_BEAT, _EARLY = 0.15, 0.1
+
+
+def emphasis(piece: Piece) -> NDArray[np.float64]:
+    """Say how much notes stand out where they begin, shape (notes,): by their length, low ones twice, drums nothing."""
+    return np.asarray(np.minimum(piece.duration, 2.0) * np.where(piece.pitch < _BELOW, 2, 1) * ~piece.is_drum)
 
 
 def _evidence(piece: Piece, beats: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -137,3 +144,31 @@ def accented_bars(piece: Piece, beats: NDArray[np.float64], written: bool) -> Ba
     length, first, strength = find_meter(piece, beats, written=written)
     downbeats = np.arange(first, len(beats), length)
     return Bars(downbeats, np.full(len(downbeats), length), strength)
+
+
+def dotted_phase(piece: Piece, bars: NDArray[np.float64]) -> int | None:
+    """Say whether bars of three quarters are rather two dotted quarters, as in 6/8, and where those begin.
+
+    In three quarters the middle of the bar falls between two beats; in two dotted ones it is a beat, and stands out
+    more than what lies an eighth before and after it.
+
+    Parameters
+    ----------
+    piece
+        The piece.
+    bars : ndarray, shape (bars,)
+        Where bars begin, in quarter notes, ascending.
+
+    Returns
+    -------
+    int or None
+        How many quarters after ``bars`` those of dotted quarters begin, 0-2; None if there are none.
+    """
+    bar = np.searchsorted(bars, piece.start + _NEAR_EIGHTH, side="right") - 1
+    eighths = 2 * (piece.start - bars[np.maximum(bar, 0)])
+    place = np.rint(eighths).astype(np.int64)
+    on = (bar >= 0) & (np.abs(eighths - place) < 2 * _NEAR_EIGHTH) & (place < 6)
+    stands_out = np.bincount(place[on], emphasis(piece)[on], 6)
+    middle, beside = stands_out[[3, 5, 1]], (stands_out[[2, 4, 0]] + stands_out[[4, 0, 2]]) / 2
+    phase = int(((middle + 1) / (beside + 1)).argmax())
+    return phase if middle[phase] > beside[phase] else None

@@ -58,11 +58,74 @@ def test_a_stated_upbeat_is_no_bar(upbeat, stated):
     assert grid.beats[grid.downbeats[:3]].tolist() == [upbeat, upbeat + 3, upbeat + 6]
 
 
-def test_kicks_between_beats_do_not_move_the_stated_bars_of_drums_alone():
-    at = 4.0 * np.repeat(np.arange(16), 12) + np.tile([0.5, 1.5, 2.5, 3.5, *np.arange(8) / 2], 16)
-    drums = Piece.of(
-        at, 0.1, np.tile([36] * 4 + [42] * 8, 16), tracks=(TrackInfo(drums=True),), meters=(Meter(0, 4, 4),)
-    )
-    grid = find_grid(drums)
+FUNK = {36: [0, 1.5, 2.5, 3.5], 38: [1, 3], 42: np.arange(8) / 2}
+ROCK = {36: [0, 2], 38: [1, 3], 42: np.arange(8) / 2}
+
+
+def band(kit, *, bass, moved=0.0, bars=16):
+    """Play a kit, and a bass note and a long chord with its kicks and bars, in a file that states four-four."""
+    rows = [(at, 0.1, drum, 0) for drum, beats in kit.items() for at in beats]
+    if bass:
+        rows += [(at, 0.5, 40, 1) for at in kit[36]] + [(0, 4, 64, 2), (0, 4, 67, 2)]
+    start, duration, pitch, track = np.array(rows * bars).T
+    start += 4.0 * np.repeat(np.arange(bars), len(rows)) + moved
+    tracks = (TrackInfo("Kit", drums=True), TrackInfo("Bass"), TrackInfo("Organ"))
+    return Piece.of(start, duration, pitch, 64, track, tracks=tracks, meters=(Meter(0, 4, 4),))
+
+
+@pytest.mark.parametrize("bass", [False, True])
+def test_kicks_between_beats_do_not_move_stated_bars(bass):
+    grid = find_grid(band(FUNK, bass=bass))
     assert grid.stated
     assert grid.beats[grid.downbeats[:3]].tolist() == [0, 4, 8]
+
+
+@pytest.mark.parametrize("bass", [False, True])
+@pytest.mark.parametrize("moved", [0.25, 0.5])
+def test_kicks_and_snares_beside_stated_beats_move_them(bass, moved):
+    grid = find_grid(band(ROCK, bass=bass, moved=moved))
+    assert not grid.stated
+    assert np.allclose((grid.beats - moved + 0.5) % 1, 0.5)
+
+
+def test_a_drummer_who_hurries_keeps_the_stated_bars():
+    drums = band(ROCK, bass=False)
+    late = np.random.default_rng(0).normal(-0.065, 0.07, len(drums))
+    assert find_grid(drums.with_notes(start=np.maximum(drums.start + late, 0))).stated
+    assert not find_grid(drums.with_notes(start=drums.start + 0.08)).stated  # all of them: then it is the file
+
+
+def test_few_notes_that_agree_with_stated_beats_by_chance_are_not_related_to_them():
+    random = np.random.default_rng(0)
+    takes = [Piece.of(random.uniform(0, 40, 60), 0.5, 60, meters=(Meter(0, 4, 4),)) for _ in range(100)]
+    assert sum(find_grid(take).stated for take in takes) < 15
+
+
+def jig(beats, bars=24, upbeat=0.0):
+    """A long bass on each bar, a chord on each dotted beat, a tune of quarters and eighths."""
+    rows = [(0.0, upbeat, 74)] if upbeat else []
+    for bar in range(bars):
+        root, rng = ROOTS[bar % 8], np.random.default_rng(bar % 8)
+        for beat in range(beats):
+            at = upbeat + 1.5 * (beats * bar + beat)
+            rows += [(at, 1.5 * beats if beat == 0 else 0.5, 36 + root), (at, 1.0, 60 + root), (at, 1.0, 64 + root)]
+            parts = [(0.0, 1.0), (1.0, 0.5)] if rng.random() < 0.5 else [(0.0, 0.5), (0.5, 0.5), (1.0, 0.5)]
+            rows += [(at + begin, 0.9 * length, 72 + int(rng.choice([0, 2, 4, 5, 7]))) for begin, length in parts]
+    return Piece.of(*zip(*rows, strict=True))
+
+
+@pytest.mark.parametrize("upbeat", [0.0, 0.5])
+@pytest.mark.parametrize("beats", [2, 3])
+def test_dotted_beats_are_heard_where_nothing_is_stated(beats, upbeat):
+    grid = find_grid(jig(beats, upbeat=upbeat))
+    assert (grid.meters[0].numerator, grid.meters[0].denominator) == (3 * beats, 8)
+    assert set(grid.divisions) == {3}
+    assert np.allclose(np.diff(grid.beats), 1.5)
+    bars = grid.beats[grid.downbeats]
+    assert np.allclose(((bars - upbeat) / (1.5 * beats) + 0.25) % 1, 0.25)
+    assert grid.beats[0] <= 1e-6
+    assert grid.beats[-1] >= jig(beats, upbeat=upbeat).beats - 1e-6
+
+
+def test_a_waltz_is_not_counted_in_dotted_beats():
+    assert {meter[1:] for meter in find_grid(dance(3)).meters} == {(3, 4)}

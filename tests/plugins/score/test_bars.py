@@ -10,8 +10,8 @@ from rich.console import Console
 from segue.music import Meter, Piece, TrackInfo, piece_to_midi
 from segue.plugin_api.training import Run
 from segue.plugins.score import train
-from segue.plugins.score.bar_examples import Barred, barred_pieces, skip_beat
-from segue.plugins.score.bar_net import CHANGE_COST, FEATURES, LENGTHS, beat_features, best_bars
+from segue.plugins.score.bar_examples import Barred, barred_pieces, repeat_beat, skip_beat, skip_three
+from segue.plugins.score.bar_net import CHANGE_COST, FEATURES, LENGTHS, RARITY, beat_features, best_bars
 from segue.plugins.score.networks import BARS_FILE, Networks
 from segue.plugins.score.plugin import ScoreAnalyzer
 from segue.plugins.score.train import ScoreSettings, ScoreTrainer
@@ -30,7 +30,7 @@ def value_of(logs, downbeats, lengths):
     """What a path is worth, by the definition."""
     value = logs[: downbeats[0], 0].sum()
     for start, length in zip(downbeats, lengths, strict=True):
-        value += logs[start, 1] + logs[start + 1 : start + length, 0].sum()
+        value += logs[start, 1] + logs[start + 1 : start + length, 0].sum() - RARITY[LENGTHS.index(length)]
     return value - CHANGE_COST * sum(a != b for a, b in pairwise(lengths))
 
 
@@ -68,7 +68,7 @@ def song(bars):
     return Piece.of(*zip(*rows, strict=True))
 
 
-@pytest.mark.parametrize("length", [3, 4])
+@pytest.mark.parametrize("length", [3, 4, 5])
 @pytest.mark.parametrize("upbeat", [0, 1, 2])
 def test_bars_and_their_upbeat_are_heard(networks, length, upbeat):
     piece = song([length] * 24)
@@ -87,7 +87,9 @@ def test_bars_and_their_upbeat_are_heard(networks, length, upbeat):
     ("lengths", "stated"),
     [
         ([4] * 12 + [3] + [4] * 12, [(0, 4), (48, 3), (51, 4)]),
-        ([3] * 12 + [4] * 12, [(0, 3), (36, 4)]),
+        ([4] * 12 + [3] * 12, [(0, 4), (48, 3)]),
+        ([4] * 12 + [5] * 12, [(0, 4), (48, 5)]),
+        ([4] * 12 + [2] + [4] * 12, [(0, 4), (48, 2), (50, 4)]),
     ],
 )
 def test_bars_may_change_their_length(networks, lengths, stated):
@@ -99,11 +101,11 @@ def test_bars_may_change_their_length(networks, lengths, stated):
     assert reading.piece.bar_starts[: len(truth)].tolist() == truth.tolist()
 
 
-def test_a_bar_of_two_beats_does_not_put_the_bars_after_it_out(networks):
-    lengths = [4] * 12 + [2] + [4] * 12
-    truth = np.r_[0, np.cumsum(lengths)[:-1]]
-    grid = networks.read(song(lengths)).grid
-    assert len(np.setdiff1d(truth, grid.beats[grid.downbeats])) <= 1
+def test_a_change_from_three_to_four_is_heard_within_four_bars(networks):
+    truth = 36 + 4 * np.arange(12)
+    heard = networks.read(song([3] * 12 + [4] * 12)).grid
+    assert np.isin(np.r_[3 * np.arange(13), truth[3:]], heard.beats[heard.downbeats]).all()
+    assert [meter.numerator for meter in heard.meters] == [3, 4]
 
 
 def test_what_is_said_of_beats_does_not_hang_on_key_and_track():
@@ -152,6 +154,32 @@ def test_without_one_beat_of_each_bar_four_beats_are_three():
     assert len(skipped.piece) == len(piece) - 8 * 5
 
 
+def test_with_one_beat_of_each_bar_twice_four_beats_are_five():
+    piece, beats = song([4] * 8), np.arange(33.0)
+    made = repeat_beat(Barred.of("songs", "train", piece, beats, np.arange(0, 32, 4.0)), 2)
+    assert made.kind == "quintuple"
+    assert np.flatnonzero(made.begins).tolist() == list(range(0, 40, 5))
+    assert made.beats[:11].tolist() == list(range(11))
+    bass = made.piece.select(made.piece.pitch < 50)
+    assert bass.start.tolist() == list(range(0, 40, 5))
+    assert bass.duration == pytest.approx(4.6)
+    begin = [made.piece.select((made.piece.start >= beat) & (made.piece.start < beat + 1)) for beat in (2, 3)]
+    assert begin[0].pitch.tolist() == begin[1].pitch.tolist()
+    assert (begin[1].start - begin[0].start).tolist() == [1.0] * len(begin[0])
+    assert len(made.piece) == len(piece) + 8 * 5
+
+
+@pytest.mark.parametrize(("place", "inner"), [(1, 2), (2, 3)])
+def test_without_three_of_eight_beats_two_bars_are_one_of_five(place, inner):
+    piece, beats = song([4] * 8), np.arange(33.0)
+    made = skip_three(Barred.of("songs", "train", piece, beats, np.arange(0, 32, 4.0)), place)
+    assert made.kind == "quintuple"
+    assert np.flatnonzero(made.begins).tolist() == list(range(0, 20, 5))
+    assert made.beats[:6].tolist() == list(range(6))
+    bass = made.piece.select(made.piece.pitch < 50)
+    assert bass.start.tolist() == sorted([*range(0, 20, 5), *range(inner, 20, 5)])
+
+
 @pytest.fixture
 def data(tmp_path):
     """Charts in one style, songs and lead sheets."""
@@ -184,10 +212,10 @@ def data(tmp_path):
 
 def test_pieces_of_all_kinds_have_their_bars_marked(data):
     found = list(barred_pieces(data))
-    assert {barred.kind for barred in found} == {"songs", "tracked", "arrangements", "triple"}
+    assert {barred.kind for barred in found} == {"songs", "tracked", "arrangements", "triple", "quintuple"}
     for barred in found:
         if barred.kind != "tracked":
-            length = 3 if barred.kind == "triple" else 4
+            length = {"triple": 3, "quintuple": 5}.get(barred.kind, 4)
             assert set(np.diff(np.flatnonzero(barred.begins)).tolist()) == {length}
 
 

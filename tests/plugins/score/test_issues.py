@@ -73,7 +73,10 @@ def test_sloppy_timing_is_one_issue_of_each_track(clean, issues):
 
 
 def test_a_piece_that_drifts_from_its_click(clean, issues):
-    (issue,) = issues(clean.with_notes(start=clean.start * (1 + 0.3 / 32)), pb.ISSUE_KIND_TIMING)
+    names = ("duration", "pitch", "velocity", "track")
+    again = {name: np.tile(getattr(clean, name), 4) for name in names}
+    start = np.concatenate([clean.start + 32 * turn for turn in range(4)])
+    (issue,) = issues(clean.with_notes(start=start * (1 + 0.3 / 128), **again), pb.ISSUE_KIND_TIMING)
     assert "drifts" in issue.text
     assert (issue.place.span.start, issue.place.HasField("track")) == (0, False)
 

@@ -1,7 +1,7 @@
 """What the bar network learns from: pieces whose bars are known, seen without their metre.
 
 Most of what is at hand is in 4/4, so each such piece is also seen with one beat of each bar cut out, which makes it one
-in 3/4.
+in 3/4, and with one beat of each bar played twice, or three of each two bars cut out, which makes it one in 5/4.
 
 References
 ----------
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Final, Literal
 
@@ -20,15 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece
 from segue.music.grid import find_grid, tracked_beats
+from segue.music.meter import Bars
 from segue.plugins.packs import openewld, pop909, synth
 from segue.plugins.score.bar_net import beat_features
 from segue.plugins.score.data import Part, part_of
 from segue.plugins.score.examples import Example, with_tune
 from segue.plugins.score.meters import without_time
 
-Kind = Literal["songs", "tracked", "arrangements", "sheets", "triple"]
+Kind = Literal["songs", "tracked", "arrangements", "sheets", "triple", "quintuple"]
 SHARES: Final[Mapping[Kind, float]] = {
-    "songs": 0.28, "tracked": 0.22, "arrangements": 0.12, "sheets": 0.12, "triple": 0.26
+    "songs": 0.26, "tracked": 0.21, "arrangements": 0.11, "sheets": 0.11, "triple": 0.23, "quintuple": 0.08
 }  # fmt: skip
 """Of the kinds of pieces in a batch: songs with their file's beats and with beats found in the notes, and so on."""
 _NEAR: Final = 0.25
@@ -77,21 +79,33 @@ class Barred:
 
 
 def barred_pieces(data: Path) -> Iterator[Barred]:
-    """Read songs, arrangements and lead sheets, and make pieces in 3/4 of those in 4/4.
+    """Read songs, arrangements and lead sheets, and make pieces in 3/4 and in 5/4 of those in 4/4.
 
     Raises
     ------
     InvalidRequest
         If the folder lacks one of their packs.
     """
-    rng = np.random.default_rng(0)
-    for barred in (*_songs(data, rng), *_arrangements(data), *_sheets(data)):
+    rng, fives = np.random.default_rng(0), cycle((repeat_beat, skip_three))
+    for barred in (*_songs(data, rng), *written_pieces(data)):
         yield barred
-        lengths = np.diff(np.flatnonzero(barred.begins))
-        if barred.kind != "tracked" and len(lengths) and (lengths == 4).mean() >= _REGULAR:
-            skipped = skip_beat(barred, int(rng.integers(1, 4)))
-            if len(skipped.piece) >= _FEWEST_NOTES:
-                yield skipped
+        if barred.kind != "tracked" and in_four(barred):
+            place = int(rng.integers(1, 4))
+            for made in (skip_beat(barred, place), next(fives)(barred, place)):
+                if len(made.piece) >= _FEWEST_NOTES:
+                    yield made
+
+
+def written_pieces(data: Path) -> Iterator[Barred]:
+    """Read arrangements and lead sheets."""
+    yield from _arrangements(data)
+    yield from _sheets(data)
+
+
+def in_four(barred: Barred) -> bool:
+    """Say whether nearly all bars have four beats."""
+    lengths = np.diff(np.flatnonzero(barred.begins))
+    return len(lengths) > 0 and bool((lengths == 4).mean() >= _REGULAR)
 
 
 def _songs(data: Path, rng: np.random.Generator) -> Iterator[Barred]:
@@ -131,7 +145,13 @@ def _sheets(data: Path) -> Iterator[Barred]:
 
 
 def _beats(piece: Piece) -> NDArray[np.float64]:
-    return find_grid(replace(piece, meters=())).beats
+    """Return the quarters of the file, which those of bars of three may not be."""
+    return find_grid(replace(piece, meters=()), _fours).beats
+
+
+def _fours(piece: Piece, beats: NDArray[np.float64], written: bool) -> Bars:
+    downbeats = np.arange(0, len(beats), 4)
+    return Bars(downbeats, np.full(len(downbeats), 4), 0.0)
 
 
 def skip_beat(barred: Barred, place: int) -> Barred:
@@ -144,13 +164,63 @@ def skip_beat(barred: Barred, place: int) -> Barred:
     place
         Which beat of the bar, 1-3 of a bar of four; 0 is the downbeat.
     """
-    piece, beats, here = barred.piece, barred.beats, np.arange(len(barred.beats))
+    gone = _since(barred) == place
+    return _without(barred, gone, "triple")
+
+
+def skip_three(barred: Barred, place: int) -> Barred:
+    """Cut the last of four beats and the last two of the next four, or these first, by ``place``: 3 + 2 or 2 + 3."""
+    since, odd = _since(barred), (np.cumsum(barred.begins) + place) % 2 == 1
+    gone = (since >= 0) & (since >= np.where(odd, 3, 2))
+    second = barred.begins & (np.cumsum(barred.begins) % 2 == 0)
+    return _without(replace(barred, begins=barred.begins & ~second), gone, "quintuple")
+
+
+def repeat_beat(barred: Barred, place: int) -> Barred:
+    """Play one beat of each bar twice: what lasts through it becomes longer.
+
+    Parameters
+    ----------
+    barred
+        A piece.
+    place
+        Which beat of the bar, 1-3 of a bar of four; 0 is the downbeat.
+    """
+    piece, edges = barred.piece, _edges(barred)
+    twice, length = _since(barred) == place, np.diff(edges)
+    moved = np.cumsum(np.r_[edges[0], length * (1 + twice)])
+    own = np.clip(np.searchsorted(edges, piece.start + 1e-6, side="right") - 1, 0, len(length) - 1)
+    last = np.clip(np.searchsorted(edges, piece.end - 1e-6) - 1, 0, len(length) - 1)
+    start, end = moved[own] + piece.start - edges[own], moved[last] + piece.end - edges[last]
+    again = twice[own]
+    columns = [np.r_[column, column[again]] for column in (piece.pitch, piece.velocity, piece.track)]
+    begin = np.maximum(np.r_[start, (start + length[own])[again]], 0)
+    lasting = np.r_[end - start, (end - start)[again]]
+    longer = Piece.of(begin, lasting, *columns, tracks=piece.tracks)
+    order = np.repeat(np.arange(len(length)), 1 + twice)
+    second = np.r_[False, order[1:] == order[:-1]]
+    beats = moved[order] + np.where(second, length[order], 0.0)
+    return Barred("quintuple", barred.part, longer, beats, barred.begins[order] & ~second, barred.known[order])
+
+
+def _since(barred: Barred) -> NDArray[np.int64]:
+    """Count beats from the begin of each bar, shape (beats,): -1 before the first."""
+    here = np.arange(len(barred.beats))
     since = here - np.maximum.accumulate(np.where(barred.begins, here, -1))
-    gone = (since == place) & (np.maximum.accumulate(barred.begins))
-    edges = np.r_[beats, 2 * beats[-1] - beats[-2]]
+    return np.where(np.maximum.accumulate(barred.begins), since, -1)
+
+
+def _edges(barred: Barred) -> NDArray[np.float64]:
+    """Return the beats and the end of the last, shape (beats + 1,)."""
+    return np.append(barred.beats, 2 * barred.beats[-1] - barred.beats[-2])
+
+
+def _without(barred: Barred, gone: NDArray[np.bool_], kind: Kind) -> Barred:
+    """Cut beats out: what begins in them falls away, what lasts through them becomes shorter."""
+    piece, edges = barred.piece, _edges(barred)
     moved = np.cumsum(np.r_[edges[0], np.where(gone, 0.0, np.diff(edges))])
     start, end = (np.interp(time, edges, moved) for time in (piece.start, piece.end))
-    own = np.clip(np.searchsorted(beats, piece.start + 1e-6, side="right") - 1, 0, len(beats) - 1)
+    own = np.clip(np.searchsorted(barred.beats, piece.start + 1e-6, side="right") - 1, 0, len(gone) - 1)
     kept = ~gone[own] & (end - start > _SHORTEST)
     left = Piece.of(
         np.maximum(start, 0)[kept],
@@ -160,7 +230,7 @@ def skip_beat(barred: Barred, place: int) -> Barred:
         piece.track[kept],
         tracks=piece.tracks,
     )
-    return Barred("triple", barred.part, left, moved[:-1][~gone], barred.begins[~gone], barred.known[~gone])
+    return Barred(kind, barred.part, left, moved[:-1][~gone], barred.begins[~gone], barred.known[~gone])
 
 
 def blur(spread: NDArray[np.float32], inputs: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -26,6 +26,7 @@ from segue.plugins.score.data import Analysed, analysed_pieces, part_of
 from segue.plugins.score.examples import song_notes
 from segue.plugins.score.faults import measure_issues
 from segue.plugins.score.genres import measure_genres
+from segue.plugins.score.grids import measure_grids
 from segue.plugins.score.melody_net import CLASSES, class_probabilities
 from segue.plugins.score.meters import measure_meters
 from segue.plugins.score.networks import Networks
@@ -96,6 +97,7 @@ def evaluate(data: Path, networks: Networks, console: Console) -> dict[str, Repo
     if (data / "genre_midi" / "manifest.csv").is_file():
         reports["genres"] = measure_genres(data, console)
         reports |= measure_meters(data, networks.find_bars, console)
+        reports |= measure_grids(data, networks.find_bars, console)
     return reports
 
 

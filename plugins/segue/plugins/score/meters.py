@@ -29,7 +29,7 @@ Finder = Callable[[Piece], tuple[Seconds, Seconds]]
 
 def measure_meters(data: Path, find_bars: BarFinder, console: Console) -> dict[str, Report]:
     """Measure beats and downbeats on the test songs of POP909 and on the scores of ASAP, and bars by accents beside."""
-    songs_labelled, scores = list(_songs(data)), list(_scores(data))
+    songs_labelled, scores = list(_songs(data)), list(asap_scores(data))
     packs = {
         "beats of songs": (
             f"{len(songs_labelled)} test songs of POP909, whose labels are machine-made",
@@ -57,7 +57,8 @@ def _songs(data: Path) -> Iterator[tuple[str, Piece, Seconds, Seconds]]:
             yield song.number, song.piece(), marks.seconds, marks.seconds[marks.pairs]
 
 
-def _scores(data: Path) -> Iterator[tuple[str, Piece, Seconds, Seconds]]:
+def asap_scores(data: Path) -> Iterator[tuple[str, Piece, Seconds, Seconds]]:
+    """Read the scores of ASAP: name, notes, seconds of beats and of downbeats."""
     folder = data / "genre_midi" / "classical_asap"
     for labels in sorted(folder.rglob("midi_score_annotations.txt")):
         rows = [line.split("\t") for line in labels.read_text().splitlines() if line.strip()]

@@ -56,7 +56,7 @@ class StyleAudio(StreamingTransferrer):
     """Gives a recording the texture of a style or of another recording."""
 
     name = MODEL
-    version = "1.1.0"
+    version = "1.2.0"
     summary = "Recordings in the texture of a style or of another recording: timbre, attack and noise; the notes stay."
     targets = ("style", "example")
     accepts = ("audio",)

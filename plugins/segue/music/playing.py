@@ -61,4 +61,7 @@ def as_played(piece: Piece, found: Timing, *, beats: bool) -> Timing:
     stays = replace(
         found, start=piece.start, duration=piece.duration, moved=none, resized=none, flattened=False, loose=True
     )
-    return stays if beats else replace(stays, target=piece.start, off=none, rare=none)
+    if beats:
+        return stays
+    grid, phase = replace(found.grid, swing=None), np.zeros(len(piece))
+    return replace(stays, target=piece.start, off=none, rare=none, grid=grid, phase=phase)

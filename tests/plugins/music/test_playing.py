@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from segue.music import Piece, TrackInfo, playing, timing
@@ -34,6 +36,14 @@ def test_a_feel_is_a_players_and_small():
     assert not (stays.moved | stays.resized).any()
     assert stays.off.any()
     assert not playing.as_played(played, found, beats=False).off.any()
+
+
+def test_without_beats_nothing_swings_or_drifts():
+    swung = timing.find(jittered(melody((0, 0.6)), 0.02))
+    assert swung.grid.swing is not None
+    moved = replace(swung, phase=np.linspace(0, 0.3, len(swung.start)))
+    free = playing.as_played(melody((0, 0.6)), moved, beats=False)
+    assert (free.grid.swing, free.drift) == (None, 0)
 
 
 def strummed(bars=16, step=0.045):

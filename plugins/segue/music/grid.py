@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music.beats import track_beats
+from segue.music.kit import KICKS, SNARES
 from segue.music.meter import BarFinder, Bars, accented_bars, dotted_phase, emphasis
 from segue.music.piece import Meter, Piece
 
@@ -20,7 +21,6 @@ _CHANCE: Final = 2.0
 _ENOUGH_NOTES: Final = 24
 _MOST_ADDED: Final = 5000
 _DOTTED: Final = 1.5
-_KICKS, _SNARES = (35, 36), (37, 38, 39, 40)
 # Fitted (conditional logistic regression over the places in a beat) to charts with and without drums and tune, human
 # drums alone and over charts, free lead sheets and songs, none of them test pieces, and rounded.
 _LASTING: Final = 1.5  # fitted 1.0; with more, no song whose file states bars keeps a beat that is not its own
@@ -184,7 +184,7 @@ def _support(piece: Piece, begins: NDArray[np.bool_]) -> NDArray[np.float64]:
     drums, pitch = piece.is_drum, piece.pitch
     support = _LASTING * np.log2(1 + piece.beats / _PIECE) * np.log(emphasis(piece) @ begins + few)
     loud = piece.velocity.astype(np.float64) ** 2 / 64**2 * drums
-    kick, snare = np.isin(pitch, _KICKS), np.isin(pitch, _SNARES)
+    kick, snare = np.isin(pitch, KICKS), np.isin(pitch, SNARES)
     for says, kit in ((_KICK, kick), (_SNARE, snare), (_OTHER, ~(kick | snare))):
         struck = (loud * kit) @ begins + few
         support += says * struck / struck.sum()

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from segue.music import Piece
+from segue.music.kit import CRASHES, KICKS, SNARES
 from segue.music.piece import Meter
 
 Floats = NDArray[np.float64]
@@ -27,12 +28,12 @@ FEW: Final = 16
 """Notes from which on a track of one velocity is flat, as Analyze has it."""
 LEVELS: Final = ("downbeat", "middle of the bar", "beat", "eighth", "sixteenth or triplet")
 DRUMS: Final = (
-    (35, 36),
-    (37, 38, 39, 40),
+    KICKS,
+    SNARES,
     (42, 44, 22),
     (46, 26),
     (41, 43, 45, 47, 48, 50, 58),
-    (49, 52, 55, 57),
+    CRASHES,
     (51, 53, 59),
 )
 """Sounds of a kit: kick, snare, closed and open hi-hat, toms, crashes, rides; others are one more."""

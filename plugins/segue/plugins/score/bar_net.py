@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from segue.music.kit import CRASHES, KICKS, SNARES
 from segue.music.meter import Bars
 from segue.music.piece import Piece
 from torch import Tensor, nn
@@ -36,7 +37,6 @@ _PARTS: Final = (0.15, 0.42, 0.58, 0.9)
 _LONGEST: Final = 8.0
 _SPANS: Final = (1, 2, 4)
 _LAGS: Final = (2, 3, 4, 6, 8)
-_KICKS, _SNARES, _CRASHES = (35, 36), (37, 38, 39, 40), (49, 52, 55, 57)
 _APART: Final = (1, 2, 4, 8, 16, 1)
 """How far apart the five beats are that each layer sees."""
 
@@ -100,7 +100,7 @@ def beat_features(piece: Piece, beats: NDArray[np.float64]) -> NDArray[np.float3
         *(_change(chroma, span) for span in _SPANS),
         1 - (bass * _earlier(bass, 1)).sum(axis=1),
         louder,
-        *(np.minimum(number(struck & drums & np.isin(pitch, kit)), 2) for kit in (_KICKS, _SNARES, _CRASHES)),
+        *(np.minimum(number(struck & drums & np.isin(pitch, kit)), 2) for kit in (KICKS, SNARES, CRASHES)),
         np.log1p(number(drums)),
         *(
             (look * _earlier(look, lag)).sum(axis=1) / (_norm(look) * _norm(_earlier(look, lag)) + 1e-6)

@@ -9,12 +9,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from segue.music.kit import CRASHES, KICKS, SNARES
 from segue.plugins.style_seq.elements import DRUM_KINDS, FIRST_DRUM, LOWEST, PITCHES, PLACES
 from segue.plugins.transformer.elements import DRUMS
 
 _REGISTERS: Final = 8
 _DRUM_ROWS: Final = {
-    0: (35, 36), 1: (37, 38, 39, 40), 2: (42, 44), 3: (46,), 4: (41, 43, 45, 47, 48, 50), 5: (49, 52, 55, 57),
+    0: KICKS, 1: SNARES, 2: (42, 44), 3: (46,), 4: (41, 43, 45, 47, 48, 50), 5: CRASHES,
     6: (51, 53, 59),
 }  # fmt: skip
 _LENGTH_EDGES: Final = (3, 6, 9, 13, 17)

@@ -164,8 +164,7 @@ def skip_beat(barred: Barred, place: int) -> Barred:
     place
         Which beat of the bar, 1-3 of a bar of four; 0 is the downbeat.
     """
-    gone = _since(barred) == place
-    return _without(barred, gone, "triple")
+    return _without(barred, _since(barred) == place, "triple")
 
 
 def skip_three(barred: Barred, place: int) -> Barred:

@@ -149,11 +149,9 @@ def ended(frame: Frame, part: Part, *, drums: bool = False, line: bool = False) 
         closing[closing] = _first_of_each(part.pitch[closing], part.start[closing])
         start = np.where(closing, part.start - first + frame.last, part.start)
         until = np.where(closing | (not closing.any()), frame.end, frame.last)
-        end = (
-            np.minimum(start + part.duration, until)
-            if drums
-            else np.where(closing, frame.end, np.minimum(start + part.duration, until))
-        )
+        end = np.minimum(start + part.duration, until)
+        if not drums:
+            end[closing] = frame.end
         part = part._replace(start=start, duration=end - start).select(~after | closing)
     part = part.select(part.start < frame.end - _NEAR)
     return part._replace(duration=np.maximum(np.minimum(part.duration, frame.end - part.start), _SHORTEST))

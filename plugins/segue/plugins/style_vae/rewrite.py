@@ -127,10 +127,9 @@ def assemble(source: Source, offer: Candidates, chosen: Chosen, habits: Habits |
     velocity = np.rint(offer.velocity[rows]).astype(np.int64)
     part, track = _fit(source, Part(start, duration, pitch, velocity), track, own)
     stays = np.r_[np.flatnonzero(source.melody), chosen.drums]
-    kept = (piece.start, piece.duration, piece.pitch, piece.velocity, piece.track)
-    names = ("start", "duration", "pitch", "velocity", "track")
-    columns = zip(names, kept, (*part, track), strict=True)
-    return replace(piece, tracks=tracks).with_notes(**{name: np.r_[old[stays], new] for name, old, new in columns})
+    columns = {**part._asdict(), "track": track}
+    both = {name: np.r_[getattr(piece, name)[stays], column] for name, column in columns.items()}
+    return replace(piece, tracks=tracks).with_notes(**both)
 
 
 def _fit(source: Source, part: Part, track: Ints, own: NDArray[np.bool_]) -> tuple[Part, Ints]:

@@ -192,7 +192,7 @@ def error_lines(error: SegueError, flags: dict[str, str]) -> list[str]:
     if error.violations:
         # What an algorithm tells to do names fields of the request: here that is an argument.
         return [
-            f"{_argument(field, flags)}: {re.sub(r'given.0..track', '--track', text)}"
+            f"{_argument(field, flags)}: {text.replace('given[0].track', '--track')}"
             for field, text in error.violations
         ]
     text = error.message

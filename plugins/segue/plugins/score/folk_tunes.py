@@ -65,9 +65,10 @@ def measure_scales(read: Callable[[Piece], Reading], console: Console) -> dict[s
     }
     return {
         "scales": Report(
-            "Scale of folk tunes of music21's corpus, half of those whose ABC states a church mode and a sample of those "
-            "in major and minor, by the hash of their text; the constants were chosen on the others. Notes alone. One of "
-            "three: tonic and scale of one of the three likeliest keys. With major and minor alone no church mode is right.",
+            "Scale of folk tunes of music21's corpus: half of those whose ABC states a church mode, and a sample of "
+            "those in major and minor, by the hash of their text; the constants were chosen on the others. Notes "
+            "alone. One of three: tonic and scale of one of the three likeliest keys. Where there are only major and "
+            "minor, no church mode is right.",
             rows,
         )
     }

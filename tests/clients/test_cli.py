@@ -411,7 +411,7 @@ def test_a_church_mode_is_told_beside_the_key():
     key.scale, key.scale_confidence = analyze_pb2.SCALE_DORIAN, 0.9
     told = dict(facts(analyze_pb2.AnalyzeResponse(key=key)))
     assert told["key"] == "D minor (70 % sure), else C major 25 %"
-    assert told["mode"] == "Dorian (90 % sure)"
+    assert told["mode"] == "Dorian (90 % sure in that key)"
     other = analyze_pb2.KeyAnalysis(key=major, confidence=0.6, candidates=candidates, scale=analyze_pb2.SCALE_MAJOR)
     told = dict(facts(analyze_pb2.AnalyzeResponse(key=other)))
     assert told["key"] == "C major (60 % sure), else D minor (Dorian) 70 %"

@@ -476,7 +476,7 @@ class MeterAnalysis(_message.Message):
     """Confidence, 0-1."""
     @_builtins.property
     def time_signatures(self) -> _containers.RepeatedCompositeFieldContainer[_music_pb2.TimeSignatureChange]:
-        """Time signatures in order."""
+        """Time signatures in order; an upbeat has that of the bar it leads to."""
 
     @_builtins.property
     def beat_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:

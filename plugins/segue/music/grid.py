@@ -14,6 +14,8 @@ from segue.music.piece import Meter, Piece
 
 _NEAR: Final = 0.06
 _CLEAR: Final = 0.3
+_WRITTEN: Final = 0.9
+"""Regularity in the twelfth of a beat that nobody plays."""
 UNRELATED: Final = 0.12
 """Confidence under which the notes have nothing to do with the file's beats."""
 _ON_EIGHTHS: Final = 0.5
@@ -173,6 +175,8 @@ def _phase(piece: Piece, stated: bool) -> tuple[float, float]:
     scatter = np.sqrt(-2 * np.log(np.clip(length, 1e-9, 1))) / (2 * np.pi * parts)  # of a wrapped normal distribution
     near = np.abs(places) < max(_NEAR, min(scatter, 0.5 / parts))
     best = int((_support(piece, begins) + (_STATED if stated else _FILE) * near).argmax())
+    if abs(turns[12]) > _WRITTEN:  # triplets and sixteenths, of which the ones cancel the others in the sixteenth
+        length = max(length, abs(turns[12]))
     moments = len(np.unique(np.round(start, 2)))
     confidence = np.sqrt(max((moments * length**2 - _CHANCE) / (moments - _CHANCE), 0)) if moments > _CHANCE else length
     return 0.0 if near[best] else float(places[best]), float(confidence)

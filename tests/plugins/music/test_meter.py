@@ -76,6 +76,15 @@ def test_four_beats_that_last_as_long_as_seven_eighths_of_the_file_are_no_seven(
     assert grid.meters[0].denominator == 4
 
 
+def test_triplets_beside_eighths_are_as_sure_as_they_are_written():
+    rows = [(beat + third / 3, 0.3, 72 + third) for beat in range(64) for third in range(3)]
+    rows += [(beat + half / 2, 0.45, 48 + half) for beat in range(64) for half in range(2)]
+    piece = Piece.of(*zip(*rows, strict=True), meters=(Meter(0, 4, 4),))
+    assert find_grid(piece).confidence > 0.95
+    loose = piece.with_notes(start=np.maximum(piece.start + np.random.default_rng(0).uniform(-0.5, 0.5, len(piece)), 0))
+    assert find_grid(loose).confidence < 0.3
+
+
 def test_a_scale_over_and_over_has_four_beats_and_makes_nobody_sure():
     scale = [60, 62, 64, 65, 67, 69, 71, 72]
     length, _, strength = find_meter(Piece.of(np.arange(64) / 2, 0.5, scale * 8), np.arange(33.0))

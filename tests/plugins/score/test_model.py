@@ -158,6 +158,14 @@ def test_the_probe_is_answered(model):
 TUNE = [60, 62, 64, 65, 67, 65, 64, 62, 60, 64, 67, 72, 71, 67, 65, 62]
 
 
+def test_an_upbeat_has_no_metre_of_its_own(analyze):
+    piece = Piece.of(np.arange(64) / 2, 0.5, TUNE * 4, meters=(Meter(0, 1, 4), Meter(1, 3, 4), Meter(13, 2, 4)))
+    meter = analyze(midi(piece), pb.ASPECT_METER).meter
+    told = [(c.beat, c.time_signature.numerator, c.time_signature.denominator) for c in meter.time_signatures]
+    assert told == [(0, 3, 4), (13, 2, 4)]
+    assert meter.pickup == 1
+
+
 def test_a_tune_alone_is_the_melody_and_so_has_motifs(analyze):
     found = analyze(midi(Piece.of(np.arange(64) / 2, 0.5, TUNE * 4)))
     assert [note.pitch for note in found.melody.notes] == TUNE * 4

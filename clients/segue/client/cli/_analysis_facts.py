@@ -87,7 +87,7 @@ def _key(key: KeyAnalysis) -> Iterator[tuple[str, str]]:
     others = [f"{_in_mode(c.key, c.scale)} {percent(c.probability)}" for c in key.candidates if c.key != key.key][:2]
     yield "key", f"{key_to_text(key.key)}{_sure(key.confidence)}{', else ' + ', '.join(others) if others else ''}"
     if key.scale in _CHURCH_MODES:
-        yield "mode", f"{_mode(key.scale)}{_sure(key.scale_confidence)}"
+        yield "mode", f"{_mode(key.scale)} ({percent(key.scale_confidence)} sure in that key)"
     if len(key.regions) > 1:
         regions = [f"{key_to_text(r.key)} from beat {number_text(r.span.start)}" for r in key.regions]
         more = f", … {len(regions)} in all" if len(regions) > 8 else ""

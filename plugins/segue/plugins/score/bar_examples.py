@@ -162,7 +162,7 @@ def stretches(barred: Barred, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Draw stretches of 4 to 16 bars, every other one, shape (beats,): each begins with a bar of odd number."""
     bars = np.cumsum(barred.begins)
     first = np.cumsum(np.r_[1, 2 * rng.integers(2, 9, 1 + bars[-1] // 4)])
-    return (np.searchsorted(first, bars, side="right") + rng.integers(2)) % 2 == 1
+    return np.asarray((np.searchsorted(first, bars, side="right") + rng.integers(2)) % 2 == 1)
 
 
 def skip_beat(barred: Barred, place: int, inside: NDArray[np.bool_] | bool = True) -> Barred:

@@ -794,9 +794,9 @@ class RhythmAnalysis(_message.Message):
     onsets_per_beat: _builtins.float
     """Onsets per beat."""
     syncopation: _builtins.float
-    """Share of onsets on metrically weak positions held over a stronger one, 0-1."""
+    """Share of the upper line's onsets on metrically weak positions held over a stronger one, 0-1."""
     swing: _builtins.float
-    """Long-short ratio of eighth-note pairs; 1 is straight, 2 is triplet swing."""
+    """Long-short ratio of eighth-note pairs; 1 is straight, 2 is triplet swing; 1 where beats have three eighths, as in 6/8."""
     grid_deviation: _builtins.float
     """Mean distance of onsets from the sixteenth and triplet grid, in beats."""
     groove_consistency: _builtins.float

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -257,6 +258,27 @@ def test_what_is_written_is_not_judged_as_if_it_was_played(analyze):
     assert not found.issues
     piece, _ = music_to_piece(music_pb2.Music(musicxml=document.encode()))
     assert {issue.kind for issue in analyze(midi(piece), pb.ASPECT_ISSUES).issues} & played
+
+
+def test_a_line_held_over_the_beat_is_syncopated_whatever_the_left_hand_does(analyze):
+    def rag(places):
+        rows = [(2.0 * bar + at, 0.45, 48 - 5 * (at % 1 == 0)) for bar in range(8) for at in (0, 0.5, 1, 1.5)]
+        rows += [(2.0 * bar + at, 0.9 * length, 76) for bar in range(8) for at, length in places]
+        return midi(Piece.of(*zip(*rows, strict=True), meters=(Meter(0, 2, 4),)))
+
+    held = analyze(rag([(0, 0.5), (0.5, 1.0), (1.5, 0.5)]), pb.ASPECT_RHYTHM).rhythm
+    straight = analyze(rag([(0, 0.5), (0.5, 0.5), (1, 1.0)]), pb.ASPECT_RHYTHM).rhythm
+    assert held.syncopation == pytest.approx(1 / 3)
+    assert straight.syncopation == 0
+
+
+def test_two_eighths_in_compound_time_do_not_swing(analyze):
+    start = [1.5 * beat + at for beat in range(32) for at in (0, 1)]
+    piece = Piece.of(start, [1.0, 0.5] * 32, [60, 64] * 32, meters=(Meter(0, 6, 8),))
+    assert analyze(midi(piece), pb.ASPECT_RHYTHM).rhythm.swing == 1
+    assert analyze(
+        midi(replace(piece.with_notes(start=piece.start / 1.5), meters=(Meter(0, 2, 4),))), pb.ASPECT_RHYTHM
+    ).rhythm.swing == pytest.approx(2, abs=0.05)
 
 
 def test_texture_tells_voices_chords_and_which_track_has_the_melody(piece_of, analyze):

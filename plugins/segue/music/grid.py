@@ -18,8 +18,6 @@ _WRITTEN: Final = 0.9
 """Regularity in the twelfth of a beat that nobody plays."""
 UNRELATED: Final = 0.12
 """Confidence under which the notes have nothing to do with the file's beats."""
-_ON_EIGHTHS: Final = 0.5
-"""Confidence from which what comes back after seven of the file's eighths is not four beats of another length."""
 _CHANCE: Final = 2.0
 """How many times the mean square of chance's regularity counts as none."""
 _ENOUGH_NOTES: Final = 24
@@ -96,8 +94,8 @@ def find_grid(piece: Piece, find_bars: BarFinder = accented_bars) -> Grid:
     if shift == 0 and stated:
         return _stated_grid(piece, confidence)
     beats = np.arange(np.floor(piece.start.min() - shift + _NEAR), np.ceil(piece.beats - shift - 1e-6) + 1) + shift
-    eighths = np.arange(2 * len(beats) - 1) / 2 + beats[0]
-    if confidence > _ON_EIGHTHS and (sevens := seven_bars(piece, eighths)) is not None:
+    eighths = np.arange(2 * len(beats) - 1) / 2 + beats[0]  # if the notes are on them; else four beats may last as long
+    if confidence > _CLEAR and (sevens := seven_bars(piece, eighths)) is not None:
         return replace(_found_grid(sevens, eighths, confidence), meters=(Meter(0.0, 7, 8),))
     bars = find_bars(piece, beats, True)
     found = _found_grid(bars, beats, confidence)

@@ -69,10 +69,10 @@ def test_four_beats_that_last_as_long_as_seven_eighths_of_the_file_are_no_seven(
     rows = []
     for bar in range(24):
         root = ROOTS[bar % 8]
-        rows += [(3.5 * bar, 0.8, 36 + root + step) for step in (0, 7, 12, 16)]
+        rows += [(3.5 * bar, 0.8, 36 + root + step) for step in (0, 12)]
         rows += [(3.5 * bar + 0.875 * beat, 0.8, 72 + root + 2 * beat) for beat in (1, 2, 3)]
     grid = find_grid(Piece.of(*zip(*rows, strict=True)))
-    assert 0.12 < grid.confidence < 0.5
+    assert 0.12 < grid.confidence < 0.3
     assert grid.meters[0].denominator == 4
 
 

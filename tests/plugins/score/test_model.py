@@ -228,6 +228,19 @@ def test_the_tune_of_one_player_is_the_upper_line_where_the_network_hears_none(a
     assert melody.confidence == pytest.approx(0.5)
 
 
+def test_the_track_that_leads_has_the_melody_where_the_network_hears_it_in_few_bars(analyze, monkeypatch):
+    piece = sonatina()
+    tune = piece.pitch >= 72
+    tracks = (TrackInfo("violin", 40), TrackInfo("cello", 42))
+    two = replace(piece.with_notes(track=np.where(tune, 0, 1)), tracks=tracks)
+    heard = (two.start < 12) & (two.pitch >= 72)
+    monkeypatch.setattr(
+        "segue.plugins.score.networks.class_probabilities", lambda *_: np.where(heard, 0.9, 0.02)[:, None]
+    )
+    melody = analyze(midi(two), pb.ASPECT_MELODY).melody
+    assert (melody.track, len(melody.notes)) == (0, tune.sum())
+
+
 def test_an_accompaniment_alone_has_no_melody(analyze):
     rows = []
     for bar in range(16):

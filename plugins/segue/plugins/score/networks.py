@@ -95,21 +95,19 @@ class Networks:
     def _melody(self, reading: Reading) -> NDArray[np.float64]:
         """Let the notes of a track vote: a melody mostly stays in one, though the network does not see tracks.
 
-        A piece of one voice is all melody: the network learnt what is one beside an accompaniment. Where it hears none,
-        a track that is by itself like a melody is one, as likely as not; so is the upper line of one player's piece,
-        other than those it learnt from, where it hears a melody in few of the bars.
+        A piece of one voice is all melody: the network learnt what is one beside an accompaniment. Where it hears one
+        in few of the bars, or hardly any, as in much that is no pop song, a track that is by itself like a melody is
+        one, as likely as not, or else the upper line of one player.
         """
         piece = reading.pitched
         if is_one_voice(piece):
             return np.ones(len(piece))
         probability = _vote(piece, np.clip(class_probabilities(self.melody, reading)[:, 0], 1e-4, 1 - 1e-4))
-        heard = probability >= _HEARD
-        bars = piece.bar_of(piece.start)
-        likely: NDArray[np.bool_] | None = None
-        if heard.mean() < _HARDLY_ANY and (track := leading_track(reading.piece)) is not None:
-            likely = piece.track == track
-        elif len(np.unique(bars[heard])) < _ENOUGH_BARS * len(np.unique(bars)):
-            likely = upper_line(reading.piece)
+        heard, bars = probability >= _HEARD, piece.bar_of(piece.start)
+        if heard.mean() >= _HARDLY_ANY and len(np.unique(bars[heard])) >= _ENOUGH_BARS * len(np.unique(bars)):
+            return probability
+        track = leading_track(reading.piece)
+        likely = upper_line(reading.piece) if track is None else piece.track == track
         return probability if likely is None else np.where(likely, _HEARD, np.minimum(probability, _HEARD - 0.01))
 
 

@@ -87,9 +87,3 @@ def test_a_piece_that_nothing_is_done_to_comes_back_as_the_very_file(ask, song):
     assert not response.edits
     assert response.music.midi == file.dumps_midi()
     assert not said(response, "music.midi")
-    once = song.with_notes(start=np.where(np.arange(len(song)) == 40, song.start + 0.09, song.start))
-    file = symusic.Score.from_midi(piece_to_midi(once))
-    file.tracks[0].pitch_bends.append(symusic.PitchBend(960, 500))
-    response = ask(pb.Music(midi=file.dumps_midi()))
-    assert response.edits
-    assert "1 pitch bends" in said(response, "music.midi")

@@ -12,6 +12,7 @@ from segue.music import music_to_piece, piece_to_midi
 from segue.plugin_api.errors import InvalidField, SegueError
 from segue.plugin_api.python_model import Item, MessageModel
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
+from segue.plugins.style.controls import lost_controls
 from segue.plugins.style.measure import figures
 from segue.plugins.style.styles import style_to_write
 from segue.plugins.style.symbols import with_symbols
@@ -90,14 +91,7 @@ def _notices(arrangement: Arrangement, done: Rewritten, style: str) -> list[musi
     found = [("style", f"{done.bars} of {bars} bars were written anew as {style}.")]
     if not len(arrangement.piece.without_drums()):
         found = [("music", "The piece has drums alone: there is nothing to write anew.")]
-    kept = {track.pedals for track in done.piece.tracks}
-    lost = [
-        track.name or f"program {track.program}"
-        for track in arrangement.piece.tracks
-        if track.pedals not in {(), *kept}
-    ]
-    if lost:
-        found.append(("music", f"The sustain pedal of {', '.join(lost)} went with the notes that it held."))
+    found += [("music", sentence) for sentence in lost_controls(arrangement.piece, done.piece)]
     if done.fitted:
         shown = ", ".join(map(str, done.fitted[:5])) + (", ..." if len(done.fitted) > 5 else "")
         text = f"Styles are learnt in 4/4; where bars have other lengths ({shown}), their patterns are cut to fit."

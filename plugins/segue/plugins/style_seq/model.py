@@ -15,6 +15,7 @@ from segue.music.theory import key_name
 from segue.plugin_api.errors import SegueError, Unsupported
 from segue.plugin_api.python_model import Item, Step, StreamModel, to_segue_error
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
+from segue.plugins.style.controls import lost_controls
 from segue.plugins.style.measure import figures
 from segue.plugins.style.styles import style_to_write
 from segue.plugins.style.symbols import with_symbols
@@ -148,10 +149,7 @@ def _notices(session: Session, made: Rewritten) -> list[music_pb2.Notice]:
     if odd:
         text = f"Patterns are learnt in 4/4; bars of {', '.join(odd)} beats take a part of them, compound ones swing."
         found.append(("music", text))
-    kept_pedals = {info.pedals for info in made.piece.tracks}
-    lost = [info.name or f"program {info.program}" for info in piece.tracks if info.pedals not in kept_pedals | {()}]
-    if lost:
-        found.append(("music", f"The sustain pedal of {', '.join(lost)} went with the notes that it held."))
+    found += [("music", sentence) for sentence in lost_controls(piece, made.piece)]
     if session.request.HasField("example"):
         text = "The style of an example is heard in rhythm, register, intervals and instruments of each of its tracks."
         found.append(("example", text))

@@ -20,6 +20,8 @@ from segue.plugin_api.errors import InvalidMusic
 MAX_BYTES: Final = 8 << 20
 MAX_EVENTS: Final = 1_000_000
 MAX_CHUNKS: Final = 4096
+MAX_TRACKS: Final = MAX_CHUNKS - 1
+"""Fewer than chunks, so that what is written, with a chunk that conducts, can be read again."""
 SLOWEST, FASTEST = 5.0, 1000.0
 _DATA_BYTES: Final = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 
@@ -64,7 +66,7 @@ def midi_to_piece(data: bytes, field: str = "music.midi") -> tuple[Piece, list[s
     Raises
     ------
     InvalidMusic
-        If it is no MIDI file, or has more than 200,000 notes, 1,000,000 events or 100,000 beats.
+        If it is no MIDI file, or has more than 200,000 notes, 1,000,000 events, 4,095 tracks or 100,000 beats.
     """
     if len(data) > MAX_BYTES:
         raise InvalidMusic(field, f"has {len(data)} bytes, must have at most {MAX_BYTES}")
@@ -237,6 +239,8 @@ def _chunks_to_piece(chunks: Sequence[_Chunk], division: float, field: str, noti
     if not kept.all():
         notices.append(f"Notes of no length: {int((~kept).sum())}; they are left out.")
     parts, track = np.unique(chunk[kept] * 16 + channel[kept], return_inverse=True)
+    if len(parts) > MAX_TRACKS:
+        raise InvalidMusic(field, f"has {len(parts)} tracks, must have at most {MAX_TRACKS}")
     first = np.full(len(parts), last)
     np.minimum.at(first, track, start[kept])
     controls = [chunk.controls for chunk in chunks]

@@ -47,10 +47,11 @@ def programs_and_controls(
     groups: dict[tuple[int, int], list[int]] = defaultdict(list)
     for number, (part, program) in enumerate(zip(parts, programs, strict=True)):
         groups[part % 16, program].append(number)
-    held = {channel: [part // 16 for part in parts if part % 16 == channel] for channel in {c for c, _ in groups}}
+    of_channel = {channel: table[table[:, 1] == channel] for channel in {part % 16 for part in parts}}
+    held = {channel: [part // 16 for part in parts if part % 16 == channel] for channel in of_channel}
     found: dict[int, Ints] = {}
     for (channel, _), members in groups.items():
-        rows = table[table[:, 1] == channel]
+        rows = of_channel[channel]
         own = np.isin(rows[:, 0], [parts[number] // 16 for number in members])
         rows = rows[own | ~np.isin(rows[:, 0], held[channel])]
         began = min(first[number] for number in members)

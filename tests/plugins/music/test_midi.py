@@ -230,6 +230,14 @@ def test_a_million_notes_are_refused_in_bounded_time():
     assert time.perf_counter() - began < 20
 
 
+def test_a_file_of_too_many_tracks_is_refused():
+    every = b"".join(b"\0" + bytes((0x90 | c, 60, 64)) + b"\1" + bytes((0x80 | c, 60, 0)) for c in range(16))
+    chunks = [b"MTrk" + struct.pack(">I", len(every)) + every] * 256
+    with pytest.raises(InvalidMusic, match="has 4096 tracks, must have at most 4095"):
+        midi_to_piece(midi(*chunks))
+    assert len(midi_to_piece(piece_to_midi(midi_to_piece(midi(*chunks[1:]))[0]))[0]) == 4080
+
+
 def test_a_file_full_of_controllers_is_bounded():
     body = b"\0\xb0\x07\x40" + b"\0\x07\x40" * 2_500_000
     with pytest.raises(InvalidMusic, match="events"):

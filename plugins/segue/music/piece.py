@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -123,6 +123,18 @@ class Syllable(NamedTuple):
     text: str
 
 
+class WrittenChord(NamedTuple):
+    """A chord symbol: beat, pitch class of the root, index into ``theory.QUALITY_NAMES``, pitch class of the bass.
+
+    "No chord" has -1 thrice.
+    """
+
+    beat: float
+    root: int
+    quality: int
+    bass: int
+
+
 @dataclass(frozen=True)
 class Piece:
     """Notes as columns of equal length, and what is said about them.
@@ -135,8 +147,9 @@ class Piece:
         int64. ``track`` is an index into ``tracks``.
     tracks
         One for each instrument or voice.
-    tempos, meters, keys, lyrics
-        In order of beat. No tempo means 120 quarter notes per minute, no metre 4/4.
+    tempos, meters, keys, lyrics, symbols
+        In order of beat. No tempo means 120 quarter notes per minute, no metre 4/4; chord symbols each hold until the
+        next one.
     """
 
     start: NDArray[np.float64]
@@ -148,7 +161,8 @@ class Piece:
     tempos: tuple[Tempo, ...] = ()
     meters: tuple[Meter, ...] = ()
     keys: tuple[KeySignature, ...] = ()
-    lyrics: tuple[Syllable, ...] = field(default=())
+    lyrics: tuple[Syllable, ...] = ()
+    symbols: tuple[WrittenChord, ...] = ()
 
     @classmethod
     def of(
@@ -198,7 +212,7 @@ class Piece:
     def with_notes(self, **columns: ArrayLike) -> Piece:
         """Return the piece with some columns replaced, its notes put in order again."""
         names = ("start", "duration", "pitch", "velocity", "track")
-        about = {name: getattr(self, name) for name in ("tracks", "tempos", "meters", "keys", "lyrics")}
+        about = {name: getattr(self, name) for name in ("tracks", "tempos", "meters", "keys", "lyrics", "symbols")}
         return Piece.of(*(columns.get(name, getattr(self, name)) for name in names), **about)
 
     @property

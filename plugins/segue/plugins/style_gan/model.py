@@ -15,7 +15,6 @@ from segue.plugins.style.arrangement import Arrangement, read_arrangement
 from segue.plugins.style.controls import lost_controls
 from segue.plugins.style.measure import figures
 from segue.plugins.style.styles import style_to_write
-from segue.plugins.style.symbols import with_symbols
 from segue.plugins.style_gan.artifacts import Artifacts, load
 from segue.plugins.style_gan.rewriter import Rewritten, rewrite, with_melody
 from segue.v1 import analyze_pb2, music_pb2, transfer_pb2
@@ -64,8 +63,7 @@ def transfer(made: Artifacts, item: Item[transfer_pb2.TransferRequest]) -> trans
         raise InvalidField(target, _REFUSED[target])
     style = style_to_write(request.style, made.styles)
     piece, notices = music_to_piece(request.music)
-    heard = read_arrangement(piece, analyze_pb2.AnalyzeResponse.FromString(item.context))
-    arrangement, _ = with_symbols(heard, request.music)
+    arrangement = read_arrangement(piece, analyze_pb2.AnalyzeResponse.FromString(item.context))
     if not arrangement.melody.any() and len(piece.without_drums()):
         arrangement = with_melody(arrangement)
         text = "No melody was heard in the piece; its highest voice was kept instead."

@@ -43,4 +43,4 @@ def parallels(written: Elements, notes: int, place: int, slot: int) -> NDArray[n
     if slot not in last or not others:
         return np.zeros(len(_PITCH), np.int64)
     before, now = np.array(others).T[..., None]
-    return in_parallel(before, last[slot], now, _PITCH).sum(0)
+    return np.asarray(in_parallel(before, last[slot], now, _PITCH).sum(0), np.int64)

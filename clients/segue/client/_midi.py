@@ -21,6 +21,9 @@ from segue.v1.music_pb2 import (
 
 TICKS_PER_BEAT = 480
 _DRUM_CHANNEL = 9
+_BANK = (0, 32)
+"""Controllers that choose the bank of the next program, which must come after them."""
+_LATEST = 1_100_000
 
 # Tick, order among events of one tick, bytes. A note ends before the next one of its pitch begins.
 _Event = tuple[int, int, bytes]
@@ -73,8 +76,9 @@ def _notes(track: Track, channel: int) -> bytes:
     events: list[_Event] = [(0, 0, _meta(0x03, track.name.encode()))] if track.name else []
     events += [(_ticks(control.beat), 1, _control(control, channel)) for control in track.controls]
     if not track.drums:
-        begin = min((_ticks(note.start) for note in track.notes), default=0)
-        events.append((begin, 1, bytes((0xC0 | channel, track.program))))  # after the bank that controls choose
+        banks = [_ticks(c.beat) for c in track.controls if c.kind == CONTROL_KIND_CONTROLLER and c.number in _BANK]
+        begin = min(max(banks, default=0), *(_ticks(note.start) for note in track.notes), _ticks(_LATEST))
+        events.append((begin, 1, bytes((0xC0 | channel, track.program))))
     for note in track.notes:
         if not 0 <= note.pitch <= 127 or not 0 <= note.velocity <= 127:
             raise ValueError(f"pitch {note.pitch}, velocity {note.velocity}; each is 0-127")
@@ -99,7 +103,7 @@ def _control(control: Control, channel: int) -> bytes:
 
 
 def _ticks(beat: float) -> int:
-    if not 0 <= beat <= 1_100_000:
+    if not 0 <= beat <= _LATEST:
         raise ValueError(f"beat {beat:g} is outside 0-1,000,000")
     return round(beat * TICKS_PER_BEAT)
 

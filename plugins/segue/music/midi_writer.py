@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
-from segue.music.piece import Control, Piece, Tempo, TrackInfo
+from segue.music.piece import MAX_BEATS, Control, Piece, Tempo, TrackInfo
 from segue.v1 import music_pb2 as pb
 
 TICKS_PER_QUARTER: Final = 960
@@ -26,7 +26,8 @@ AT_REST: Final = 8192
 """The value in a file of a pitch bend that bends nothing."""
 _DRUM_CHANNEL: Final = 9
 _PITCHED: Final = tuple(channel for channel in range(16) if channel != _DRUM_CHANNEL)
-_OFF, _TEXT, _CONTROL, _PROGRAM, _ON = range(5)
+_LATEST: Final = int(MAX_BEATS) * TICKS_PER_QUARTER
+_OFF, _CONTROL, _PROGRAM, _TEXT, _ON = range(5)
 
 _Event = tuple[int, int, bytes]
 """Tick, order among the events of one tick, bytes."""
@@ -78,12 +79,17 @@ def _played(notes: Piece, info: TrackInfo, channel: int) -> Iterator[_Event]:
         yield 0, _TEXT, _meta(0x03, info.name.encode())
     start, end = (np.rint(beats * TICKS_PER_QUARTER).astype(np.int64) for beats in (notes.start, notes.end))
     end = np.maximum(end, start + 1)
-    yield int(start[0]) if len(start) else 0, _PROGRAM, bytes((0xC0 | channel, info.program))
+    yield min(_banked(info), int(start.min(initial=_LATEST))), _PROGRAM, bytes((0xC0 | channel, info.program))
     on, off = 0x90 | channel, 0x80 | channel
     columns = (start.tolist(), end.tolist(), notes.pitch.tolist(), notes.velocity.tolist())
     for begin, over, pitch, velocity in zip(*columns, strict=True):
         yield begin, _ON, bytes((on, pitch, velocity))
         yield over, _OFF, bytes((off, pitch, 0))
+
+
+def _banked(info: TrackInfo) -> int:
+    """Return the tick at which the bank is chosen that a program is of."""
+    return max((_tick(control.beat) for control in info.controls if control.chooses_bank), default=0)
 
 
 def _control(control: Control, channel: int) -> bytes:

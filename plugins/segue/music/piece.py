@@ -42,6 +42,11 @@ class Control(NamedTuple):
     number: int
     value: int
 
+    @property
+    def chooses_bank(self) -> bool:
+        """Whether it says of which bank the next program is."""
+        return self.kind == pb.CONTROL_KIND_CONTROLLER and self.number in _BANK
+
 
 class TrackInfo(NamedTuple):
     """One instrument or voice: its name, General MIDI program, whether it is a drum kit, and what is done to its sound.
@@ -69,10 +74,7 @@ class TrackInfo(NamedTuple):
     def with_program(self, program: int) -> TrackInfo:
         """Return it for another instrument throughout: without later programs and choices of a bank."""
         stays = [
-            control
-            for control in self.controls
-            if control.kind != pb.CONTROL_KIND_PROGRAM
-            and not (control.kind == pb.CONTROL_KIND_CONTROLLER and control.number in _BANK)
+            control for control in self.controls if control.kind != pb.CONTROL_KIND_PROGRAM and not control.chooses_bank
         ]
         return self._replace(program=program, controls=tuple(stays))
 

@@ -11,7 +11,7 @@ from google.protobuf import json_format
 from segue.client.cli import app
 from segue.client.cli._analysis_facts import facts
 from segue.v1 import analyze_pb2, generate_pb2, recommend_pb2
-from segue.v1.music_pb2 import Audio, Music
+from segue.v1.music_pb2 import MODE_MAJOR, MODE_MINOR, Audio, Key, Music
 from segue.v1.transfer_pb2 import TransferResponse, TransferStreamResponse
 from typer.testing import CliRunner
 
@@ -415,3 +415,21 @@ def test_what_has_no_pitch_is_told_without_pitches():
     told = dict(facts(response))
     assert (told["melody"], told["style"], told["track"]) == ("none", "none", "Kit (drums): 64 notes")
     assert not {"pitch", "texture", "pitch classes"} & set(told)
+
+
+def test_a_church_mode_is_told_beside_the_key():
+    dorian = Key(tonic=2, mode=MODE_MINOR)
+    major = Key(tonic=0, mode=MODE_MAJOR)
+    candidates = [
+        analyze_pb2.KeyCandidate(key=dorian, probability=0.7, scale=analyze_pb2.SCALE_DORIAN),
+        analyze_pb2.KeyCandidate(key=major, probability=0.25, scale=analyze_pb2.SCALE_MAJOR),
+    ]
+    key = analyze_pb2.KeyAnalysis(key=dorian, confidence=0.7, candidates=candidates)
+    key.scale, key.scale_confidence = analyze_pb2.SCALE_DORIAN, 0.9
+    told = dict(facts(analyze_pb2.AnalyzeResponse(key=key)))
+    assert told["key"] == "D minor (70 % sure), else C major 25 %"
+    assert told["mode"] == "Dorian (90 % sure in that key)"
+    other = analyze_pb2.KeyAnalysis(key=major, confidence=0.6, candidates=candidates, scale=analyze_pb2.SCALE_MAJOR)
+    told = dict(facts(analyze_pb2.AnalyzeResponse(key=other)))
+    assert told["key"] == "C major (60 % sure), else D minor (Dorian) 70 %"
+    assert "mode" not in told

@@ -94,6 +94,46 @@ ASPECT_LOUDNESS: Aspect.ValueType  # 14
 """How loud audio is."""
 Global___Aspect: _TypeAlias = Aspect  # noqa: Y015
 
+class _Scale:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ScaleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Scale.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SCALE_UNSPECIFIED: _Scale.ValueType  # 0
+    """Not stated."""
+    SCALE_MAJOR: _Scale.ValueType  # 1
+    """Major."""
+    SCALE_MINOR: _Scale.ValueType  # 2
+    """Minor, its sixth and seventh degrees raised or not."""
+    SCALE_DORIAN: _Scale.ValueType  # 3
+    """Minor with a raised sixth."""
+    SCALE_PHRYGIAN: _Scale.ValueType  # 4
+    """Minor with a lowered second."""
+    SCALE_LYDIAN: _Scale.ValueType  # 5
+    """Major with a raised fourth."""
+    SCALE_MIXOLYDIAN: _Scale.ValueType  # 6
+    """Major with a lowered seventh."""
+
+class Scale(_Scale, metaclass=_ScaleEnumTypeWrapper):
+    """Which notes a key has."""
+
+SCALE_UNSPECIFIED: Scale.ValueType  # 0
+"""Not stated."""
+SCALE_MAJOR: Scale.ValueType  # 1
+"""Major."""
+SCALE_MINOR: Scale.ValueType  # 2
+"""Minor, its sixth and seventh degrees raised or not."""
+SCALE_DORIAN: Scale.ValueType  # 3
+"""Minor with a raised sixth."""
+SCALE_PHRYGIAN: Scale.ValueType  # 4
+"""Minor with a lowered second."""
+SCALE_LYDIAN: Scale.ValueType  # 5
+"""Major with a raised fourth."""
+SCALE_MIXOLYDIAN: Scale.ValueType  # 6
+"""Major with a lowered seventh."""
+Global___Scale: _TypeAlias = Scale  # noqa: Y015
+
 class _IssueKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -436,7 +476,7 @@ class MeterAnalysis(_message.Message):
     """Confidence, 0-1."""
     @_builtins.property
     def time_signatures(self) -> _containers.RepeatedCompositeFieldContainer[_music_pb2.TimeSignatureChange]:
-        """Time signatures in order."""
+        """Time signatures in order; an upbeat has that of the bar it leads to."""
 
     @_builtins.property
     def beat_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
@@ -474,8 +514,14 @@ class KeyAnalysis(_message.Message):
     CONFIDENCE_FIELD_NUMBER: _builtins.int
     CANDIDATES_FIELD_NUMBER: _builtins.int
     REGIONS_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    SCALE_CONFIDENCE_FIELD_NUMBER: _builtins.int
     confidence: _builtins.float
     """Probability of that key, 0-1."""
+    scale: Global___Scale.ValueType
+    """The scale of the key: major or minor as the key says, or a church mode that is like it."""
+    scale_confidence: _builtins.float
+    """Probability of that scale if the key is right, 0-1."""
     @_builtins.property
     def key(self) -> _music_pb2.Key:
         """The key of the piece."""
@@ -495,10 +541,12 @@ class KeyAnalysis(_message.Message):
         confidence: _builtins.float = ...,
         candidates: _abc.Iterable[Global___KeyCandidate] | None = ...,
         regions: _abc.Iterable[Global___KeyRegion] | None = ...,
+        scale: Global___Scale.ValueType = ...,
+        scale_confidence: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "confidence", b"confidence", "key", b"key", "regions", b"regions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "confidence", b"confidence", "key", b"key", "regions", b"regions", "scale", b"scale", "scale_confidence", b"scale_confidence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -512,8 +560,11 @@ class KeyCandidate(_message.Message):
 
     KEY_FIELD_NUMBER: _builtins.int
     PROBABILITY_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
     probability: _builtins.float
     """Probability, 0-1."""
+    scale: Global___Scale.ValueType
+    """The scale that it would have."""
     @_builtins.property
     def key(self) -> _music_pb2.Key:
         """The key."""
@@ -523,10 +574,11 @@ class KeyCandidate(_message.Message):
         *,
         key: _music_pb2.Key | None = ...,
         probability: _builtins.float = ...,
+        scale: Global___Scale.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "probability", b"probability"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "probability", b"probability", "scale", b"scale"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -742,9 +794,9 @@ class RhythmAnalysis(_message.Message):
     onsets_per_beat: _builtins.float
     """Onsets per beat."""
     syncopation: _builtins.float
-    """Share of onsets on metrically weak positions held over a stronger one, 0-1."""
+    """Share of the upper line's onsets on metrically weak positions held over a stronger one, 0-1."""
     swing: _builtins.float
-    """Long-short ratio of eighth-note pairs; 1 is straight, 2 is triplet swing."""
+    """Long-short ratio of eighth-note pairs; 1 is straight, 2 is triplet swing; 1 where beats have three eighths, as in 6/8."""
     grid_deviation: _builtins.float
     """Mean distance of onsets from the sixteenth and triplet grid, in beats."""
     groove_consistency: _builtins.float

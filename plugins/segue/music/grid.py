@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music.beats import track_beats
 from segue.music.kit import KICKS, SNARES
-from segue.music.meter import BarFinder, Bars, accented_bars, dotted_phase, emphasis
+from segue.music.meter import BarFinder, Bars, accented_bars, dotted_phase, emphasis, seven_bars
 from segue.music.piece import Meter, Piece
 
 _NEAR: Final = 0.06
 _CLEAR: Final = 0.3
+_WRITTEN: Final = 0.9
+"""Regularity in the twelfth of a beat that nobody plays."""
 UNRELATED: Final = 0.12
 """Confidence under which the notes have nothing to do with the file's beats."""
 _CHANCE: Final = 2.0
@@ -75,9 +77,10 @@ def find_grid(piece: Piece, find_bars: BarFinder = accented_bars) -> Grid:
     The file's beats are taken as they are if the notes lie on them, and shifted if the notes lie beside them by a
     constant part of a beat; where the notes have nothing to do with them, beats are found in the notes. The file's
     bars are taken if its beats are and it states a metre other than 1/4, which sequencers write for want of one; else
-    ``find_bars`` finds them: from the accents, or by a trained model; of bars of three quarters the accents say whether
-    they are of 3/4 or of 6/8. Beats are counted from the bars that are stated, as an upbeat may be of half a beat, and
-    more must speak for other beats than against those of a file that states none.
+    what comes back after seven eighths is in 7/8, and ``find_bars`` finds other bars: from the accents, or by a
+    trained model; of bars of three quarters the accents say whether they are of 3/4 or of 6/8. Beats are counted from
+    the bars that are stated, as an upbeat may be of half a beat, and more must speak for other beats than against those
+    of a file that states none.
     """
     stated = any(meter.numerator > 1 for meter in piece.meters)
     shift, confidence = _phase(piece, stated)
@@ -91,6 +94,9 @@ def find_grid(piece: Piece, find_bars: BarFinder = accented_bars) -> Grid:
     if shift == 0 and stated:
         return _stated_grid(piece, confidence)
     beats = np.arange(np.floor(piece.start.min() - shift + _NEAR), np.ceil(piece.beats - shift - 1e-6) + 1) + shift
+    eighths = np.arange(2 * len(beats) - 1) / 2 + beats[0]  # if the notes are on them; else four beats may last as long
+    if confidence > _CLEAR and (sevens := seven_bars(piece, eighths)) is not None:
+        return replace(_found_grid(sevens, eighths, confidence), meters=(Meter(0.0, 7, 8),))
     bars = find_bars(piece, beats, True)
     found = _found_grid(bars, beats, confidence)
     phase = dotted_phase(piece, beats[bars.downbeats]) if (bars.lengths == 3).all() else None
@@ -167,6 +173,8 @@ def _phase(piece: Piece, stated: bool) -> tuple[float, float]:
     scatter = np.sqrt(-2 * np.log(np.clip(length, 1e-9, 1))) / (2 * np.pi * parts)  # of a wrapped normal distribution
     near = np.abs(places) < max(_NEAR, min(scatter, 0.5 / parts))
     best = int((_support(piece, begins) + (_STATED if stated else _FILE) * near).argmax())
+    if abs(turns[12]) > _WRITTEN:  # triplets and sixteenths, of which the ones cancel the others in the sixteenth
+        length = max(length, abs(turns[12]))
     moments = len(np.unique(np.round(start, 2)))
     confidence = np.sqrt(max((moments * length**2 - _CHANCE) / (moments - _CHANCE), 0)) if moments > _CHANCE else length
     return 0.0 if near[best] else float(places[best]), float(confidence)

@@ -18,7 +18,7 @@ _FEW: Final = 0.05
 _AT_ONCE: Final = 1.5
 """Notes that sound at once in the mean, from which a line is not one voice."""
 _LOW: Final = 53
-_CLOSE, _FIFTH = 1.0, 7
+_CLOSE, _FIFTH, _OCTAVE = 1.0, 7, 12
 _STRETCH: Final = 8
 """Bars within which rhythms are compared: over a whole piece a tune that comes back would count as a pattern."""
 _PATTERN: Final = 2
@@ -72,20 +72,22 @@ def upper_line(piece: Piece) -> NDArray[np.bool_] | None:
     hand = piece.track == upper
     found = np.zeros(len(piece), bool)
     found[hand] = skyline(piece.select(hand))
+    if len(used) == 1:  # of both hands, the lower of which is heard where the upper one rests
+        found[found] = ~_between(piece.select(found), _OCTAVE)
     if _variety(bar_patterns(piece.select(found))) < _LEAST_VARIED:
-        found[found] = ~_between(piece.select(found))
+        found[found] = ~_between(piece.select(found), _FIFTH)
         if _variety(bar_patterns(piece.select(found))) < _LEAST_VARIED:
             return None
     return found | _alone(piece, ~hand, hand)
 
 
-def _between(line: Piece) -> NDArray[np.bool_]:
-    """Mark notes with higher ones by a fifth close before and after: the hand goes on below a tune that has rests."""
+def _between(line: Piece, interval: int) -> NDArray[np.bool_]:
+    """Mark notes with higher ones by an interval close before and after: a hand goes on below a tune that has rests."""
     moment = line.start
     begin, end = np.searchsorted(moment, moment - _CLOSE), np.searchsorted(moment, moment + _CLOSE, side="right")
     found = np.zeros(len(line), bool)
     for row, (first, last) in enumerate(zip(begin.tolist(), end.tolist(), strict=True)):
-        least = line.pitch[row] + _FIFTH
+        least = line.pitch[row] + interval
         found[row] = (line.pitch[first:row] >= least).any() and (line.pitch[row + 1 : last] >= least).any()
     return found
 

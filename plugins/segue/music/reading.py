@@ -47,6 +47,8 @@ class Reading:
         What judges some notes, given by their indices, of a piece without drums: a trained model; None judges none.
     find_bars
         What finds the bars where the file's can't be trusted: accents, or a trained model.
+    written
+        True if the piece came as notation: nobody played it.
     """
 
     original: Piece
@@ -56,6 +58,7 @@ class Reading:
     choose_melody: Callable[[Reading], NDArray[np.float64]] | None = None
     judge_pitches: Callable[[Piece, NDArray[np.int64]], Judged] | None = None
     find_bars: BarFinder = accented_bars
+    written: bool = False
 
     @cached_property
     def grid(self) -> Grid:

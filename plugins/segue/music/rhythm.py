@@ -91,13 +91,22 @@ def groove_consistency(bars: NDArray[np.bool_]) -> float:
     return float((bars[1:] == bars[:-1]).mean()) if len(bars) > 1 else 1.0
 
 
-def syncopation(reading: Reading, onsets: Onsets) -> float:
-    """Share of onsets between beats that are held over the next beat without a new one there, 0-1."""
-    beat, within = onsets.beat, onsets.within
+def syncopation(reading: Reading, onsets: Onsets, line: NDArray[np.bool_] | None = None) -> float:
+    """Share of onsets between beats that are held over the next beat without a new one there, 0-1.
+
+    Parameters
+    ----------
+    reading, onsets
+        The piece.
+    line : ndarray of bool, shape (notes,)
+        The notes that are looked at, as if there were no others; all if left out.
+    """
+    line = np.ones(len(reading.piece), bool) if line is None else line
+    beat, within = onsets.beat[line], onsets.within[line]
     weak = (within > _ON_BEAT) & (within < 1 - _ON_BEAT)
     struck = np.zeros(len(reading.grid.beats), bool)
     struck[beat[within <= _ON_BEAT]] = struck[beat[within >= 1 - _ON_BEAT] + 1] = True
-    held = reading.piece.end > reading.grid.beats[beat + 1] + 0.05
+    held = reading.piece.end[line] > reading.grid.beats[beat + 1] + 0.05
     return float((weak & held & ~struck[beat + 1]).mean())
 
 

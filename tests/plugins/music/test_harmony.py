@@ -147,3 +147,23 @@ def test_a_bass_that_moves_within_a_chord_makes_an_inversion_but_a_waltz_does_no
     waltz += [(bar * 3.0 + beat, 1.0, pitch) for bar in range(8) for beat in (1, 2) for pitch in (55, 60, 64)]
     reading = Reading(Piece.of(*zip(*waltz, strict=True), meters=(Meter(0, 3, 4),)))
     assert len(reading.inversions) == len(reading.chords)
+
+
+def alberti():
+    """A broken chord in eighths below a long note: the fifth is lowest in half of the cells."""
+    pitches = [48, 55, 52, 55] * 4 + [47, 55, 53, 55] * 2 + [48, 55, 52, 55] * 2
+    return [(half / 2, 0.5, pitch) for half, pitch in enumerate(pitches)] + [(4.0 * bar, 4.0, 72) for bar in range(4)]
+
+
+def stride():
+    """The root below each bar, the fifth a fourth below it halfway, chords between them."""
+    rows = [(2.0 * bar + beat, 0.5, 36 - 5 * beat) for bar in range(8) for beat in (0, 1)]
+    return rows + [(2.0 * bar + at, 0.5, p) for bar in range(8) for at in (0.5, 1.5) for p in (55, 60, 64)]
+
+
+@pytest.mark.parametrize(("rows", "meter"), [(alberti(), Meter(0, 4, 4)), (stride(), Meter(0, 2, 4))])
+def test_the_bass_of_a_broken_chord_and_of_stride_piano_is_where_it_begins(rows, meter):
+    found = Reading(Piece.of(*zip(*rows, strict=True), meters=(meter,))).inversions
+    assert found.chord[0] == chord(0, "maj")
+    assert found.bass[0] == 0
+    assert all(bass == 0 for bass, number in zip(found.bass, found.chord, strict=True) if number == chord(0, "maj"))

@@ -29,6 +29,18 @@ def test_the_tune_of_one_player_is_the_upper_line(tracks):
     assert (line & ~tune & (piece.start >= 8)).sum() < 0.6 * tune.sum()  # inner notes in its rests
 
 
+def test_a_bass_on_the_same_track_is_not_the_tune_where_that_rests():
+    rng, rows = np.random.default_rng(0), [(0.5 + beat, 0.4, 43 + beat % 4) for beat in range(64)]
+    for bar in range(16):
+        places = np.sort(rng.choice(8, 5, replace=False)) / 2
+        rows += [(4.0 * bar + at, 0.4, TUNE[(bar + n) % 12]) for n, at in enumerate(places.tolist())]
+    piece = Piece.of(*zip(*rows, strict=True))
+    line, tune = upper_line(piece), piece.pitch >= 72
+    assert line[tune].all()
+    alone = ~tune & ~np.isin(piece.start, piece.start[tune])
+    assert (line & alone).sum() < 0.4 * alone.sum()
+
+
 def test_where_the_upper_hand_is_silent_the_lower_one_leads_alone():
     piece = hands()
     assert upper_line(piece)[(piece.start < 8)].all()

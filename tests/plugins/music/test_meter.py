@@ -34,6 +34,57 @@ def test_bars_are_heard_where_nothing_is_stated(beats, upbeat):
     assert strength > 0.9
 
 
+def sevens(upbeat=0, bars=24):
+    """Seven eighths, 2 + 2 + 3: a long bass, chords on the third and fifth, a tune that comes back every eight bars."""
+    rows = [(half / 2, 0.45, 74) for half in range(upbeat)]
+    for bar in range(bars):
+        start, root, rng = (upbeat + 7 * bar) / 2, ROOTS[bar % 8], np.random.default_rng(bar % 8)
+        rows.append((start, 3.3, 36 + root))
+        rows += [(start + at, 0.9, 55 + root + step) for at in (1.0, 2.0) for step in (0, 4, 7)]
+        rows += [(start + at / 2, 0.45, 72 + int(rng.choice([0, 2, 4, 5, 7]))) for at in range(7) if rng.random() < 0.8]
+    return Piece.of(*zip(*rows, strict=True))
+
+
+@pytest.mark.parametrize("upbeat", [0, 1, 3])
+def test_seven_eighths_are_heard_where_nothing_is_stated(upbeat):
+    grid = find_grid(sevens(upbeat))
+    assert grid.meters == (Meter(0.0, 7, 8),)
+    assert not grid.stated
+    downbeats = grid.beats[grid.downbeats]
+    assert downbeats[:24].tolist() == ((upbeat + 7 * np.arange(24)) / 2).tolist()
+    assert grid.pickup == downbeats[0] - grid.beats[0] == upbeat / 2
+    assert 0.5 < grid.bar_confidence <= 1
+
+
+@pytest.mark.parametrize("beats", [3, 4])
+def test_other_bars_are_not_of_seven_eighths(beats):
+    assert find_grid(dance(beats)).meters[0].denominator == 4
+
+
+def test_few_bars_of_seven_eighths_are_not_told():
+    assert find_grid(sevens(bars=5)).meters[0].denominator == 4
+
+
+def test_four_beats_that_last_as_long_as_seven_eighths_of_the_file_are_no_seven():
+    rows = []
+    for bar in range(24):
+        root = ROOTS[bar % 8]
+        rows += [(3.5 * bar, 0.8, 36 + root + step) for step in (0, 12)]
+        rows += [(3.5 * bar + 0.875 * beat, 0.8, 72 + root + 2 * beat) for beat in (1, 2, 3)]
+    grid = find_grid(Piece.of(*zip(*rows, strict=True)))
+    assert 0.12 < grid.confidence < 0.3
+    assert grid.meters[0].denominator == 4
+
+
+def test_triplets_beside_eighths_are_as_sure_as_they_are_written():
+    rows = [(beat + third / 3, 0.3, 72 + third) for beat in range(64) for third in range(3)]
+    rows += [(beat + half / 2, 0.45, 48 + half) for beat in range(64) for half in range(2)]
+    piece = Piece.of(*zip(*rows, strict=True), meters=(Meter(0, 4, 4),))
+    assert find_grid(piece).confidence > 0.95
+    loose = piece.with_notes(start=np.maximum(piece.start + np.random.default_rng(0).uniform(-0.5, 0.5, len(piece)), 0))
+    assert find_grid(loose).confidence < 0.3
+
+
 def test_a_scale_over_and_over_has_four_beats_and_makes_nobody_sure():
     scale = [60, 62, 64, 65, 67, 69, 71, 72]
     length, _, strength = find_meter(Piece.of(np.arange(64) / 2, 0.5, scale * 8), np.arange(33.0))

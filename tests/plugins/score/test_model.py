@@ -1,8 +1,9 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from segue.music import Meter, Piece, Tempo, TrackInfo, piece_to_midi, piece_to_score
+from segue.music import Meter, Piece, Tempo, TrackInfo, music_to_piece, piece_to_midi, piece_to_score
 from segue.plugin_api import InvalidMusic
 from segue.plugin_api.python_model import Item, one_by_one_if_needed
 from segue.plugins.score.plugin import ScoreAnalyzer
@@ -47,6 +48,25 @@ def test_probabilities_add_up(piece_of, analyze):
     assert sum(shares) == pytest.approx(1)
     assert shares == sorted(shares, reverse=True)
     assert key.confidence == shares[0]
+
+
+@pytest.mark.parametrize(
+    ("progression", "mode", "scale"),
+    [
+        ([(2, "min"), (7, "maj"), (0, "maj"), (2, "min")], music_pb2.MODE_MINOR, pb.SCALE_DORIAN),
+        ([(2, "min"), (2, "min"), (3, "maj"), (2, "min")], music_pb2.MODE_MINOR, pb.SCALE_PHRYGIAN),
+        ([(2, "maj"), (9, "min"), (0, "maj"), (2, "maj")], music_pb2.MODE_MAJOR, pb.SCALE_MIXOLYDIAN),
+        ([(2, "min"), (7, "min"), (9, "maj"), (2, "min")], music_pb2.MODE_MINOR, pb.SCALE_MINOR),
+        ([(2, "maj"), (7, "maj"), (9, "7"), (2, "maj")], music_pb2.MODE_MAJOR, pb.SCALE_MAJOR),
+    ],
+)
+def test_the_scale_of_the_key_is_told(piece_of, analyze, progression, mode, scale):
+    key = analyze(midi(piece_of(progression * 3)), pb.ASPECT_KEY).key
+    assert (key.key.tonic, key.key.mode, key.scale) == (2, mode, scale)
+    assert 0.5 < key.scale_confidence <= 1
+    assert key.candidates[0].scale == scale
+    minor = [candidate.scale for candidate in key.candidates if candidate.key.mode == music_pb2.MODE_MINOR]
+    assert set(minor) <= {pb.SCALE_MINOR, pb.SCALE_DORIAN, pb.SCALE_PHRYGIAN}
 
 
 def test_only_what_is_asked_for_is_answered(piece_of, analyze):
@@ -139,6 +159,14 @@ def test_the_probe_is_answered(model):
 TUNE = [60, 62, 64, 65, 67, 65, 64, 62, 60, 64, 67, 72, 71, 67, 65, 62]
 
 
+def test_an_upbeat_has_no_metre_of_its_own(analyze):
+    piece = Piece.of(np.arange(64) / 2, 0.5, TUNE * 4, meters=(Meter(0, 1, 4), Meter(1, 3, 4), Meter(13, 2, 4)))
+    meter = analyze(midi(piece), pb.ASPECT_METER).meter
+    told = [(c.beat, c.time_signature.numerator, c.time_signature.denominator) for c in meter.time_signatures]
+    assert told == [(0, 3, 4), (13, 2, 4)]
+    assert meter.pickup == 1
+
+
 def test_a_tune_alone_is_the_melody_and_so_has_motifs(analyze):
     found = analyze(midi(Piece.of(np.arange(64) / 2, 0.5, TUNE * 4)))
     assert [note.pitch for note in found.melody.notes] == TUNE * 4
@@ -175,6 +203,95 @@ def test_the_key_of_a_piece_in_two_far_keys_is_one_of_them(piece_of, analyze, se
         (16, second, music_pb2.MODE_MAJOR),
     ]
     assert key.key in [region.key for region in key.regions]
+
+
+def sonatina():
+    """A tune of one player above broken chords, all on one track."""
+    rng, rows = np.random.default_rng(0), []
+    for bar in range(16):
+        root = (0, 5, 7, 0)[bar % 4]
+        rows += [(4 * bar + half / 2, 0.5, 48 + root + (0, 7, 4, 7)[half % 4]) for half in range(8)]
+        at = 0.0
+        while at < 4:
+            length = min(float(rng.choice([0.5, 1, 2])), 4 - at)
+            rows.append((4 * bar + at, length, int(72 + root + rng.choice([0, 4, 7, 12]))))
+            at += length
+    return Piece.of(*zip(*rows, strict=True), 80, meters=(Meter(0, 4, 4),))
+
+
+def test_the_tune_of_one_player_is_the_upper_line_where_the_network_hears_none(analyze):
+    piece = sonatina()
+    melody = analyze(midi(piece), pb.ASPECT_MELODY).melody
+    tune = piece.pitch[piece.pitch >= 72].tolist()
+    assert melody.lowest >= 72
+    assert len(melody.notes) >= len(tune) - 2
+    assert melody.confidence == pytest.approx(0.5)
+
+
+def test_the_track_that_leads_has_the_melody_where_the_network_hears_it_in_few_bars(analyze, monkeypatch):
+    piece = sonatina()
+    tune = piece.pitch >= 72
+    tracks = (TrackInfo("violin", 40), TrackInfo("cello", 42))
+    two = replace(piece.with_notes(track=np.where(tune, 0, 1)), tracks=tracks)
+    heard = (two.start < 12) & (two.pitch >= 72)
+    monkeypatch.setattr(
+        "segue.plugins.score.networks.class_probabilities", lambda *_: np.where(heard, 0.9, 0.02)[:, None]
+    )
+    melody = analyze(midi(two), pb.ASPECT_MELODY).melody
+    assert (melody.track, len(melody.notes)) == (0, tune.sum())
+
+
+def test_an_accompaniment_alone_has_no_melody(analyze):
+    rows = []
+    for bar in range(16):
+        root = (0, 5, 7, 0)[bar % 4]
+        rows += [(4.0 * bar, 1.0, 36 + root)]
+        rows += [(4.0 * bar + beat, 1.0, 55 + root + step) for beat in (1, 2, 3) for step in (0, 5, 9)]
+    piece = Piece.of(*zip(*rows, strict=True), 80, meters=(Meter(0, 4, 4),))
+    assert not analyze(midi(piece), pb.ASPECT_MELODY).melody.notes
+
+
+def test_what_is_written_is_not_judged_as_if_it_was_played(analyze):
+    def note(pitch, voice, length, chord=""):
+        step = f"<pitch><step>{pitch[0]}</step><octave>{pitch[1]}</octave></pitch>"
+        return f"<note>{chord}{step}<duration>{length}</duration><voice>{voice}</voice></note>"
+
+    back = "<backup><duration>28</duration></backup>"  # a bar of seven in the time of four, and one held note
+    bar = "".join(note("CDEFGAB"[at] + "4", 1, 4) for at in range(7)) + back + note("C4", 2, 28)
+    attributes = (
+        "<attributes><divisions>7</divisions><time><beats>4</beats><beat-type>4</beat-type></time></attributes>"
+    )
+    bars = "".join(f"<measure number='{n + 1}'>{attributes if n == 0 else ''}{bar}</measure>" for n in range(12))
+    document = (
+        "<score-partwise><part-list><score-part id='P'><part-name>P</part-name></score-part></part-list>"
+        f"<part id='P'>{bars}</part></score-partwise>"
+    )
+    found = analyze(music_pb2.Music(musicxml=document.encode()), pb.ASPECT_ISSUES)
+    played = {pb.ISSUE_KIND_DUPLICATE, pb.ISSUE_KIND_OVERLAP, pb.ISSUE_KIND_TIMING, pb.ISSUE_KIND_FLAT_DYNAMICS}
+    assert not found.issues
+    piece, _ = music_to_piece(music_pb2.Music(musicxml=document.encode()))
+    assert {issue.kind for issue in analyze(midi(piece), pb.ASPECT_ISSUES).issues} & played
+
+
+def test_a_line_held_over_the_beat_is_syncopated_whatever_the_left_hand_does(analyze):
+    def rag(places):
+        rows = [(2.0 * bar + at, 0.45, 48 - 5 * (at % 1 == 0)) for bar in range(8) for at in (0, 0.5, 1, 1.5)]
+        rows += [(2.0 * bar + at, 0.9 * length, 76) for bar in range(8) for at, length in places]
+        return midi(Piece.of(*zip(*rows, strict=True), meters=(Meter(0, 2, 4),)))
+
+    held = analyze(rag([(0, 0.5), (0.5, 1.0), (1.5, 0.5)]), pb.ASPECT_RHYTHM).rhythm
+    straight = analyze(rag([(0, 0.5), (0.5, 0.5), (1, 1.0)]), pb.ASPECT_RHYTHM).rhythm
+    assert held.syncopation == pytest.approx(1 / 3)
+    assert straight.syncopation == 0
+
+
+def test_two_eighths_in_compound_time_do_not_swing(analyze):
+    start = [1.5 * beat + at for beat in range(32) for at in (0, 1)]
+    piece = Piece.of(start, [1.0, 0.5] * 32, [60, 64] * 32, meters=(Meter(0, 6, 8),))
+    assert analyze(midi(piece), pb.ASPECT_RHYTHM).rhythm.swing == 1
+    assert analyze(
+        midi(replace(piece.with_notes(start=piece.start / 1.5), meters=(Meter(0, 2, 4),))), pb.ASPECT_RHYTHM
+    ).rhythm.swing == pytest.approx(2, abs=0.05)
 
 
 def test_texture_tells_voices_chords_and_which_track_has_the_melody(piece_of, analyze):

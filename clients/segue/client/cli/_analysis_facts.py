@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from segue.client._general_midi import PROGRAM_NAMES
-from segue.client._parse import key_to_text, pitch_to_name
+from segue.client._parse import enum_to_text, key_to_text, pitch_to_name
 from segue.client.cli._text import (
     bars,
     emotion_text,
@@ -14,10 +14,11 @@ from segue.client.cli._text import (
     originality_text,
     percent,
 )
-from segue.v1.analyze_pb2 import AnalyzeResponse, KeyAnalysis, PitchAnalysis, RhythmAnalysis
+from segue.v1.analyze_pb2 import AnalyzeResponse, KeyAnalysis, PitchAnalysis, RhythmAnalysis, Scale
 from segue.v1.music_pb2 import Key
 
 _MOST_CHORDS = 32
+_CHURCH_MODES = (Scale.SCALE_DORIAN, Scale.SCALE_PHRYGIAN, Scale.SCALE_LYDIAN, Scale.SCALE_MIXOLYDIAN)
 
 
 def facts(response: AnalyzeResponse) -> Iterator[tuple[str, str]]:
@@ -83,12 +84,22 @@ def _meter(response: AnalyzeResponse) -> str:
 
 
 def _key(key: KeyAnalysis) -> Iterator[tuple[str, str]]:
-    others = [f"{key_to_text(c.key)} {percent(c.probability)}" for c in key.candidates if c.key != key.key][:2]
+    others = [f"{_in_mode(c.key, c.scale)} {percent(c.probability)}" for c in key.candidates if c.key != key.key][:2]
     yield "key", f"{key_to_text(key.key)}{_sure(key.confidence)}{', else ' + ', '.join(others) if others else ''}"
+    if key.scale in _CHURCH_MODES:
+        yield "mode", f"{_mode(key.scale)} ({percent(key.scale_confidence)} sure in that key)"
     if len(key.regions) > 1:
         regions = [f"{key_to_text(r.key)} from beat {number_text(r.span.start)}" for r in key.regions]
         more = f", … {len(regions)} in all" if len(regions) > 8 else ""
         yield "modulations", ", ".join(regions[:8]) + more
+
+
+def _in_mode(key: Key, scale: int) -> str:
+    return f"{key_to_text(key)} ({_mode(scale)})" if scale in _CHURCH_MODES else key_to_text(key)
+
+
+def _mode(scale: int) -> str:
+    return enum_to_text(Scale, scale).capitalize()
 
 
 def _chords(response: AnalyzeResponse) -> str:

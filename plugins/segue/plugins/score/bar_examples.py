@@ -1,7 +1,8 @@
 """What the bar network learns from: pieces whose bars are known, seen without their metre.
 
 Most of what is at hand is in 4/4, so each such piece is also seen with one beat of each bar cut out, which makes it one
-in 3/4, and with one beat of each bar played twice, or three of each two bars cut out, which makes it one in 5/4.
+in 3/4, and with one beat of each bar played twice, or three of each two bars cut out, which makes it one in 5/4; and
+with this done to some stretches of it alone, which makes it one whose metre changes.
 
 References
 ----------
@@ -28,9 +29,10 @@ from segue.plugins.score.data import Part, part_of
 from segue.plugins.score.examples import Example, with_tune
 from segue.plugins.score.meters import without_time
 
-Kind = Literal["songs", "tracked", "arrangements", "sheets", "triple", "quintuple"]
+Kind = Literal["songs", "tracked", "arrangements", "sheets", "triple", "quintuple", "changing"]
 SHARES: Final[Mapping[Kind, float]] = {
-    "songs": 0.26, "tracked": 0.21, "arrangements": 0.11, "sheets": 0.11, "triple": 0.23, "quintuple": 0.08
+    "songs": 0.24, "tracked": 0.2, "arrangements": 0.09, "sheets": 0.09,
+    "triple": 0.22, "quintuple": 0.08, "changing": 0.08,
 }  # fmt: skip
 """Of the kinds of pieces in a batch: songs with their file's beats and with beats found in the notes, and so on."""
 _NEAR: Final = 0.25
@@ -79,7 +81,7 @@ class Barred:
 
 
 def barred_pieces(data: Path) -> Iterator[Barred]:
-    """Read songs, arrangements and lead sheets, and make pieces in 3/4 and in 5/4 of those in 4/4.
+    """Read songs, arrangements and lead sheets, and make pieces in 3/4, in 5/4 and in changing metres of those in 4/4.
 
     Raises
     ------
@@ -87,11 +89,13 @@ def barred_pieces(data: Path) -> Iterator[Barred]:
         If the folder lacks one of their packs.
     """
     rng, fives = np.random.default_rng(0), cycle((repeat_beat, skip_three))
+    changes = cycle((skip_beat, repeat_beat, skip_beat, skip_three))
     for barred in (*_songs(data, rng), *written_pieces(data)):
         yield barred
         if barred.kind != "tracked" and in_four(barred):
             place = int(rng.integers(1, 4))
-            for made in (skip_beat(barred, place), next(fives)(barred, place)):
+            changed = replace(next(changes)(barred, place, stretches(barred, rng)), kind="changing")
+            for made in (skip_beat(barred, place), next(fives)(barred, place), changed):
                 if len(made.piece) >= _FEWEST_NOTES:
                     yield made
 
@@ -154,7 +158,14 @@ def _fours(piece: Piece, beats: NDArray[np.float64], written: bool) -> Bars:
     return Bars(downbeats, np.full(len(downbeats), 4), 0.0)
 
 
-def skip_beat(barred: Barred, place: int) -> Barred:
+def stretches(barred: Barred, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw stretches of 4 to 16 bars, every other one, shape (beats,): each begins with a bar of odd number."""
+    bars = np.cumsum(barred.begins)
+    first = np.cumsum(np.r_[1, 2 * rng.integers(2, 9, 1 + bars[-1] // 4)])
+    return np.asarray((np.searchsorted(first, bars, side="right") + rng.integers(2)) % 2 == 1)
+
+
+def skip_beat(barred: Barred, place: int, inside: NDArray[np.bool_] | bool = True) -> Barred:
     """Cut one beat out of each bar: what begins in it falls away, what lasts through it becomes shorter.
 
     Parameters
@@ -163,19 +174,34 @@ def skip_beat(barred: Barred, place: int) -> Barred:
         A piece.
     place
         Which beat of the bar, 1-3 of a bar of four; 0 is the downbeat.
+    inside : ndarray of bool, shape (beats,)
+        In which bars this is done, the whole of each; in all if left out.
     """
-    return _without(barred, _since(barred) == place, "triple")
+    return _without(barred, (_since(barred) == place) & inside, "triple")
 
 
-def skip_three(barred: Barred, place: int) -> Barred:
-    """Cut the last of four beats and the last two of the next four, or these first, by ``place``: 3 + 2 or 2 + 3."""
+def skip_three(barred: Barred, place: int, inside: NDArray[np.bool_] | bool = True) -> Barred:
+    """Cut the last of four beats and the last two of the next four, or these first, by ``place``: 3 + 2 or 2 + 3.
+
+    What is ``inside`` must begin with bars of odd number, of which the first is one, and end with others.
+    """
     since, odd = _since(barred), (np.cumsum(barred.begins) + place) % 2 == 1
-    gone = (since >= 0) & (since >= np.where(odd, 3, 2))
-    second = barred.begins & (np.cumsum(barred.begins) % 2 == 0)
+    gone = (since >= 0) & (since >= np.where(odd, 3, 2)) & inside
+    second = barred.begins & (np.cumsum(barred.begins) % 2 == 0) & inside
     return _without(replace(barred, begins=barred.begins & ~second), gone, "quintuple")
 
 
-def repeat_beat(barred: Barred, place: int) -> Barred:
+def skip_eighth(barred: Barred, place: int) -> Barred:
+    """Cut the second half of one beat out of each bar: four quarters are seven eighths, and these are the beats."""
+    edges = _edges(barred)
+    halves = np.append(np.stack([edges[:-1], (edges[:-1] + edges[1:]) / 2], axis=1).ravel(), edges[-1])[:-1]
+    begins, known = np.zeros(len(halves), bool), np.repeat(barred.known, 2)
+    begins[::2] = barred.begins
+    fine = replace(barred, beats=halves, begins=begins, known=known)
+    return _without(fine, _since(fine) == 2 * place + 1, barred.kind)
+
+
+def repeat_beat(barred: Barred, place: int, inside: NDArray[np.bool_] | bool = True) -> Barred:
     """Play one beat of each bar twice: what lasts through it becomes longer.
 
     Parameters
@@ -184,9 +210,11 @@ def repeat_beat(barred: Barred, place: int) -> Barred:
         A piece.
     place
         Which beat of the bar, 1-3 of a bar of four; 0 is the downbeat.
+    inside : ndarray of bool, shape (beats,)
+        In which bars this is done, the whole of each; in all if left out.
     """
     piece, edges = barred.piece, _edges(barred)
-    twice, length = _since(barred) == place, np.diff(edges)
+    twice, length = (_since(barred) == place) & inside, np.diff(edges)
     moved = np.cumsum(np.r_[edges[0], length * (1 + twice)])
     own = np.clip(np.searchsorted(edges, piece.start + 1e-6, side="right") - 1, 0, len(length) - 1)
     last = np.clip(np.searchsorted(edges, piece.end - 1e-6) - 1, 0, len(length) - 1)

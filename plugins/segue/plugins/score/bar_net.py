@@ -11,7 +11,9 @@ ISMIR 2016: bars as the likeliest path through what a network says of each beat.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -23,12 +25,13 @@ from segue.music.piece import Piece
 from torch import Tensor, nn
 
 FEATURES: Final = 25
-LENGTHS: Final = (2, 3, 4, 5)
-"""Beats that a bar may have."""
+LENGTHS: Final[Mapping[int, float]] = MappingProxyType({2: 0.0, 3: 0.2, 4: 0.0, 5: 2.5})
+"""Beats that a bar may have, and what speaks against each bar of so many, in nats.
+
+Chosen on validation pieces and chorales: with less, some of these are told as in 5/4, and a third in 3/4.
+"""
 CHANGE_COST: Final = 6.0
 """What speaks against a bar of another length than the one before, in nats; chosen on validation pieces."""
-RARITY: Final = (0.0, 0.0, 0.0, 2.5)
-"""What speaks against each bar of a length, in nats: with less, validation pieces and chorales are told as in 5/4."""
 _UPBEAT: Final = -1
 """In place of the length of a bar before the first."""
 _NEAR: Final = 0.15
@@ -195,7 +198,7 @@ def best_bars(logs: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.
     downbeats, lengths : ndarray, shape (bars,)
         The beat that begins each bar, and how many beats it has; the last may go on after the end.
     """
-    most = max(LENGTHS)
+    lengths, most = tuple(LENGTHS), max(LENGTHS)
     total = [0.0, *np.cumsum(np.pad(logs[:, 0], (0, most))).tolist()]  # beats after the end say nothing
     begin = [*(logs[:, 1] - logs[:, 0]).tolist(), *[0.0] * most]
     count = len(logs)
@@ -204,21 +207,21 @@ def best_bars(logs: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.
     source: list[list[int]] = []
     for end in range(count + most):
         values, sources = [-np.inf] * len(LENGTHS), [_UPBEAT] * len(LENGTHS)
-        for kind, length in enumerate(LENGTHS):
+        for kind, (length, rarity) in enumerate(LENGTHS.items()):
             start = end - length
             if 0 <= start < count:
                 same, (other, came) = best[start][kind], max((value, k) for k, value in enumerate(best[start]))
                 value, sources[kind] = (same, kind) if same >= other - CHANGE_COST else (other - CHANGE_COST, came)
                 if start < most and total[start] >= value:
                     value, sources[kind] = total[start], _UPBEAT
-                values[kind] = value + total[end] - total[start] + begin[start] - RARITY[kind]
+                values[kind] = value + total[end] - total[start] + begin[start] - rarity
         best.append(values)
         source.append(sources)
     _, end, kind = max((value, end, kind) for end in range(count, count + most) for kind, value in enumerate(best[end]))
     found: list[tuple[int, int]] = []
     while kind != _UPBEAT:
-        start = end - LENGTHS[kind]
-        found.append((start, LENGTHS[kind]))
+        start = end - lengths[kind]
+        found.append((start, lengths[kind]))
         end, kind = start, source[end][kind]
-    downbeats, lengths = np.array(found[::-1], np.int64).T
-    return downbeats, lengths
+    downbeats, beats = np.array(found[::-1], np.int64).T
+    return downbeats, beats

@@ -18,13 +18,13 @@ from segue.music.meter import BarFinder, accented_bars
 from segue.plugin_api.training import Report
 from segue.plugins.packs import openewld, synth
 from segue.plugins.packs.files import reading
-from segue.plugins.score.bar_examples import in_four, repeat_beat, skip_three, written_pieces
+from segue.plugins.score.bar_examples import in_four, repeat_beat, skip_eighth, skip_three, written_pieces
 from segue.plugins.score.data import part_of
 from segue.plugins.score.meters import asap_scores
 
 _MOVED: Final = (0.0, 0.5, 0.25)
 _NEAR: Final = 0.08
-_METRES: Final = ((4, 4), (3, 4), (5, 4), (6, 8), (9, 8))
+_METRES: Final = ((4, 4), (3, 4), (5, 4), (6, 8), (7, 8), (9, 8))
 
 
 def measure_grids(data: Path, find_bars: BarFinder, console: Console) -> dict[str, Report]:
@@ -58,9 +58,9 @@ def measure_grids(data: Path, find_bars: BarFinder, console: Console) -> dict[st
         ),
         "unstated metres": Report(
             "Metre of pieces of one metre, with the file's beats and without its metre: the share where that metre is "
-            "told for most of the bars. None was learnt from, but fives are made: of test charts and lead sheets in "
-            "4/4, one beat of each bar played twice or three of each two bars cut out. accents: bars of one length by "
-            "their accents.",
+            "told for most of the bars. None was learnt from, but fives and sevens are made: of test charts and lead "
+            "sheets in 4/4, one beat of each bar played twice or three of each two bars cut out; or half a beat of "
+            "each bar cut out. accents: bars of one length by their accents.",
             _table(metres, ("accents", "score")),
         ),
     }
@@ -83,7 +83,7 @@ def _found(piece: Piece, moved: float) -> bool:
 
 def _metre(grid: Grid) -> tuple[int, int]:
     """Return the metre of most of the bars."""
-    if grid.divisions[0] == 3:
+    if grid.meters[0].denominator == 8:
         return grid.meters[0].numerator, 8
     return int(np.bincount(np.diff(np.r_[grid.downbeats, len(grid.beats)])).argmax()), 4
 
@@ -136,3 +136,4 @@ def _written(data: Path) -> Iterator[tuple[str, Piece]]:
     for number, barred in enumerate(fours):
         made = (repeat_beat, skip_three)[number % 2](barred, 1 + number % 3)
         yield "made", replace(made.piece, meters=(Meter(0.0, 5, 4),))
+        yield "made", replace(skip_eighth(barred, 1 + number % 3).piece, meters=(Meter(0.0, 7, 8),))

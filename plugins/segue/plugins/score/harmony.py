@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from segue.music import to_key
+from segue.music.modes import find_scale
 from segue.music.reading import Reading
 from segue.music.roman import roman_numerals
 from segue.music.theory import NO_CHORD, QUALITIES, QUALITY_NAMES, chord_pitch_classes, chord_symbol
@@ -12,6 +13,15 @@ from segue.v1 import music_pb2
 
 _TRIAD = {"7": "maj", "maj7": "maj", "min7": "min", "hdim7": "dim", "dim7": "dim", "sus4": "maj", "sus2": "maj"}
 
+_SCALES = (  # as ``segue.music.modes`` counts them
+    pb.SCALE_MAJOR,
+    pb.SCALE_MINOR,
+    pb.SCALE_DORIAN,
+    pb.SCALE_PHRYGIAN,
+    pb.SCALE_LYDIAN,
+    pb.SCALE_MIXOLYDIAN,
+)
+
 
 def describe_key(reading: Reading) -> pb.KeyAnalysis | None:
     """Describe the key and the local keys; None where nothing has a pitch."""
@@ -19,11 +29,18 @@ def describe_key(reading: Reading) -> pb.KeyAnalysis | None:
         return None
     keys, edges = reading.keys, reading.cells.edges
     order = np.argsort(-keys.probability).tolist()
+    weights = reading.cells.chroma.sum(axis=0)
+    scales = [find_scale(weights, key) for key in range(24)]
     return pb.KeyAnalysis(
         key=to_key(keys.best % 12, keys.best >= 12),
         confidence=float(keys.probability[keys.best]),
         candidates=[
-            pb.KeyCandidate(key=to_key(key % 12, key >= 12), probability=float(keys.probability[key])) for key in order
+            pb.KeyCandidate(
+                key=to_key(key % 12, key >= 12),
+                probability=float(keys.probability[key]),
+                scale=_SCALES[scales[key].scale],
+            )
+            for key in order
         ],
         regions=[
             pb.KeyRegion(
@@ -35,6 +52,8 @@ def describe_key(reading: Reading) -> pb.KeyAnalysis | None:
                 keys.cell[:-1], keys.cell[1:], keys.key.tolist(), keys.confidence.tolist(), strict=True
             )
         ],
+        scale=_SCALES[scales[keys.best].scale],
+        scale_confidence=scales[keys.best].probability,
     )
 
 

@@ -26,9 +26,20 @@ POLISHABLE: Final = frozenset(
 )
 """Kinds of issue that the algorithm ``polish`` mends."""
 
+OF_PLAYING: Final = frozenset(
+    {
+        pb.ISSUE_KIND_TIMING,
+        pb.ISSUE_KIND_OVERLAP,
+        pb.ISSUE_KIND_STUCK_NOTE,
+        pb.ISSUE_KIND_DUPLICATE,
+        pb.ISSUE_KIND_FLAT_DYNAMICS,
+    }
+)
+"""Kinds of issue that what was written has not: its tuplets, pedal points and unisons of two voices are meant."""
+
 
 def find_issues(reading: Reading, most: int) -> tuple[list[pb.Issue], list[music_pb2.Notice]]:
-    """Run every detector of ``segue.music.issues``.
+    """Run the detectors of ``segue.music.issues``; of notation, whose playing is not judged, some.
 
     Parameters
     ----------
@@ -45,6 +56,8 @@ def find_issues(reading: Reading, most: int) -> tuple[list[pb.Issue], list[music
     listed: list[tuple[pb.IssueKind.ValueType, Finding]] = []
     left_out: dict[str, int] = defaultdict(int)
     for kind, detector in DETECTORS.items():
+        if reading.written and kind in OF_PLAYING:
+            continue
         for number, found in enumerate(detector(reading)):
             if number < most:
                 listed.append((kind, found))

@@ -139,7 +139,7 @@ def analyze(request: pb.AnalyzeRequest, options: Mapping[str, Any], networks: Ne
         If the music can't be read or is too long.
     """
     piece, notices = music_to_piece(request.music)
-    reading = networks.read(piece)
+    reading = networks.read(piece, written=request.music.WhichOneof("content") == "musicxml")
     response = pb.AnalyzeResponse(
         seconds=float(piece.beats_to_seconds(piece.beats)), beats=piece.beats, notes=len(piece), notices=notices
     )

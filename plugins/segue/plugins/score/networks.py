@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_model
 from segue.music import Piece
-from segue.music.leading import is_one_voice, leading_track
+from segue.music.leading import is_one_voice, leading_track, upper_line
 from segue.music.meter import Bars, accented_bars
 from segue.music.originality import OriginalityIndex
 from segue.music.reading import Judged, Reading
@@ -37,6 +37,7 @@ SLIPS_FILE: Final = network.FILE
 _FEWEST_NOTES: Final = 16
 _HEARD, _HARDLY_ANY = 0.5, 0.02
 """Probability from which a note is of the melody, and share of the notes below which there is none."""
+_ENOUGH_BARS: Final = 0.5
 
 
 def use_one_thread() -> None:
@@ -81,11 +82,11 @@ class Networks:
     def _chords(self) -> FoldedChordNet:
         return FoldedChordNet(self.chords)
 
-    def read(self, piece: Piece) -> Reading:
-        """Read a piece with the networks."""
+    def read(self, piece: Piece, *, written: bool = False) -> Reading:
+        """Read a piece with the networks; ``written`` if it came as notation."""
         evidence = partial(chord_evidence, self._chords)
         judge = None if self.slips is None else partial(_judge, self.slips)
-        return Reading(piece, evidence, CHANGE_COST, KEY_WEIGHT, self._melody, judge, self.find_bars)
+        return Reading(piece, evidence, CHANGE_COST, KEY_WEIGHT, self._melody, judge, self.find_bars, written)
 
     def find_bars(self, piece: Piece, beats: NDArray[np.float64], written: bool) -> Bars:
         """Find the bars of a piece whose beats are known: by accents, if the version has no network for it."""
@@ -94,23 +95,31 @@ class Networks:
     def _melody(self, reading: Reading) -> NDArray[np.float64]:
         """Let the notes of a track vote: a melody mostly stays in one, though the network does not see tracks.
 
-        A piece of one voice is all melody: the network learnt what is one beside an accompaniment. Where it hears none,
-        a track that is by itself like a melody is one, as likely as not.
+        A piece of one voice is all melody: the network learnt what is one beside an accompaniment. Where it hears one
+        in few of the bars, or hardly any, as in much that is no pop song, a track that is by itself like a melody is
+        one, as likely as not, or else the upper line of one player.
         """
         piece = reading.pitched
         if is_one_voice(piece):
             return np.ones(len(piece))
-        single = np.clip(class_probabilities(self.melody, reading)[:, 0], 1e-4, 1 - 1e-4)
-        if len(np.unique(piece.track)) < 2:
-            return single
-        size = np.bincount(piece.track)
-        mean = np.clip(np.bincount(piece.track, single) / np.maximum(size, 1), 0.01, 0.99)
-        vote = np.where(size >= _FEWEST_NOTES, np.log(mean / (1 - mean)), 0.0)
-        odds = np.log(single / (1 - single)) + vote[piece.track]
-        probability = np.asarray(1 / (1 + np.exp(-odds)))
-        if (probability >= _HEARD).mean() < _HARDLY_ANY and (track := leading_track(reading.piece)) is not None:
-            return np.where(piece.track == track, _HEARD, np.minimum(probability, _HEARD - 0.01))
-        return probability
+        probability = _vote(piece, np.clip(class_probabilities(self.melody, reading)[:, 0], 1e-4, 1 - 1e-4))
+        heard, bars = probability >= _HEARD, piece.bar_of(piece.start)
+        if heard.mean() >= _HARDLY_ANY and len(np.unique(bars[heard])) >= _ENOUGH_BARS * len(np.unique(bars)):
+            return probability
+        track = leading_track(reading.piece)
+        likely = upper_line(reading.piece) if track is None else piece.track == track
+        return probability if likely is None else np.where(likely, _HEARD, np.minimum(probability, _HEARD - 0.01))
+
+
+def _vote(piece: Piece, single: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add to what is heard of each note what is heard of those of its track in the mean."""
+    if len(np.unique(piece.track)) < 2:
+        return single
+    size = np.bincount(piece.track)
+    mean = np.clip(np.bincount(piece.track, single) / np.maximum(size, 1), 0.01, 0.99)
+    vote = np.where(size >= _FEWEST_NOTES, np.log(mean / (1 - mean)), 0.0)
+    odds = np.log(single / (1 - single)) + vote[piece.track]
+    return np.asarray(1 / (1 + np.exp(-odds)))
 
 
 def _judge(networks: Mapping[str, Network], piece: Piece, notes: NDArray[np.int64]) -> Judged:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from segue.music.melody import skyline
 from segue.music.reading import Reading
 from segue.music.rhythm import (
+    Onsets,
     bar_patterns,
     chordal,
     grid_deviation,
@@ -69,9 +71,15 @@ def _describe_tracks(reading: Reading) -> list[pb.TrackAnalysis]:
 
 
 def describe_rhythm(reading: Reading) -> pb.RhythmAnalysis:
-    """Describe rhythm and groove."""
+    """Describe rhythm and groove.
+
+    A line is syncopated whatever is struck below it on the beat. Beats of three eighths, as in 6/8, do not swing.
+    """
     piece = reading.piece
     onsets = place_onsets(reading)
+    line = ~piece.is_drum
+    line[line] = skyline(reading.pitched)
+    simple = reading.grid.divisions[onsets.beat] != 3
     moments = onsets.distinct
     nearest = np.abs(piece.duration[:, None] - _VALUES).argmin(axis=1)
     counts = np.bincount(nearest, minlength=len(_VALUES))
@@ -79,8 +87,8 @@ def describe_rhythm(reading: Reading) -> pb.RhythmAnalysis:
     return pb.RhythmAnalysis(
         onsets_per_beat=len(moments) / max(float(moments[-1] - moments[0]), 1.0),
         onset_profile=onset_profile(piece).tolist(),
-        syncopation=syncopation(reading, onsets),
-        swing=swing(onsets),
+        syncopation=syncopation(reading, onsets, line if line.any() else None),
+        swing=swing(Onsets(onsets.beat[simple], onsets.within[simple])),
         grid_deviation=float(grid_deviation(onsets.within).mean()),
         note_values=[
             pb.NoteValue(duration=float(_VALUES[index]), share=float(counts[index] / len(piece))) for index in common

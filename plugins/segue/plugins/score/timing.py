@@ -13,6 +13,7 @@ from segue.v1 import analyze_pb2 as pb
 from segue.v1 import music_pb2
 
 _SMOOTHED: Final = 8
+_NEAR: Final = 1e-6
 
 
 def describe_tempo(reading: Reading) -> pb.TempoAnalysis:
@@ -50,15 +51,18 @@ def _found_tempo(reading: Reading) -> pb.TempoAnalysis:
 
 
 def describe_meter(reading: Reading) -> pb.MeterAnalysis:
-    """Describe metre, beats and downbeats."""
+    """Describe metre, beats and downbeats; an upbeat is in the metre of the bar that it leads to."""
     grid, piece = reading.grid, reading.original
     inside = grid.beats[(grid.beats >= -1e-6) & (grid.beats < piece.beats)]
     downbeats = grid.beats[grid.downbeats]
     downbeats = downbeats[(downbeats >= -1e-6) & (downbeats < piece.beats)]
+    meters = grid.meters
+    if grid.pickup and len(meters) > 1 and abs(meters[1].beat - grid.pickup) < _NEAR:  # as notation programs write one
+        meters = (meters[1]._replace(beat=meters[0].beat), *meters[2:])
     return pb.MeterAnalysis(
         time_signatures=[
             meter_to_change(meter)
-            for before, meter in zip((None, *grid.meters), grid.meters, strict=False)
+            for before, meter in zip((None, *meters), meters, strict=False)
             if meter.beat < max(piece.beats, 1e-6) and (before is None or meter[1:] != before[1:])  # not said again
         ],
         beat_seconds=piece.beats_to_seconds(np.maximum(inside, 0)).tolist(),

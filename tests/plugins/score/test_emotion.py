@@ -276,7 +276,7 @@ def test_stretches_are_as_long_as_asked_and_keep_what_is_heard_beside_their_note
     assert np.array_equal(whole.heard, lesson.heard)
 
 
-@pytest.mark.parametrize(("kind", "steps"), [(AttentionNet, 40), (RecurrentNet, 160)])
+@pytest.mark.parametrize(("kind", "steps"), [(AttentionNet, 40), (RecurrentNet, 100)])
 def test_pretraining_learns_all_three_tasks(tmp_path, networks, kind, steps):
     songs = [[read_lesson(tune(MAJOR[:2], 0.1 * speed, 40 + 20 * speed, 140), networks)] for speed in range(1, 5)]
     torch.manual_seed(0)

@@ -94,7 +94,7 @@ def hide(notes: Tensor, hidden: Tensor) -> Tensor:
 
 def _nats(logits: Tensor, truths: Tensor, classes: Sequence[int]) -> Tensor:
     """Return the mean nats of things of some classes: logits (rows, classes of all things), truths (rows, things)."""
-    parts = zip(logits.float().split(list(classes), dim=1), truths.unbind(dim=1), strict=True)
+    parts = zip(torch.split(logits.float(), list(classes), dim=1), truths.unbind(dim=1), strict=True)
     return torch.stack([functional.cross_entropy(part, truth) for part, truth in parts]).mean()
 
 

@@ -27,7 +27,7 @@ from segue.plugins.transformer.form import Section, ends_in_cadence, lay_out, so
 from segue.plugins.transformer.given import MAX_BARS, Given, read_given
 from segue.plugins.transformer.grammar import MOST_IN_BAR
 from segue.plugins.transformer.planning import Frame, plan_rules
-from segue.plugins.transformer.progressions import OVER_A_CHART, Progressions
+from segue.plugins.transformer.progressions import JAZZ, OVER_A_CHART, Progressions
 from segue.plugins.transformer.segments import shift_of
 from segue.plugins.transformer.state import Plan
 from segue.v1 import generate_pb2, music_pb2
@@ -155,7 +155,8 @@ def read_request(
     if not chords and style in OVER_A_CHART and (given is None or given.role == "REFERENCE"):
         again = sources(sections, bars) if sections else None
         own = np.random.default_rng((seed, 1))
-        drawn = progressions.draw(bars, own, minor=minor, again=again, cadence=ends_in_cadence(sections))
+        cadence, jazz = ends_in_cadence(sections), style in JAZZ
+        drawn = progressions.draw(bars, own, minor=minor, again=again, cadence=cadence, jazz=jazz)
     in_voices = style == _IN_VOICES and len(ensemble.drums) == _VOICES and not any(ensemble.drums)
     frame = Frame(bars, metre, minor, shift, chords, sections, drawn, in_voices)
     rules, kept = plan_rules(request, given, ensemble, frame)

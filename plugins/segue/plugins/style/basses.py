@@ -1,7 +1,7 @@
 """The bass of a style: what plays it, and how deep it goes.
 
-The program that made ``style_parallel_synth`` plays some basses on a guitar, and disco's down to D below the lowest
-string.
+The program that made ``style_parallel_synth`` plays some basses on a guitar, and disco's an octave and more below the
+lowest string.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ ACOUSTIC, FINGERED, SYNTH = 32, 33, 38
 PLAYED_ON: Final[Mapping[str, int]] = MappingProxyType(
     {"bossanova": ACOUSTIC, "salsa": ACOUSTIC, "rock": FINGERED, "hiphop": SYNTH}
 )
-"""Style → program of its bass, where what plays lowest in the data is a guitar, or nothing lies low: a choice by ear."""
-DEEPEST: Final = 28
-"""The lowest string of a bass, E1, as a MIDI number."""
+"""Style → program of its bass, where a guitar plays lowest in the data, or nothing lies low: a choice by ear."""
+DEEPEST: Final = 26
+"""The lowest string of a bass, tuned down to D1, as a MIDI number."""
 _GUITARS: Final = range(24, 32)
 _BASSES: Final = range(32, 40)
 

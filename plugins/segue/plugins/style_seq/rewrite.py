@@ -135,11 +135,12 @@ def put_in_place(
     if ensemble.lead is not None and manner.strength >= _LEAD_FROM:
         tracks = _with_lead(arrangement, kept, tracks, ensemble.lead)
     tune, frame = piece.select(arrangement.melody), frame_of(arrangement.piece, arrangement.melody, arrangement.bars)
+    key = arrangement.tonic + 12 * arrangement.minor
     columns: list[tuple[NDArray[Any], ...]] = [(kept.start, kept.duration, kept.pitch, kept.velocity, kept.track)]
     for role, kind, own in zip(roles, kinds, rows, strict=True):
         own = own[taken[kind, own[:, 0] // BLOCK]]
         if len(own):
-            part = Part(*to_notes(own, frames, _pitch(own, content, role)))
+            part = Part(*to_notes(own, frames, _pitch(own, content, role, key)))
             part = _until(part, frames, taken[kind])
             most = _BEHIND if kind == CHORDS else 1.0
             part = fitted(frame, part, drums=role.drums, most=most, line=kind == BASS)
@@ -183,12 +184,12 @@ def _kinds(arrangement: Arrangement, separate_bass: bool) -> NDArray[np.int64]:
     return kind
 
 
-def _pitch(rows: NDArray[np.int64], content: Content, role: Role) -> NDArray[np.int64]:
+def _pitch(rows: NDArray[np.int64], content: Content, role: Role, key: int) -> NDArray[np.int64]:
     field = rows[:, 1 + PITCH] - 1
     if role.drums:
         return field - PITCHES + FIRST_DRUM
     root, quality = (values.reshape(-1)[half_beat(rows)] for values in (content.root, content.quality))
-    return in_hand(role, fold(field + LOWEST + root_pitch(root), 0, 127), root, quality)
+    return in_hand(role, fold(field + LOWEST + root_pitch(root), 0, 127), root, quality, key)
 
 
 def _with_lead(

@@ -142,7 +142,7 @@ def read_request(
     rng = np.random.default_rng(seed)
     asked = read_wishes(request, given, minor_wished if key is None else key >= 12)
     chosen, style = choose_profile(asked, profiles, rng)
-    ensemble = choose_ensemble(request, given, chosen)
+    ensemble = choose_ensemble(request, given, chosen, style)
     metre = asked.metre if asked.metre is not None else chosen.metre
     minor = asked.minor if asked.minor is not None else chosen.minor
     tonic = _tonic(request, given, chosen) if key is None else key % 12
@@ -164,7 +164,7 @@ def read_request(
     most = 2 + bars * (MOST_IN_BAR + 1) + sum(len(part) for part in rules.given)
     plan = Plan(
         rules=rules,
-        families=tuple(family(p, d) for p, d in zip(ensemble.programs, ensemble.drums, strict=True)),
+        families=ensemble.families,
         controls=control_values(style, minor, metre, ensemble.lead, figures, shift),
         draws=rng.random((most, len(FIELD_SIZES))),
         temperature=float(options["temperature"]),

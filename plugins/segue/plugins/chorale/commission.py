@@ -17,7 +17,6 @@ from segue.music.theme import Theme, fill
 from segue.plugin_api import InvalidField
 from segue.plugins import wishes
 from segue.plugins.chorale.cadence import ENDINGS, PLAGAL, Cadence
-from segue.plugins.chorale.composer import Plan
 from segue.plugins.chorale.features import pitch_class
 from segue.plugins.chorale.frames import (
     BASS,
@@ -34,6 +33,7 @@ from segue.plugins.chorale.frames import (
 )
 from segue.plugins.chorale.given import Given, read_given
 from segue.plugins.chorale.network import CLASSES
+from segue.plugins.chorale.state import Plan
 from segue.v1 import generate_pb2, music_pb2
 
 MAX_BARS: Final = 64

@@ -201,7 +201,7 @@ def _with_lead(
     for index in np.unique(tune.track).tolist():
         info = found[index]
         if info is not None and (kept.track == index).sum() == (tune.track == index).sum() and info.program not in SUNG:
-            found[index] = info._replace(program=program)
+            found[index] = info.with_program(program)
     return found
 
 

@@ -183,7 +183,9 @@ def _tracks(
         return found, (*piece.tracks, TrackInfo("Accompaniment"))
     middle = np.array([np.median(piece.pitch[source.accompaniment][below == track]) for track in used])
     found[new] = used[np.abs(pitch[new][:, None] - middle).argmin(1)]
-    return found, piece.tracks
+    written = set(found[new].tolist())
+    tracks = (info.for_other_notes() if index in written else info for index, info in enumerate(piece.tracks))
+    return found, tuple(tracks)
 
 
 def louder(piece: Piece, wanted: float) -> Piece:

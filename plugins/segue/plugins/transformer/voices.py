@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from segue.music.theory import QUALITIES
+from segue.music.voices import in_parallel
 from segue.plugins.transformer.elements import BAR, FIELD_SIZES, PITCH, PLACE, SLOT, Elements
 
 AGAINST_PARALLELS: Final = 8.5
@@ -23,7 +24,6 @@ AGAINST_DISCORD: Final = 3.5
 """The same, on a beat, for what makes no chord with the voices above."""
 _REMEMBERED: Final = 64
 """Elements in which the note before is looked for."""
-_PERFECT: Final = (0, 7)
 _PITCH: Final = np.arange(FIELD_SIZES[PITCH])
 _IS_NOTE: Final = (_PITCH > 0) & (_PITCH <= 128)
 _CHORDS: Final = frozenset(
@@ -73,17 +73,13 @@ def hear(written: Elements, notes: int, place: int) -> Voices:
 
 def parallels(voices: Voices, slot: int) -> NDArray[np.int64]:
     """Count the voices with which a voice would go from a fifth or an octave to the next; shape (pitch tokens,)."""
-    found = np.zeros(len(_PITCH), np.int64)
-    own = voices.before.get(slot)
-    for other, now in voices.now.items():
-        before = voices.before.get(other)
-        if other == slot or own is None or before is None or now == before:
-            continue
-        interval = (before - own) % 12
-        if interval in _PERFECT:
-            together = np.sign(_PITCH - own) == np.sign(now - before)
-            found += together & ((now - _PITCH) % 12 == interval)
-    return found
+    others = [
+        (voices.before[other], now) for other, now in voices.now.items() if other != slot and other in voices.before
+    ]
+    if slot not in voices.before or not others:
+        return np.zeros(len(_PITCH), np.int64)
+    before, now = np.array(others).T[..., None]
+    return np.asarray(in_parallel(before, voices.before[slot], now, _PITCH).sum(0), np.int64)
 
 
 def crossings(voices: Voices, slot: int) -> NDArray[np.int64]:
@@ -104,7 +100,7 @@ def discords(voices: Voices, slot: int, lowest: bool) -> NDArray[np.bool_]:
 def _discords(above: frozenset[int], whole: bool) -> NDArray[np.bool_]:
     sounds = [above | {own} for own in range(12)]
     fits = [any(own == chord or (own < chord and not whole) for chord in _CHORDS) for own in sounds]
-    return _IS_NOTE & ~np.array(fits)[_PITCH % 12]
+    return np.asarray(_IS_NOTE & ~np.array(fits)[_PITCH % 12])
 
 
 def against(voices: Voices, slot: int, *, on_beat: bool, lowest: bool) -> NDArray[np.float64]:
@@ -118,4 +114,4 @@ def against(voices: Voices, slot: int, *, on_beat: bool, lowest: bool) -> NDArra
         Whether that is on a beat, and whether it is the lowest of all voices.
     """
     nats = AGAINST_PARALLELS * parallels(voices, slot) + AGAINST_CROSSING * crossings(voices, slot)
-    return nats + AGAINST_DISCORD * (discords(voices, slot, lowest) & on_beat)
+    return np.asarray(nats + AGAINST_DISCORD * (discords(voices, slot, lowest) & on_beat))

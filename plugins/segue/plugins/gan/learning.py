@@ -19,7 +19,7 @@ from pydantic import Field
 from segue.plugin_api.training import Run, TrainingSettings
 from segue.plugins.gan.data import POP, Phrases
 from segue.plugins.gan.network import Critic, Encoder, Generator, NetworkSettings, noise_size, to_cells
-from segue.plugins.gan.roll import BEATS, from_root
+from segue.plugins.gan.roll import BEATS, TRACKS, from_root
 from segue.plugins.training import Loop, follow, training_device
 from torch import Tensor, nn
 from torch.nn import functional
@@ -35,6 +35,7 @@ class GanSettings(TrainingSettings):
     batch: int = Field(32, ge=2, description="Phrases in a step.")
     learning_rate: float = Field(6e-4, gt=0, description="Of Adam.")
     duel_rate: float = Field(6e-4, gt=0, description="The same against the critic, and of the critic.")
+    deaf: float = Field(0.0, ge=0, lt=1, description="Share of the tracks that the critic does not hear.")
     penalty: float = Field(10.0, ge=0, description="Weight of the gradient penalty.")
     average: float = Field(
         0.995, ge=0, lt=1, description="Decay of the moving average of the generator, which is kept."
@@ -112,6 +113,7 @@ def fit(batches: Batches, styles: Sequence[str], run: Run, settings: GanSettings
             loss = told["nats"] = _mimic(generator, encoder, known, min(1.0, 2 * step / settings.warm_steps))
             if not warm:
                 made = generator(draw_noise(rng, known, settings), known.chords, known.style, binary=True)
+                made = made * _heard(rng, known, settings)
                 loss = settings.mimic * loss - critic(made, known.chords, known.style).mean()
         if warm:
             chords = told["chord nats"] = generator.progression.loss(
@@ -151,16 +153,17 @@ def _teach(
             with torch.no_grad():
                 noise = draw_noise(rng, known, settings)
                 made = generator(noise, known.chords, known.style, binary=True)
-            loss, distance = _critic_loss(critic, known, made, rng, settings.penalty)
+            loss, distance = _critic_loss(critic, known, made, rng, settings)
         _step(judge, loss, list(critic.parameters()))
     return distance
 
 
 def _critic_loss(
-    critic: Critic, known: Batch, made: Tensor, rng: np.random.Generator, penalty: float
+    critic: Critic, known: Batch, made: Tensor, rng: np.random.Generator, settings: GanSettings
 ) -> tuple[Tensor, Tensor]:
     """Return the critic's loss and its estimate of the Wasserstein distance."""
-    real, style = to_cells(known.rolls), known.style
+    heard = _heard(rng, known, settings)
+    real, made, style = to_cells(known.rolls) * heard, made * heard, known.style
     mix = torch.from_numpy(rng.random((1, len(style), 1, 1))).float().to(made.device)
     between = (mix * real + (1 - mix) * made).requires_grad_(True)
     scores = critic(torch.cat([real, made, between], 1), known.chords.repeat(3, 1), style.repeat(3))
@@ -168,7 +171,18 @@ def _critic_loss(
     (slope,) = torch.autograd.grad(of_between.sum(), between, create_graph=True)
     distance = of_real.mean() - of_made.mean()
     steep = ((slope.float().square().sum((0, 2, 3)).sqrt() - 1) ** 2).mean()
-    return -distance + penalty * steep + 1e-3 * (of_real**2).mean(), distance
+    return -distance + settings.penalty * steep + 1e-3 * (of_real**2).mean(), distance
+
+
+def _heard(rng: np.random.Generator, known: Batch, settings: GanSettings) -> Tensor | float:
+    """Draw which tracks of which phrases the critic hears, of real and of drawn ones alike (Zhao et al. 2020).
+
+    With few real phrases it would learn them by heart.
+    """
+    if not settings.deaf:
+        return 1.0
+    hears = rng.random((len(TRACKS), len(known.style), 1, 1)) >= settings.deaf
+    return torch.from_numpy(hears).float().to(known.style.device)
 
 
 def draw_noise(rng: np.random.Generator, known: Batch, settings: GanSettings) -> Tensor:

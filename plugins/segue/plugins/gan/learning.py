@@ -90,7 +90,7 @@ class Batches:
 
 
 def fit(batches: Batches, styles: Sequence[str], run: Run, settings: GanSettings) -> Generator:
-    """Return the generator's average; resumes from a checkpoint in ``run.work`` that was made with the same settings."""
+    """Return the generator's average; resumes from a checkpoint of ``run.work`` made with the same settings."""
     device = training_device()
     torch.manual_seed(run.seed)
     networks = [kind(settings.network, len(styles)) for kind in (Generator, Critic, Encoder)]

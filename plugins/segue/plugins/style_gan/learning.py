@@ -68,7 +68,7 @@ class _Draw:
 
 
 def fit(windows: Windows, styles: Sequence[str], run: Run, settings: StyleGanSettings) -> Generator:
-    """Return the generator's average; resumes from a checkpoint in ``run.work`` that was made with the same settings."""
+    """Return the generator's average; resumes from a checkpoint of ``run.work`` made with the same settings."""
     device = training_device()
     torch.manual_seed(run.seed)
     generator = Generator(settings.network, len(styles)).to(device)
@@ -173,7 +173,8 @@ def _teach(
 
 
 def _noisy(lesson: Lesson, noise: float) -> Lesson:
-    return lesson._replace(band=lesson.band + noise * torch.randn_like(lesson.band, device="cpu").to(lesson.band.device))
+    drawn = torch.randn_like(lesson.band, device="cpu").to(lesson.band.device)
+    return lesson._replace(band=lesson.band + noise * drawn)
 
 
 def _step(optimiser: torch.optim.Optimizer, loss: Tensor, network: nn.Module) -> None:

@@ -95,12 +95,11 @@ def test_too_little_data_is_refused(run):
 def test_against_the_critic_everything_is_where_training_is(run, monkeypatch):
     write_songs(run.data, 8)
     songs, styles = read_phrases(run.data), ["hymn", "rock"]
-    settings = SETTINGS.model_copy(update={"deaf": 0.5})
     taken = steps_elsewhere(
         monkeypatch,
         learning,
         SETTINGS.warm_steps,
-        lambda: fit(Batches(songs, styles, settings), styles, run, settings),
+        lambda: fit(Batches(songs, styles, SETTINGS), styles, run, SETTINGS),
     )
     assert taken == SETTINGS.steps
 

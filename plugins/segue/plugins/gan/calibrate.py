@@ -46,11 +46,12 @@ def calibrate(generator: Generator, style: int, real: Tensor, chords: Tensor, no
         possible = lean[:, track, ..., ONSET][strongest[:, track] > strikes]
         least = _least(possible, int(begins[:, track].sum())) if len(possible) else strikes
         threshold[track, ONSET], threshold[track, STRIKES] = least, strikes
-    struck, wanted = fire(lean, threshold, alone)[..., ONSET], sounds.sum((0, 2, 3))
+    ends = alone[:, SOUND] > 0
+    struck, wanted = fire(lean, threshold, alone)[..., ONSET], _sounding(begins, sounds, ends)
     low, high = torch.full((_T,), -30.0), torch.full((_T,), 30.0)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        more = _sounding(struck, lean[..., SOUND] > middle[:, None, None], alone[:, SOUND] > 0) > wanted
+        more = _sounding(struck, lean[..., SOUND] > middle[:, None, None], ends) > wanted
         low, high = torch.where(more, middle, low), torch.where(more, high, middle)
     threshold[:, SOUND] = high
 
@@ -61,13 +62,13 @@ def _least(lean: Tensor, count: int) -> Tensor:
     return ordered[min(count, len(ordered) - 1)]
 
 
-def _sounding(struck: Tensor, held: Tensor, alone: Tensor) -> Tensor:
+def _sounding(struck: Tensor, held: Tensor, ends: Tensor) -> Tensor:
     """Count the cells in which a note of each track that was struck still sounds, shape (tracks,)."""
     count = torch.zeros(_T, dtype=torch.long)
     now = torch.zeros(len(struck), _T, PITCHES, dtype=torch.bool)
     for step in range(STEPS):
         begins = struck[:, :, step]
-        stopped = begins.any(-1, keepdim=True) & alone[:, None]
+        stopped = begins.any(-1, keepdim=True) & ends[:, None]
         now = begins | (now & held[:, :, step] & ~stopped)
         count += now.sum((0, 2))
     return count

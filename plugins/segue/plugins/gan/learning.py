@@ -92,8 +92,10 @@ def fit(batches: Batches, styles: Sequence[str], run: Run, settings: GanSettings
     """Return the generator's average; resumes from a checkpoint of ``run.work`` made with the same settings."""
     device = training_device()
     torch.manual_seed(run.seed)
-    networks = [kind(settings.network, len(styles)) for kind in (Generator, Critic, Encoder)]
-    generator, critic, encoder = (network.to(device) for network in networks)
+    generator = Generator(settings.network, len(styles))
+    critic, encoder = Critic(settings.network, len(styles)), Encoder(settings.network, len(styles))
+    for network in (generator, critic, encoder):
+        network.to(device)
     average = copy.deepcopy(generator).eval()
     drawing = [*generator.parameters(), *encoder.parameters()]
     artist = torch.optim.Adam(drawing, lr=settings.learning_rate, betas=(0.5, 0.99), fused=True)

@@ -33,15 +33,15 @@ _SHORT: Final = 0.15
 class StyleGanSettings(TrainingSettings):
     """Settings of the trainer; the defaults remake the shipped weights on a CPU."""
 
-    pair_steps: int = Field(3000, ge=1, description="Steps on pairs alone.")
+    pair_steps: int = Field(1000, ge=1, description="Steps on pairs alone.")
     cycle_steps: int = Field(200, ge=0, description="Steps of the cycles.")
     batch: int = Field(32, ge=2, description="Windows in a step on pairs.")
     cycle_batch: int = Field(24, ge=2, description="Windows in a step of the cycles, and as many pairs.")
     learning_rate: float = Field(1.5e-3, gt=0, description="Highest, of the generator; a fifth of it in the cycles.")
     judge_rate: float = Field(4e-4, gt=0, description="Of the discriminators.")
-    pairs: float = Field(0.05, ge=0, description="Weight of the pairs, in nats a half beat, beside the cycles.")
-    cycle: float = Field(0.05, ge=0, description="Weight of the way back.")
-    identity: float = Field(0.05, ge=0, description="Weight of what must stay.")
+    pairs: float = Field(0.02, ge=0, description="Weight of the pairs, in nats a half beat, beside the cycles.")
+    cycle: float = Field(0.02, ge=0, description="Weight of the way back.")
+    identity: float = Field(0.02, ge=0, description="Weight of what must stay.")
     noise: float = Field(0.1, ge=0, description="Standard deviation of noise that discriminators hear on top.")
     average: float = Field(
         0.995, ge=0, lt=1, description="Decay of the moving average of the generator, which is kept."

@@ -32,7 +32,7 @@ class StyleGan(StyleTransferrer):
     """Writes the accompaniment of a piece anew, as jazz, classical or pop."""
 
     name = "style-gan"
-    version = "1.2.0"
+    version = "1.1.0"
     summary = "A piece as jazz, classical or pop: its melody and chords stay, a cycle-consistent GAN rewrites the rest."
     targets = ("style",)
     models = (

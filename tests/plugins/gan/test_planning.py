@@ -97,5 +97,8 @@ def test_phrases_hold_as_many_notes_as_those_they_are_calibrated_by(share):
     several = [DRUMS, BASS, CHORDS]
     assert found[several].tolist() == pytest.approx(wanted[several].tolist(), rel=0.02)
     assert not drawn[:, PAD, ..., 0].any()
+    other = torch.randn(64, noise_size(TINY))
+    anew = generator.compose(other, chords.repeat(8, 1), torch.ones(64, dtype=torch.long))
+    assert not anew[:, PAD, ..., 0].any()  # a track that the style has not is silent, whatever the noise
     assert not generator.threshold[0].any()
     assert not generator.alone[0].any()

@@ -57,9 +57,9 @@ def calibrate(generator: Generator, style: int, real: Tensor, chords: Tensor, no
 
 
 def _least(lean: Tensor, count: int) -> Tensor:
-    """Return the threshold above which so many neurons lean."""
+    """Return the threshold above which so many neurons lean; none ever does where none may."""
     ordered = lean.flatten().sort(descending=True).values
-    return ordered[min(count, len(ordered) - 1)]
+    return ordered[min(count, len(ordered) - 1)] if count else lean.new_tensor(torch.inf)
 
 
 def _sounding(struck: Tensor, held: Tensor, ends: Tensor) -> Tensor:

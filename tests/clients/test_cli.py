@@ -116,7 +116,7 @@ def test_music_to_start_from(segue, fake, piece):
     (given,) = fake.calls("GenerateStream")[0].request.request.given
     assert (given.role, given.track, given.span.start, given.span.end) == (3, 1, 4, 8)
     violations = (
-        ("given[0].music", "has four; name it by given[0].track"),
+        ("given[0].music", "has four bars; leave out others[0]"),
         ("given[0].track", "is 9"),
         ("given[0].span.end", "is 1"),
     )
@@ -125,9 +125,26 @@ def test_music_to_start_from(segue, fake, piece):
     )
     result = segue("generate", "--infill", piece, "--track", "9", "--span", "0-1", code=1)
     assert result.stderr.splitlines() == [
-        "error: --infill: has four; name it by --track",
+        "error: --infill: has four bars; leave out others[0]",
         "error: --track (counted from 0 here): is 9",
         "error: --span: is 1",
+    ]
+
+
+def test_fields_that_a_reason_names_are_arguments_too(segue, fake, piece):
+    violations = (
+        ("given[1].music", "has 9 bars and given[0].music 4, both must have as many"),
+        ("given[0].music", "has notes on 3 tracks; name the melody's by given[0].track."),
+        ("options.temperature", "must be one of heat[0], heat[1]"),
+    )
+    fake.outcomes["GenerateStream"].append(
+        fake.Failure(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_MUSIC", violations=violations)
+    )
+    result = segue("generate", "--melody", piece, "--reference", piece, code=1)
+    assert result.stderr.splitlines() == [
+        "error: --reference: has 9 bars and --melody 4, both must have as many",
+        "error: --melody: has notes on 3 tracks; name the melody's by --track.",
+        "error: --option temperature: must be one of heat[0], heat[1]",
     ]
 
 

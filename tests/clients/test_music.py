@@ -4,7 +4,21 @@ import pytest
 import symusic
 from segue.client import InvalidMusic, music_to_midi, read_music, save_music, score_to_midi, to_music
 from segue.client._music import MAX_SCORE_BYTES
-from segue.v1.music_pb2 import Audio, Lyric, Music, Note, Score, TempoChange, Track
+from segue.v1.music_pb2 import (
+    CONTROL_KIND_CHANNEL_PRESSURE,
+    CONTROL_KIND_CONTROLLER,
+    CONTROL_KIND_KEY_PRESSURE,
+    CONTROL_KIND_PITCH_BEND,
+    CONTROL_KIND_PROGRAM,
+    Audio,
+    Control,
+    Lyric,
+    Music,
+    Note,
+    Score,
+    TempoChange,
+    Track,
+)
 
 WAV = b"RIFF\x00\x00\x00\x00WAVEfmt "
 
@@ -97,6 +111,22 @@ def test_many_tracks_drums_words_and_slips():
     assert all(note.velocity == 64 for track in read.tracks if not track.is_drum for note in track.notes)
 
 
+def test_controls_are_written():
+    kinds = (CONTROL_KIND_CONTROLLER, CONTROL_KIND_PITCH_BEND, CONTROL_KIND_PROGRAM)
+    controls = [
+        Control(beat=1, kind=kind, number=n, value=v) for kind, n, v in zip(kinds, (1, 0, 0), (9, -5, 7), strict=True)
+    ]
+    controls += [Control(beat=2, kind=CONTROL_KIND_KEY_PRESSURE, number=60, value=3)]
+    controls += [Control(beat=2, kind=CONTROL_KIND_CHANNEL_PRESSURE, value=4)]
+    track = Track(program=3, notes=[Note(duration=1, pitch=60)], controls=controls)
+    written = score_to_midi(Score(tracks=[track]))
+    (read,) = symusic.Score.from_midi(written).to("quarter").tracks
+    assert [(c.time, c.number, c.value) for c in read.controls] == [(1, 1, 9)]
+    assert [(b.time, b.value) for b in read.pitch_bends] == [(1, -5)]
+    for event in ((0xC0, 7), (0xA0, 60, 3), (0xD0, 4)):
+        assert bytes(event) in written
+
+
 def test_repeated_notes_are_struck_again():
     notes = [Note(start=i, duration=1, pitch=60, velocity=70) for i in range(4)]
     read = symusic.Score.from_midi(score_to_midi(Score(tracks=[Track(notes=notes)]))).to("quarter")
@@ -109,6 +139,8 @@ def test_repeated_notes_are_struck_again():
         Score(tracks=[Track(notes=[Note(start=-1, duration=1, pitch=60)])]),
         Score(tracks=[Track(notes=[Note(start=0, duration=1, pitch=200)])]),
         Score(tracks=[Track(program=300)]),
+        Score(tracks=[Track(controls=[Control(value=3)])]),
+        Score(tracks=[Track(controls=[Control(kind=CONTROL_KIND_PITCH_BEND, value=9000)])]),
         Score(tempos=[TempoChange(quarters_per_minute=0)]),
         Score(tracks=[Track(notes=[Note(start=float("nan"), duration=1, pitch=60)])]),
     ],

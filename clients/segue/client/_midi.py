@@ -7,10 +7,23 @@ from collections.abc import Iterable
 
 from segue.client._errors import InvalidMusic
 from segue.client._parse import key_signature
-from segue.v1.music_pb2 import MODE_MINOR, Score, Track
+from segue.v1.music_pb2 import (
+    CONTROL_KIND_CHANNEL_PRESSURE,
+    CONTROL_KIND_CONTROLLER,
+    CONTROL_KIND_KEY_PRESSURE,
+    CONTROL_KIND_PITCH_BEND,
+    CONTROL_KIND_PROGRAM,
+    MODE_MINOR,
+    Control,
+    Score,
+    Track,
+)
 
 TICKS_PER_BEAT = 480
 _DRUM_CHANNEL = 9
+_BANK = (0, 32)
+"""Controllers that choose the bank of the next program, which must come after them."""
+_LATEST = 1_100_000
 
 # Tick, order among events of one tick, bytes. A note ends before the next one of its pitch begins.
 _Event = tuple[int, int, bytes]
@@ -61,20 +74,36 @@ def _conductor(score: Score) -> bytes:
 
 def _notes(track: Track, channel: int) -> bytes:
     events: list[_Event] = [(0, 0, _meta(0x03, track.name.encode()))] if track.name else []
+    events += [(_ticks(control.beat), 1, _control(control, channel)) for control in track.controls]
     if not track.drums:
-        events.append((0, 0, bytes((0xC0 | channel, track.program))))
+        banks = [_ticks(c.beat) for c in track.controls if c.kind == CONTROL_KIND_CONTROLLER and c.number in _BANK]
+        begin = min(max(banks, default=0), *(_ticks(note.start) for note in track.notes), _ticks(_LATEST))
+        events.append((begin, 1, bytes((0xC0 | channel, track.program))))
     for note in track.notes:
         if not 0 <= note.pitch <= 127 or not 0 <= note.velocity <= 127:
             raise ValueError(f"pitch {note.pitch}, velocity {note.velocity}; each is 0-127")
         start = _ticks(note.start)
         end = max(start + 1, _ticks(note.start + note.duration))
         events.append((start, 2, bytes((0x90 | channel, note.pitch, note.velocity or 64))))
-        events.append((end, 1, bytes((0x80 | channel, note.pitch, 64))))
+        events.append((end, 0, bytes((0x80 | channel, note.pitch, 64))))
     return _chunk(events)
 
 
+def _control(control: Control, channel: int) -> bytes:
+    status, data = {
+        CONTROL_KIND_KEY_PRESSURE: (0xA0, (control.number, control.value)),
+        CONTROL_KIND_CONTROLLER: (0xB0, (control.number, control.value)),
+        CONTROL_KIND_PROGRAM: (0xC0, (control.value,)),
+        CONTROL_KIND_CHANNEL_PRESSURE: (0xD0, (control.value,)),
+        CONTROL_KIND_PITCH_BEND: (0xE0, ((control.value + 8192) & 127, (control.value + 8192) >> 7)),
+    }.get(control.kind, (0, ()))
+    if not data or not all(0 <= byte <= 127 for byte in data):
+        raise ValueError(f"a control of kind {control.kind}, number {control.number}, value {control.value}")
+    return bytes((status | channel, *data))
+
+
 def _ticks(beat: float) -> int:
-    if not 0 <= beat <= 1_100_000:
+    if not 0 <= beat <= _LATEST:
         raise ValueError(f"beat {beat:g} is outside 0-1,000,000")
     return round(beat * TICKS_PER_BEAT)
 

@@ -23,6 +23,42 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _ControlKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ControlKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ControlKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONTROL_KIND_UNSPECIFIED: _ControlKind.ValueType  # 0
+    """Not stated."""
+    CONTROL_KIND_CONTROLLER: _ControlKind.ValueType  # 1
+    """A controller, e.g. 64, the sustain pedal, 1 modulation, 7 volume, 10 pan, 11 expression."""
+    CONTROL_KIND_PITCH_BEND: _ControlKind.ValueType  # 2
+    """Bends the pitch of all notes of the track, by two semitones at most unless controllers say otherwise."""
+    CONTROL_KIND_PROGRAM: _ControlKind.ValueType  # 3
+    """Another program from here on."""
+    CONTROL_KIND_CHANNEL_PRESSURE: _ControlKind.ValueType  # 4
+    """Pressure on the keys that are down."""
+    CONTROL_KIND_KEY_PRESSURE: _ControlKind.ValueType  # 5
+    """Pressure on one key."""
+
+class ControlKind(_ControlKind, metaclass=_ControlKindEnumTypeWrapper):
+    """Kinds of control, as MIDI has them."""
+
+CONTROL_KIND_UNSPECIFIED: ControlKind.ValueType  # 0
+"""Not stated."""
+CONTROL_KIND_CONTROLLER: ControlKind.ValueType  # 1
+"""A controller, e.g. 64, the sustain pedal, 1 modulation, 7 volume, 10 pan, 11 expression."""
+CONTROL_KIND_PITCH_BEND: ControlKind.ValueType  # 2
+"""Bends the pitch of all notes of the track, by two semitones at most unless controllers say otherwise."""
+CONTROL_KIND_PROGRAM: ControlKind.ValueType  # 3
+"""Another program from here on."""
+CONTROL_KIND_CHANNEL_PRESSURE: ControlKind.ValueType  # 4
+"""Pressure on the keys that are down."""
+CONTROL_KIND_KEY_PRESSURE: ControlKind.ValueType  # 5
+"""Pressure on one key."""
+Global___ControlKind: _TypeAlias = ControlKind  # noqa: Y015
+
 class _Mode:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -243,6 +279,7 @@ class Track(_message.Message):
     PROGRAM_FIELD_NUMBER: _builtins.int
     DRUMS_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    CONTROLS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name as it is shown in a sequencer."""
     program: _builtins.int
@@ -253,6 +290,12 @@ class Track(_message.Message):
     def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Note]:
         """Notes, in order of start."""
 
+    @_builtins.property
+    def controls(self) -> _containers.RepeatedCompositeFieldContainer[Global___Control]:
+        """What is done to the sound, in order of beat, those of one beat in the order in which they work; in all tracks of a
+        score together at most 200,000.
+        """
+
     def __init__(
         self,
         *,
@@ -260,14 +303,49 @@ class Track(_message.Message):
         program: _builtins.int = ...,
         drums: _builtins.bool = ...,
         notes: _abc.Iterable[Global___Note] | None = ...,
+        controls: _abc.Iterable[Global___Control] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["drums", b"drums", "name", b"name", "notes", b"notes", "program", b"program"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controls", b"controls", "drums", b"drums", "name", b"name", "notes", b"notes", "program", b"program"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Track: _TypeAlias = Track  # noqa: Y015
+
+@_typing.final
+class Control(_message.Message):
+    """A message to an instrument."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEAT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    beat: _builtins.float
+    """Where, in beats."""
+    kind: Global___ControlKind.ValueType
+    """What is set."""
+    number: _builtins.int
+    """Number of the controller, or MIDI number of the key pressed, 0-127; 0 for the other kinds."""
+    value: _builtins.int
+    """The value, 0-127; of a pitch bend -8192 (down) to 8191 (up), 0 at rest."""
+    def __init__(
+        self,
+        *,
+        beat: _builtins.float = ...,
+        kind: Global___ControlKind.ValueType = ...,
+        number: _builtins.int = ...,
+        value: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beat", b"beat", "kind", b"kind", "number", b"number", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Control: _TypeAlias = Control  # noqa: Y015
 
 @_typing.final
 class Note(_message.Message):

@@ -9,10 +9,12 @@ from segue.music.messages import (
     score_to_piece,
     to_key,
 )
-from segue.music.midi import midi_to_piece, piece_to_midi
-from segue.music.piece import KeySignature, Meter, Piece, Syllable, Tempo, TrackInfo
+from segue.music.midi import midi_to_piece
+from segue.music.midi_writer import piece_to_midi
+from segue.music.piece import Control, KeySignature, Meter, Piece, Syllable, Tempo, TrackInfo
 
 __all__ = [
+    "Control",
     "KeySignature",
     "Meter",
     "Piece",

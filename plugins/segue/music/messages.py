@@ -9,8 +9,10 @@ from segue.music.midi import midi_to_piece
 from segue.music.musicxml import musicxml_to_piece
 from segue.music.piece import (
     MAX_BEATS,
+    MAX_CONTROLS,
     MAX_NOTES,
     SHORTEST_BEATS,
+    Control,
     KeySignature,
     Meter,
     Piece,
@@ -23,6 +25,7 @@ from segue.v1 import music_pb2 as pb
 
 MAX_SCORE_TRACKS = 64
 DEFAULT_VELOCITY = 64
+_KINDS = frozenset(pb.ControlKind.values()) - {pb.CONTROL_KIND_UNSPECIFIED}
 
 
 def music_to_piece(music: pb.Music, field: str = "music") -> tuple[Piece, list[pb.Notice]]:
@@ -68,7 +71,7 @@ def score_to_piece(score: pb.Score, field: str = "score") -> Piece:
     Raises
     ------
     InvalidMusic
-        Naming the note that breaks a rule of the contract, or if there are more than 200,000 notes.
+        Naming the note that breaks a rule of the contract, or if there are more than 200,000 notes or controls.
     """
     total = sum(len(track.notes) for track in score.tracks)
     if total > MAX_NOTES:
@@ -98,7 +101,7 @@ def score_to_piece(score: pb.Score, field: str = "score") -> Piece:
         pitch,
         velocity,
         track,
-        tracks=tuple(TrackInfo(t.name, t.program, t.drums) for t in score.tracks) or (TrackInfo(),),
+        tracks=_tracks(score, field) or (TrackInfo(),),
         tempos=_tempos(score, field),
         meters=_meters(score, field),
         keys=tuple(
@@ -107,6 +110,33 @@ def score_to_piece(score: pb.Score, field: str = "score") -> Piece:
         ),
         lyrics=tuple(Syllable(s.beat, s.text) for s in sorted(score.lyrics, key=lambda s: s.beat)),
     )
+
+
+def _tracks(score: pb.Score, field: str) -> tuple[TrackInfo, ...]:
+    total = sum(len(track.controls) for track in score.tracks)
+    if total > MAX_CONTROLS:
+        raise InvalidMusic(field, f"has {total} controls, must have at most {MAX_CONTROLS}")
+    return tuple(
+        TrackInfo(track.name, track.program, track.drums, _controls(track, f"{field}.tracks[{index}]"))
+        for index, track in enumerate(score.tracks)
+    )
+
+
+def _controls(track: pb.Track, field: str) -> tuple[Control, ...]:
+    for index, control in enumerate(track.controls):
+        bend = control.kind == pb.CONTROL_KIND_PITCH_BEND
+        least, most = (-8192, 8191) if bend else (0, 127)
+        rules = {
+            "beat": (0 <= control.beat <= MAX_BEATS, control.beat, f"0 to {MAX_BEATS:.0f}"),
+            "kind": (control.kind in _KINDS, control.kind, "a kind of control, e.g. CONTROL_KIND_CONTROLLER"),
+            "number": (0 <= control.number <= 127, control.number, "0 to 127"),
+            "value": (least <= control.value <= most, control.value, f"{least} to {most}"),
+        }
+        for name, (right, value, rule) in rules.items():
+            if not right:
+                raise InvalidMusic(f"{field}.controls[{index}].{name}", f"is {value:g}, must be {rule}")
+    found = [Control(c.beat, c.kind, c.number, c.value) for c in track.controls]
+    return tuple(sorted(found, key=lambda control: control.beat))
 
 
 def _tempos(score: pb.Score, field: str) -> tuple[Tempo, ...]:
@@ -153,6 +183,9 @@ def piece_to_score(piece: Piece, title: str = "") -> pb.Score:
     for index, info in enumerate(piece.tracks):
         track = score.tracks.add(name=info.name, program=info.program, drums=info.drums)
         track.notes.extend(piece_to_notes(piece.select(piece.track == index)))
+        track.controls.extend(
+            pb.Control(beat=c.beat, kind=c.kind, number=c.number, value=c.value) for c in info.controls
+        )
     score.tempos.extend(pb.TempoChange(beat=t.beat, quarters_per_minute=t.quarters_per_minute) for t in piece.tempos)
     score.time_signatures.extend(meter_to_change(meter) for meter in piece.meter_map)
     score.keys.extend(pb.KeyChange(beat=k.beat, key=to_key(k.tonic, k.minor)) for k in piece.keys)

@@ -1,30 +1,28 @@
-"""Standard MIDI Files to pieces and back.
+"""Standard MIDI Files to pieces.
 
 The reader is Segue's own because files from the real world break rules that symusic insists on, and because a parser
 that ends the process would end the model server's. It never raises anything but ``InvalidMusic``, takes time linear
-in the bytes, and says in a notice what it had to guess. symusic writes.
+in the bytes, and says in a notice what it had to guess.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import symusic
-from numpy.typing import ArrayLike, NDArray
+from segue.music.midi_controls import programs_and_controls
 from segue.music.piece import MAX_BEATS, MAX_NOTES, KeySignature, Meter, Piece, Syllable, Tempo, TrackInfo
 from segue.plugin_api.errors import InvalidMusic
 
 MAX_BYTES: Final = 8 << 20
 MAX_EVENTS: Final = 1_000_000
 MAX_CHUNKS: Final = 4096
+MAX_TRACKS: Final = MAX_CHUNKS - 1
+"""Fewer than chunks, so that what is written, with a chunk that conducts, can be read again."""
 SLOWEST, FASTEST = 5.0, 1000.0
-TICKS_PER_QUARTER: Final = 960
-_SUSTAIN: Final = 64
-_NOT_KEPT: Final = {0xA: "pressure changes", 0xB: "controllers", 0xD: "pressure changes", 0xE: "pitch bends"}
 _DATA_BYTES: Final = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 
 
@@ -35,14 +33,10 @@ class _Chunk:
     name: str = ""
     notes: list[int] = field(default_factory=list)
     """Channel, start, end, pitch, velocity of each note, one after the other."""
-    programs: list[tuple[int, int, int]] = field(default_factory=list)
-    """Channel, tick, program."""
+    controls: list[int] = field(default_factory=list)
+    """Channel, tick, upper half of the status byte and two data bytes of each control, one after the other."""
     metas: list[tuple[int, int, bytes]] = field(default_factory=list)
     """Tick, type, data."""
-    pedals: list[tuple[int, int, bool]] = field(default_factory=list)
-    """Channel, tick, whether the sustain pedal goes down; changes only."""
-    dropped: Counter[str] = field(default_factory=Counter)
-    """Kind → how many events of it have no place in a piece."""
     events: int = 0
     stuck: int = 0
     broken: str = ""
@@ -52,10 +46,10 @@ def midi_to_piece(data: bytes, field: str = "music.midi") -> tuple[Piece, list[s
     """Read a Standard MIDI File.
 
     Each channel of each track chunk that holds notes becomes a track. A note-off ends the earliest open note of its
-    pitch. The sustain pedal is kept beside the notes. What was guessed or left out is said in the notices: a chunk that
-    breaks off is read as far as it goes, notes without an end last until the end of the piece, an impossible tempo or
-    metre is left out, times in SMPTE frames are written at 120 quarter notes per minute, and controllers and pitch
-    bends are not kept.
+    pitch. Controllers, pitch bends, later programs and pressure are kept beside the notes, unless there are more than
+    200,000 of them. What was guessed or left out is said in the notices: a chunk that breaks off is read as far as it
+    goes, notes without an end last until the end of the piece, an impossible tempo or metre is left out, and times in
+    SMPTE frames are written at 120 quarter notes per minute.
 
     Parameters
     ----------
@@ -72,7 +66,7 @@ def midi_to_piece(data: bytes, field: str = "music.midi") -> tuple[Piece, list[s
     Raises
     ------
     InvalidMusic
-        If it is no MIDI file, or has more than 200,000 notes, 1,000,000 events or 100,000 beats.
+        If it is no MIDI file, or has more than 200,000 notes, 1,000,000 events, 4,095 tracks or 100,000 beats.
     """
     if len(data) > MAX_BYTES:
         raise InvalidMusic(field, f"has {len(data)} bytes, must have at most {MAX_BYTES}")
@@ -97,8 +91,6 @@ def midi_to_piece(data: bytes, field: str = "music.midi") -> tuple[Piece, list[s
         raise InvalidMusic(field, "is a MIDI file without a track")
     if stuck := sum(chunk.stuck for chunk in chunks):
         notices.append(f"Notes without an end: {stuck}; they last until the end of the piece.")
-    if dropped := sum((chunk.dropped for chunk in chunks), Counter()):
-        notices.append(f"Not kept: {', '.join(f'{count} {kind}' for kind, count in sorted(dropped.items()))}.")
     return _chunks_to_piece(chunks, division, field, notices), notices
 
 
@@ -156,7 +148,6 @@ def _read_chunk(data: bytes, most_events: int) -> _Chunk:
     """Walk the events of one track chunk."""
     chunk = _Chunk()
     open_notes: dict[int, deque[tuple[int, int]]] = defaultdict(deque)
-    pressed: dict[int, bool] = {}
     tick, status, position, events = 0, 0, 0, 0
     notes, size = chunk.notes, len(data)
     try:
@@ -190,14 +181,8 @@ def _read_chunk(data: bytes, most_events: int) -> _Chunk:
                     if waiting:
                         began, velocity = waiting.popleft()
                         notes += (byte & 15, began, tick, first, velocity)
-                elif kind == 0xC:
-                    chunk.programs.append((byte & 15, tick, first))
-                elif kind == 0xB and first == _SUSTAIN:
-                    if pressed.get(byte & 15, False) != (second >= _SUSTAIN):
-                        pressed[byte & 15] = second >= _SUSTAIN
-                        chunk.pedals.append((byte & 15, tick, second >= _SUSTAIN))
                 else:
-                    chunk.dropped[_NOT_KEPT[kind]] += 1
+                    chunk.controls += (byte & 15, tick, kind, first, second)
             elif byte in (0xFF, 0xF0, 0xF7):
                 meta = 0
                 if byte == 0xFF:
@@ -254,14 +239,15 @@ def _chunks_to_piece(chunks: Sequence[_Chunk], division: float, field: str, noti
     if not kept.all():
         notices.append(f"Notes of no length: {int((~kept).sum())}; they are left out.")
     parts, track = np.unique(chunk[kept] * 16 + channel[kept], return_inverse=True)
+    if len(parts) > MAX_TRACKS:
+        raise InvalidMusic(field, f"has {len(parts)} tracks, must have at most {MAX_TRACKS}")
+    first = np.full(len(parts), last)
+    np.minimum.at(first, track, start[kept])
+    controls = [chunk.controls for chunk in chunks]
+    said = programs_and_controls(controls, parts.tolist(), first.tolist(), per_beat, notices)
     tracks = tuple(
-        TrackInfo(
-            chunks[part // 16].name,
-            _program(chunks, part, start[kept][track == row]),
-            part % 16 == 9,
-            _pedals(chunks[part // 16], part % 16, last, per_beat),
-        )
-        for row, part in enumerate(parts.tolist())
+        TrackInfo(chunks[part // 16].name, program, part % 16 == 9, its_controls)
+        for part, (program, its_controls) in zip(parts.tolist(), said, strict=True)
     )
     metas = sorted(
         ((tick, kind, data) for c in chunks for tick, kind, data in c.metas if tick / per_beat <= MAX_BEATS),
@@ -279,28 +265,6 @@ def _chunks_to_piece(chunks: Sequence[_Chunk], division: float, field: str, noti
         keys=_keys(metas, per_beat),
         lyrics=tuple(Syllable(tick / per_beat, _text(data)) for tick, kind, data in metas if kind == 0x05),
     )
-
-
-def _program(chunks: Sequence[_Chunk], part: int, starts: NDArray[np.int64]) -> int:
-    """Return the program of a channel where its first note begins; another chunk may have set it."""
-    chosen = 0
-    own_first = [chunks[part // 16], *(c for index, c in enumerate(chunks) if index != part // 16)]
-    for chunk in own_first:
-        changes = [(tick, program) for channel, tick, program in chunk.programs if channel == part % 16]
-        if changes:
-            before = [program for tick, program in changes if tick <= starts.min(initial=0)]
-            chosen = before[-1] if before else changes[0][1]
-            break
-    return chosen
-
-
-def _pedals(chunk: _Chunk, channel: int, last: int, per_beat: float) -> tuple[tuple[float, float], ...]:
-    """Return when the sustain pedal of a channel is down; one that is never lifted stays down until the last note."""
-    moments = [tick for at, tick, _ in chunk.pedals if at == channel and tick <= last]
-    if len(moments) % 2:
-        moments.append(last)
-    spans = zip(moments[::2], moments[1::2], strict=True)
-    return tuple((down / per_beat, up / per_beat) for down, up in spans if up > down)
 
 
 Metas = Sequence[tuple[int, int, bytes]]
@@ -356,44 +320,3 @@ def _text(data: bytes) -> str:
     except UnicodeDecodeError:
         text = data[:800].decode("latin-1")
     return "".join(c for c in text if c.isprintable())[:200]
-
-
-def piece_to_midi(piece: Piece) -> bytes:
-    """Write a Standard MIDI File of format 1, 960 ticks per quarter note.
-
-    Times are rounded to a tick; a note lasts at least one.
-    """
-    score: Any = symusic.Score(TICKS_PER_QUARTER)  # symusic's stubs hide what a score holds
-    for index, info in enumerate(piece.tracks):
-        track: Any = symusic.Track(info.name, info.program, info.drums)
-        own = piece.select(piece.track == index)
-        begin = _ticks(own.start)
-        track.notes = symusic.Note.from_numpy(
-            begin, np.maximum(_ticks(own.end) - begin, 1), own.pitch.astype(np.int8), own.velocity.astype(np.int8)
-        )
-        presses = [
-            (int(_ticks(beat)), value) for span in info.pedals for beat, value in zip(span, (127, 0), strict=True)
-        ]
-        track.controls.extend([symusic.ControlChange(tick, _SUSTAIN, value) for tick, value in presses])
-        score.tracks.append(track)
-    if piece.lyrics and score.tracks:
-        score.tracks[0].lyrics.extend([symusic.TextMeta(int(_ticks(s.beat)), s.text) for s in piece.lyrics])
-    tempos = piece.tempos or (Tempo(0.0, 120.0),)
-    score.tempos.extend([symusic.Tempo(int(_ticks(t.beat)), t.quarters_per_minute) for t in tempos])
-    score.time_signatures.extend(
-        [symusic.TimeSignature(int(_ticks(m.beat)), m.numerator, m.denominator) for m in piece.meter_map]
-    )
-    score.key_signatures.extend(
-        [symusic.KeySignature(int(_ticks(k.beat)), _sharps(k.tonic, k.minor), int(k.minor)) for k in piece.keys]
-    )
-    return bytes(score.dumps_midi())
-
-
-def _ticks(beats: ArrayLike) -> NDArray[np.int32]:
-    return np.asarray(np.rint(np.asarray(beats, np.float64) * TICKS_PER_QUARTER), np.int32)
-
-
-def _sharps(tonic: int, minor: bool) -> int:
-    """Return the sharps (or, negative, flats) of a key signature, at most six."""
-    fifths = ((tonic + 3 * minor) * 7) % 12
-    return fifths - 12 if fifths > 6 else fifths

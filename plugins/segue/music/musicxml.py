@@ -25,8 +25,9 @@ from segue.music.piece import (
     Syllable,
     Tempo,
     TrackInfo,
+    WrittenChord,
 )
-from segue.music.written_chords import WrittenChord, read_symbol
+from segue.music.written_chords import SILENCE, read_symbol
 from segue.music.xml_tree import parse_tree
 from segue.plugin_api.errors import InvalidMusic
 
@@ -97,15 +98,16 @@ def musicxml_to_piece(data: bytes, field: str = "music.musicxml") -> tuple[Piece
         meters=_meters(bars, _stated(parts)),
         keys=tuple(KeySignature(bars[bar], *key) for bar, key in sorted(parts[0].keys.items())),
         lyrics=tuple(sorted(Syllable(bars[bar] + at, text) for part in parts for bar, at, text in part.lyrics)),
+        symbols=_symbols(parts, bars),
     )
     return piece, notices
 
 
-def musicxml_to_chords(data: bytes, field: str = "music.musicxml") -> list[WrittenChord]:
-    """Read the chord symbols of a document, in order, each until the next one; errors as of ``musicxml_to_piece``."""
-    parts, bars = _read_parts(data, field)
+def _symbols(parts: Sequence[_Part], bars: Sequence[float]) -> tuple[WrittenChord, ...]:
+    """Return the chord symbols; none if they name no chord."""
     found = {bars[bar] + at: chord for part in reversed(parts) for bar, at, chord in part.chords}
-    return [WrittenChord(beat, *chord) for beat, chord in sorted(found.items())]
+    symbols = tuple(WrittenChord(beat, *chord) for beat, chord in sorted(found.items()))
+    return symbols if any(symbol.root != SILENCE for symbol in symbols) else ()
 
 
 def _read_parts(data: bytes, field: str) -> tuple[list[_Part], list[float]]:

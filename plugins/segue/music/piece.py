@@ -6,34 +6,82 @@ numbers, velocities 1-127. A column holds one value for each note; notes are in 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from segue.v1 import music_pb2 as pb
 
 DEFAULT_TEMPO: Final = 120.0
 MAX_NOTES: Final = 200_000
 """Most notes in a piece that is read; the largest symphonies have about half as many."""
 MAX_BEATS: Final = 100_000.0
 """Latest beat of a piece that is read: 14 hours at 120 quarter notes per minute."""
+MAX_CONTROLS: Final = 200_000
+"""Most controls of all tracks of a piece that is read; an hour of a pianist's pedals has a tenth of that."""
+SUSTAIN: Final = 64
+"""Number of the controller that is the sustain pedal; values from 64 on press it."""
+_BANK: Final = (0, 32)
 SHORTEST_BEATS: Final = 1e-5
 """Length of a note that is written as shorter, which nobody hears: added to its start, it could be lost to rounding, or
 to the millionth of a beat within which places are the same. The shortest note of a MIDI file has three times that."""
 
 
-class TrackInfo(NamedTuple):
-    """One instrument or voice: its name, General MIDI program, whether it is a drum kit, and its sustain pedal.
+class Control(NamedTuple):
+    """A message to an instrument at a beat: a controller, pitch bend, later program or pressure.
 
-    ``pedals`` holds begin and end of each time the pedal is down, in beats, ascending; it lengthens no note.
+    ``number`` is that of the controller or key, ``value`` 0-127, of a pitch bend -8192 to 8191: see ``pb.Control``.
+    """
+
+    beat: float
+    kind: pb.ControlKind.ValueType
+    number: int
+    value: int
+
+    @property
+    def chooses_bank(self) -> bool:
+        """Whether it says of which bank the next program is."""
+        return self.kind == pb.CONTROL_KIND_CONTROLLER and self.number in _BANK
+
+
+class TrackInfo(NamedTuple):
+    """One instrument or voice: its name, General MIDI program, whether it is a drum kit, and what is done to its sound.
+
+    ``controls`` are in order of beat, those of one beat in the order in which they work. They touch no note's columns.
     """
 
     name: str = ""
     program: int = 0
     drums: bool = False
-    pedals: tuple[tuple[float, float], ...] = ()
+    controls: tuple[Control, ...] = ()
+
+    @property
+    def pedals(self) -> tuple[tuple[float, float], ...]:
+        """Begin and end of each time the sustain pedal is down, in beats, ascending; infinity if it is never lifted."""
+        spans: list[tuple[float, float]] = []
+        pressed: float | None = None
+        for beat, kind, number, value in self.controls:
+            if kind == pb.CONTROL_KIND_CONTROLLER and number == SUSTAIN and (pressed is None) == (value >= SUSTAIN):
+                if pressed is not None and beat > pressed:
+                    spans.append((pressed, beat))
+                pressed = beat if pressed is None else None
+        return (*spans, (pressed, math.inf)) if pressed is not None else tuple(spans)
+
+    def with_program(self, program: int) -> TrackInfo:
+        """Return it for another instrument throughout: without later programs and choices of a bank."""
+        stays = [
+            control for control in self.controls if control.kind != pb.CONTROL_KIND_PROGRAM and not control.chooses_bank
+        ]
+        return self._replace(program=program, controls=tuple(stays))
+
+    def for_other_notes(self) -> TrackInfo:
+        """Return it without what was meant for notes that it had: pitch bends and pressure."""
+        of_notes = (pb.CONTROL_KIND_PITCH_BEND, pb.CONTROL_KIND_CHANNEL_PRESSURE, pb.CONTROL_KIND_KEY_PRESSURE)
+        return self._replace(controls=tuple(control for control in self.controls if control.kind not in of_notes))
 
 
 class Tempo(NamedTuple):
@@ -77,6 +125,18 @@ class Syllable(NamedTuple):
     text: str
 
 
+class WrittenChord(NamedTuple):
+    """A chord symbol: beat, pitch class of the root, index into ``theory.QUALITY_NAMES``, pitch class of the bass.
+
+    "No chord" has -1 thrice.
+    """
+
+    beat: float
+    root: int
+    quality: int
+    bass: int
+
+
 @dataclass(frozen=True)
 class Piece:
     """Notes as columns of equal length, and what is said about them.
@@ -89,8 +149,9 @@ class Piece:
         int64. ``track`` is an index into ``tracks``.
     tracks
         One for each instrument or voice.
-    tempos, meters, keys, lyrics
-        In order of beat. No tempo means 120 quarter notes per minute, no metre 4/4.
+    tempos, meters, keys, lyrics, symbols
+        In order of beat. No tempo means 120 quarter notes per minute, no metre 4/4; chord symbols each hold until the
+        next one.
     """
 
     start: NDArray[np.float64]
@@ -102,7 +163,8 @@ class Piece:
     tempos: tuple[Tempo, ...] = ()
     meters: tuple[Meter, ...] = ()
     keys: tuple[KeySignature, ...] = ()
-    lyrics: tuple[Syllable, ...] = field(default=())
+    lyrics: tuple[Syllable, ...] = ()
+    symbols: tuple[WrittenChord, ...] = ()
 
     @classmethod
     def of(
@@ -152,7 +214,7 @@ class Piece:
     def with_notes(self, **columns: ArrayLike) -> Piece:
         """Return the piece with some columns replaced, its notes put in order again."""
         names = ("start", "duration", "pitch", "velocity", "track")
-        about = {name: getattr(self, name) for name in ("tracks", "tempos", "meters", "keys", "lyrics")}
+        about = {name: getattr(self, name) for name in ("tracks", "tempos", "meters", "keys", "lyrics", "symbols")}
         return Piece.of(*(columns.get(name, getattr(self, name)) for name in names), **about)
 
     @property

@@ -160,6 +160,10 @@ class Reading:
         """Chord at each beat."""
         return np.repeat(self.chords.chord, np.diff(self.chords.cell))[self._cell_at(beats)]
 
+    def level_at(self, beats: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Metrical level at each beat, as ``Cells`` tells it."""
+        return self.cells.level[self._cell_at(beats)]
+
     def _cell_at(self, beats: NDArray[np.float64]) -> NDArray[np.int64]:
         found = np.searchsorted(self.cells.edges, beats + 1e-6, side="right") - 1
         return np.clip(found, 0, len(self.cells) - 1)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music.piece import Piece
 
+Pitches = NDArray[np.int64] | int
 _MOST_VOICES: Final = 8
 _ALONE: Final = 0.98
 _OVERLAP: Final = 0.05
@@ -42,6 +43,13 @@ def voices(piece: Piece) -> list[int]:
     return sorted(used, key=lambda track: -float(np.median(piece.pitch[piece.track == track])))
 
 
+def in_parallel(above: Pitches, below: Pitches, next_above: Pitches, next_below: Pitches) -> NDArray[np.bool_]:
+    """Say where two voices move the same way from a perfect fifth or octave to the next; the pitches broadcast."""
+    interval = (above - below) % 12
+    same = (next_above - next_below) % 12 == interval
+    return np.asarray(same & ((interval == 0) | (interval == 7)) & ((next_above - above) * (next_below - below) > 0))
+
+
 def _at(piece: Piece, track: int, moments: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Pitch of a voice at each moment, -1 in a rest, and where that note begins."""
     own = piece.select(piece.track == track)
@@ -70,11 +78,9 @@ def parallels(piece: Piece, ordered: Sequence[int] | None = None) -> Iterator[Cl
         (a, begun), (b, begun_below) = lines[upper], lines[lower]
         first = np.maximum(begun, begun_below)  # where the two notes that are left are both there
         heard = (a >= 0) & (b >= 0)
-        interval = (a - b) % 12
-        same_way = np.sign(np.diff(a)) * np.sign(np.diff(b)) > 0
-        kept = heard[1:] & heard[:-1] & same_way & (interval[1:] == interval[:-1]) & np.isin(interval[1:], (0, 7))
+        kept = heard[1:] & heard[:-1] & in_parallel(a[:-1], b[:-1], a[1:], b[1:])
         for row in np.flatnonzero(kept).tolist():
-            name = _PERFECT[int(interval[row])]
+            name = _PERFECT[int(a[row] - b[row]) % 12]
             text = f"Tracks {upper + 1} and {lower + 1} move in parallel {name}."
             yield Clash(float(first[row]), float(moments[row + 1]), upper, lower, text)
 

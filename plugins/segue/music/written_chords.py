@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 from xml.etree.ElementTree import Element
 
 from segue.music.theory import QUALITY_NAMES
@@ -17,18 +17,6 @@ _KINDS: Final = {
 }  # fmt: skip
 """Kind of a symbol → the chord that it is taken for: what lies beyond the seventh colours it."""
 SILENCE: Final = -1
-
-
-class WrittenChord(NamedTuple):
-    """A chord symbol: beat, pitch class of the root, index into ``QUALITY_NAMES``, pitch class of the bass.
-
-    "No chord" has ``SILENCE`` thrice.
-    """
-
-    beat: float
-    root: int
-    quality: int
-    bass: int
 
 
 def read_symbol(symbol: Element, transpose: int) -> tuple[int, int, int] | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import torch
@@ -152,11 +153,9 @@ class Loop:
         self._told.update(scalars)
 
     def _keep(self, step: int) -> None:
-        aside = self._path.with_suffix(".new")
         seconds = self._earlier + time.monotonic() - self._began
         state = {"step": step, "seconds": seconds, "parts": [part.state_dict() for part in self._parts]}
-        torch.save(self._made_with | state, aside)
-        aside.replace(self._path)
+        keep(self._made_with | state, self._path)
 
     def _resume(self) -> int:
         if not self._path.is_file():
@@ -169,6 +168,17 @@ class Loop:
         self._earlier = float(saved["seconds"])
         self._run.earlier_seconds += self._earlier
         return int(saved["step"])
+
+
+def keep(state: Mapping[str, Any], path: Path) -> None:
+    """Write a checkpoint; one that was there stays as it is until the new one is written."""
+    aside = path.with_suffix(".new")
+    try:
+        with aside.open("wb") as file:  # of a file that torch opens itself, it hides why it can't be written
+            torch.save(state, file)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _describe(told: dict[str, float]) -> str:

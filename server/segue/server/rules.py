@@ -30,20 +30,20 @@ def check(message: Message) -> None:
     InvalidField
         Naming every field at fault, at most 20, with its value and what would be right.
     """
-    _refuse(list(islice(filter(None, _violations(message, "")), _MOST_VIOLATIONS)))
+    found = (violation for part, path in _parts(message, "") for violation in _broken(part, path))
+    _refuse(list(islice(found, _MOST_VIOLATIONS)))
 
 
 async def check_in_turns(message: Message) -> None:
     """Check a message as ``check`` does, and let other calls go on every now and then while it is a large one."""
     broken: list[tuple[str, str]] = []
-    for step, violation in enumerate(_violations(message, ""), 1):
-        if violation is not None:
-            broken.append(violation)
-            if len(broken) == _MOST_VIOLATIONS:
-                break
-        if step % _A_TURN == 0:
+    for count, (part, path) in enumerate(_parts(message, ""), 1):
+        broken.extend(_broken(part, path))
+        if len(broken) >= _MOST_VIOLATIONS:
+            break
+        if count % _A_TURN == 0:
             await asyncio.sleep(0)
-    _refuse(broken)
+    _refuse(broken[:_MOST_VIOLATIONS])
 
 
 def _refuse(broken: list[tuple[str, str]]) -> None:
@@ -69,8 +69,32 @@ def _required(descriptor: Descriptor) -> list[FieldDescriptor]:
     ]
 
 
-def _violations(message: Message, path: str) -> Iterator[tuple[str, str] | None]:
-    """Yield what is wrong, and None before each element of a repeated field that is a message."""
+@functools.cache
+def _own(descriptor: Descriptor) -> list[FieldDescriptor]:
+    """Fields that hold messages of our own."""
+    return [
+        field
+        for field in descriptor.fields
+        if field.message_type is not None and field.message_type.full_name.startswith(_OWN_PACKAGE)
+    ]
+
+
+def _parts(message: Message, path: str) -> Iterator[tuple[Message, str]]:
+    """Yield a message and all of our own in it, each with the path before its fields; what is too much is left out."""
+    yield message, path
+    for field in _own(message.DESCRIPTOR):
+        if not field.is_repeated:
+            if message.HasField(field.name):
+                yield from _parts(getattr(message, field.name), f"{path}{field.name}.")
+            continue
+        elements, rules = getattr(message, field.name), _rules(field)
+        if rules is None or not (rules.one_by_one or 0 < rules.max_items < len(elements)):
+            for index, element in enumerate(elements):
+                yield from _parts(element, f"{path}{field.name}[{index}].")
+
+
+def _broken(message: Message, path: str) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the fields of a message, but not with those of messages in it."""
     set_fields = message.ListFields()
     present = {field.number for field, _ in set_fields}
     for field in _required(message.DESCRIPTOR):
@@ -78,30 +102,17 @@ def _violations(message: Message, path: str) -> Iterator[tuple[str, str] | None]
             rules = _rules(field)
             yield path + field.name, f"needs at least {rules.min_items}" if rules and rules.min_items else "is required"
     for field, value in set_fields:
+        if field.is_repeated:
+            yield from _count(field, value, path)
         if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
-            if field.message_type and field.message_type.full_name.startswith(_OWN_PACKAGE):
-                yield from _messages(field, value, path)
-            elif (rules := _rules(field)) is not None and 0 < rules.max_length < (size := value.ByteSize()):
+            rules = _rules(field)
+            if rules is not None and 0 < rules.max_length < (size := value.ByteSize()):
                 yield path + field.name, f"has {size:,} bytes, must have at most {rules.max_length:,}"
         elif field.is_repeated:
-            yield from _count(field, value, path)
             for index, element in enumerate(value):
                 yield from _scalar(field, element, f"{path}{field.name}[{index}]")
         else:
             yield from _scalar(field, value, path + field.name)
-
-
-def _messages(field: FieldDescriptor, value: Any, path: str) -> Iterator[tuple[str, str] | None]:
-    if not field.is_repeated:
-        yield from _violations(value, f"{path}{field.name}.")
-        return
-    too_many = list(_count(field, value, path))
-    yield from too_many
-    rules = _rules(field)
-    if not too_many and not (rules is not None and rules.one_by_one):
-        for index, element in enumerate(value):
-            yield None
-            yield from _violations(element, f"{path}{field.name}[{index}].")
 
 
 def _count(field: FieldDescriptor, value: Any, path: str) -> Iterator[tuple[str, str]]:

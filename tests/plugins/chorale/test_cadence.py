@@ -39,6 +39,14 @@ def test_what_is_wrong_with_an_ending_is_counted(name):
     assert flaws(tokens, cadence(8, 4)) == found
 
 
+def test_parallels_on_the_way_are_flaws_too():
+    """Those to the last chord alone were; in the beats before there were three times as many as in Bach."""
+    way = [[76, 67, 60, 48], [76, 67, 58, 46], G7, [72, 64, 60, 48]]  # octaves between tenor and bass, two beats before
+    tokens = np.repeat(np.array(way) - LOWEST + 1, 4, axis=0)
+    assert flaws(tokens, cadence(16, 12)) == 1
+    assert flaws(tokens[4:], cadence(12, 8)) == 0
+
+
 def test_the_ending_with_fewest_flaws_is_kept_and_nothing_before_it_changes(tiny_network):
     composer = Composer(tiny_network)
     aimed = cadence(48, 40)
@@ -92,6 +100,25 @@ def test_pieces_close_with_a_cadence(composed, mode):
         led += (degrees[begins - 1, 3] in (2, 7, 11) and 11 in beat) or degrees[begins - 1, 3] == 5
         assert degrees[-1, 0] == degrees[-1, 3] == 0
     assert led >= 15
+
+
+@pytest.mark.parametrize(("mode", "sixth"), [(music_pb2.MODE_MAJOR, 9), (music_pb2.MODE_MINOR, 8)])
+def test_a_plagal_close_comes_from_the_fourth(model, monkeypatch, mode, sixth):
+    """One piece of twenty-five has one, as in Bach; there were none."""
+    monkeypatch.setattr("segue.plugins.chorale.commission.PLAGAL", 1.0)
+    keys = [music_pb2.Key(tonic=number * 5 % 12, mode=mode) for number in range(8)]
+    ends = run_to_the_end(model, [item(seed, bars=4, key=key) for seed, key in enumerate(keys)])
+    led = 0
+    for messages, key in zip(ends, keys, strict=True):
+        degrees = (to_voices(midi_to_piece(messages[-1].complete.pieces[0].music.midi)[0], range(4)) - key.tonic) % 12
+        begins = max(np.flatnonzero(degrees[:, 3] != 0)) + 1
+        led += degrees[begins - 1, 3] == 5 and bool({sixth, 9} & set(degrees[begins - 4 : begins].ravel().tolist()))
+    assert led >= 6
+
+
+def test_few_pieces_close_so(model):
+    plagal = [model.start(item(seed, bars=4)).now.commission.plan.cadence.sixth is not None for seed in range(150)]
+    assert 0.01 < np.mean(plagal) < 0.08
 
 
 def test_minor_keeps_to_its_own_third(model):

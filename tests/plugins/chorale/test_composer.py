@@ -5,11 +5,12 @@ import pytest
 import torch
 from segue.music.bar_lines import Metre
 from segue.plugin_api.sampling import draw_tokens
-from segue.plugins.chorale.composer import Composer, Plan
+from segue.plugins.chorale.composer import Composer
 from segue.plugins.chorale.data import Chorale, Draw, collate
 from segue.plugins.chorale.frames import MAJOR, PITCHES, START, bar_class, remaining_class, to_frames
 from segue.plugins.chorale.measure import nats
 from segue.plugins.chorale.network import CLASSES
+from segue.plugins.chorale.state import Plan
 
 
 def plan(frames: int = 32, seed: int = 0, given: np.ndarray | None = None, **fields) -> Plan:

@@ -34,9 +34,9 @@ def test_wishes_are_obeyed(model, key, minor, bars):
 
 @pytest.mark.parametrize("finish", [generate_pb2.Finish(), generate_pb2.Finish(correct_pitch=True)])
 def test_every_change_is_reported(model, finish):
-    answer = ask(model, item(6, bars=8, style="jazz_swing", key=G_MAJOR, finish=finish)).pieces[0]
+    answer = ask(model, item(26, bars=8, style="jazz_swing", key=G_MAJOR, finish=finish)).pieces[0]
     raw = ask(
-        model, item(6, bars=8, style="jazz_swing", key=G_MAJOR, finish=generate_pb2.Finish(correct_pitch=False))
+        model, item(26, bars=8, style="jazz_swing", key=G_MAJOR, finish=generate_pb2.Finish(correct_pitch=False))
     ).pieces[0]
     left_out = sum(edit.kind == music_pb2.EDIT_KIND_DELETE for edit in answer.edits)
     assert left_out == len(raw.edits)

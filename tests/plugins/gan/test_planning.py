@@ -7,7 +7,7 @@ from segue.plugins.gan.calibrate import calibrate
 from segue.plugins.gan.harmony import Progression, chord_table
 from segue.plugins.gan.network import Generator, noise_size
 from segue.plugins.gan.planning import close, lay_asked, lowered
-from segue.plugins.gan.roll import BEATS, PAD, SHAPE
+from segue.plugins.gan.roll import BASS, BEATS, CHORDS, DRUMS, MELODY, PAD, SHAPE
 from segue.v1 import music_pb2
 
 from .conftest import TINY, asked_chords
@@ -83,7 +83,8 @@ def test_phrases_hold_as_many_notes_as_those_they_are_calibrated_by(share):
     torch.nn.init.normal_(generator.draw.bias, std=2.0)
     real = torch.zeros(8, *SHAPE)
     real[..., 0] = (torch.rand(8, *SHAPE[:-1]) < share).float()
-    real[:, PAD] = 0
+    real[:, [MELODY, PAD]] = 0
+    real[:, MELODY, ::4, 7, 0] = 1
     real[..., 1] = real[..., 0]
     real[:, :, 1:, :, 1] += real[:, :, :-1, :, 0]  # every note lasts two sixteenths
     real.clamp_(0, 1)
@@ -91,7 +92,13 @@ def test_phrases_hold_as_many_notes_as_those_they_are_calibrated_by(share):
     calibrate(generator, 1, real, chords, noise)
     drawn = generator.compose(noise, chords, torch.ones(8, dtype=torch.long))
     wanted, found = real[..., 0].sum((0, 2, 3)), drawn[..., 0].sum((0, 2, 3))
-    several = [0, 2]  # drums and chords; a track of one voice begins one note at a time
+    assert generator.alone[1].tolist() == [[0, 0]] * 3 + [[1, 1]] * 2
+    assert (drawn[:, MELODY, ..., 0].sum(-1) <= 1).all()
+    several = [DRUMS, BASS, CHORDS]
     assert found[several].tolist() == pytest.approx(wanted[several].tolist(), rel=0.02)
     assert not drawn[:, PAD, ..., 0].any()
+    other = torch.randn(64, noise_size(TINY))
+    anew = generator.compose(other, chords.repeat(8, 1), torch.ones(64, dtype=torch.long))
+    assert not anew[:, PAD, ..., 0].any()  # a track that the style has not is silent, whatever the noise
     assert not generator.threshold[0].any()
+    assert not generator.alone[0].any()

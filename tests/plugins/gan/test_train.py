@@ -5,12 +5,14 @@ from segue.music import Meter, Piece, TrackInfo
 from segue.music.theory import QUALITY_NAMES
 from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Run
-from segue.plugins.gan import report
+from segue.plugins.gan import learning, report
 from segue.plugins.gan.data import read_phrases
+from segue.plugins.gan.learning import Batches, GanSettings, fit
 from segue.plugins.gan.model import GanModel
-from segue.plugins.gan.roll import BASS, BEATS, CHORDS, DRUMS, MELODY, PAD
-from segue.plugins.gan.train import GanSettings, GanTrainer
+from segue.plugins.gan.roll import BASS, BEATS, CHORDS, DRUMS, MELODY, PAD, from_root
+from segue.plugins.gan.train import GanTrainer
 
+from ..elsewhere import steps_elsewhere
 from ..synth_pack import write_synth
 from .conftest import TINY, ask, item
 
@@ -88,3 +90,25 @@ def test_training_writes_a_version_that_composes_and_is_measured(run):
 def test_too_little_data_is_refused(run):
     with pytest.raises(InvalidRequest, match="style_parallel_synth"):
         GanTrainer().train(run, SETTINGS)
+
+
+def test_against_the_critic_everything_is_where_training_is(run, monkeypatch):
+    write_songs(run.data, 8)
+    songs, styles = read_phrases(run.data), ["hymn", "rock"]
+    taken = steps_elsewhere(
+        monkeypatch,
+        learning,
+        SETTINGS.warm_steps,
+        lambda: fit(Batches(songs, styles, SETTINGS), styles, run, SETTINGS),
+    )
+    assert taken == SETTINGS.steps
+
+
+def test_phrases_are_drawn_as_they_were_packed(run):
+    write_songs(run.data, 8)
+    songs = read_phrases(run.data)
+    drawn = Batches(songs, ["hymn", "rock"], SETTINGS).of_style(np.random.default_rng(0), 1, 6)
+    own = [song for song in songs if song.style == "rock"]
+    known = {roll.tobytes() for song in own for roll in from_root(song.rolls, song.chords)}
+    assert {roll.tobytes() for roll in drawn.rolls.numpy() > 0} <= known
+    assert drawn.style.tolist() == [1] * 6

@@ -118,6 +118,44 @@ def test_a_theme_brings_its_words(model):
     assert share("sea", "a song of the sea") > share("sea", "a song of love") + 0.05
 
 
+def test_most_verses_say_what_they_are_about(model):
+    """Two of 24 held a word of their themes."""
+    themes = ("rain on a tin roof", "lighthouse in winter", "moving to a new city", "the dog at the door")
+    held = []
+    for seed, theme in enumerate(themes * 3):
+        response = answer(model, item(seed, theme=theme))
+        own = response.understood[0].removeprefix("theme: about ").split(", ")
+        held.append(any(word.lower() in own for line in verse_of(response) for word in line))
+    assert np.mean(held) > 0.6
+
+
+def test_a_word_of_two_known_ones_is_both_and_what_is_unknown_is_named(model):
+    lighthouse = answer(model, item(theme="the lighthouse"))
+    assert lighthouse.understood[0] == "theme: about light, house"
+    assert not lighthouse.notices
+    bicycle = answer(model, item(theme="my mother's broken bicycle"))
+    assert bicycle.understood[0] == "theme: about mother, broken"
+    assert [(notice.subject, "bicycle" in notice.text) for notice in bicycle.notices] == [("theme", True)]
+
+
+def test_what_no_text_has_side_by_side_is_taken_last(model, monkeypatch):
+    """'For all that I has ever seem', 'And never will not say': verses read from the end don't see where they begin."""
+    requests = [item(seed, theme="an old house") for seed in range(6)]
+
+    def unheard() -> int:
+        poet, found = model._poet, 0
+        for messages in run_to_the_end(model, requests):
+            for line in verse_of(messages[-1].complete):
+                pairs, triples = poet.texts.unheard([poet.vocabulary.number(word.lower()) for word in line])
+                found += pairs + triples
+        return found
+
+    now = unheard()
+    monkeypatch.setattr("segue.plugins.lyrics.poet._UNHEARD_PAIR", 0.0)
+    monkeypatch.setattr("segue.plugins.lyrics.poet._UNHEARD_TRIPLE", 0.0)
+    assert now < 0.85 * unheard()
+
+
 def test_themes_may_be_chinese_and_emotions_fields(model):
     response = answer(model, item(theme="思念大海的夜"))
     assert "sea" in response.understood[0]

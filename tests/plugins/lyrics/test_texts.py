@@ -27,6 +27,20 @@ def numbers(vocabulary: Vocabulary, text: str) -> list[int]:
 
 
 @pytest.mark.parametrize(
+    ("text", "pairs", "triples"),
+    [
+        ("i am far from home", 0, 0),
+        ("home i am far", 1, 1),
+        ("far and dark is the dark", 1, 1),
+        ("home zebra far", 2, 1),
+        ("home", 0, 0),
+    ],
+)
+def test_neighbours_that_no_text_has_are_counted(texts, vocabulary, text, pairs, triples):
+    assert texts.unheard(numbers(vocabulary, text)) == (pairs, triples)
+
+
+@pytest.mark.parametrize(
     ("text", "length"),
     [
         ("i am far from home", 5),

@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from segue.music import Meter, Piece, Tempo, TrackInfo, music_to_piece, piece_to_midi, piece_to_score, place
+from segue.music import Control, Meter, Piece, Tempo, TrackInfo, music_to_piece, piece_to_midi, piece_to_score, place
 from segue.music.cells import cut
 from segue.music.grid import find_grid
 from segue.plugin_api import InvalidMusic
@@ -16,7 +16,10 @@ def piece():
         [60, 64, 67, 72],
         [10, 20, 30, 40],
         [0, 1, 0, 1],
-        tracks=(TrackInfo("a", 3), TrackInfo("b", 0, True)),
+        tracks=(
+            TrackInfo("a", 3, controls=(Control(0.5, pb.CONTROL_KIND_PITCH_BEND, 0, -99),)),
+            TrackInfo("b", 0, True),
+        ),
         tempos=(Tempo(0, 60.0),),
         meters=(Meter(0, 3, 4),),
     )
@@ -50,6 +53,24 @@ def test_music_that_holds_no_notes_is_refused(music, field):
     with pytest.raises(InvalidMusic) as caught:
         music_to_piece(music)
     assert caught.value.violations[0][0] == field
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("beat", -1), ("beat", math.nan), ("kind", 0), ("kind", 9), ("number", 128), ("value", 9000)]
+)
+def test_a_wrong_control_is_named(piece, name, value):
+    score = piece_to_score(piece)
+    setattr(score.tracks[0].controls[0], name, value)
+    with pytest.raises(InvalidMusic, match=r"must be") as caught:
+        music_to_piece(pb.Music(score=score))
+    assert caught.value.violations[0][0] == f"music.score.tracks[0].controls[0].{name}"
+
+
+def test_too_many_controls_are_refused():
+    control = pb.Control(kind=pb.CONTROL_KIND_CONTROLLER)
+    tracks = [pb.Track(notes=[pb.Note(duration=1, pitch=60)], controls=[control] * 100_001) for _ in range(2)]
+    with pytest.raises(InvalidMusic, match="has 200002 controls, must have at most 200000"):
+        music_to_piece(pb.Music(score=pb.Score(tracks=tracks)))
 
 
 @pytest.mark.parametrize(

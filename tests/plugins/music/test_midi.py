@@ -1,12 +1,15 @@
+import math
 import random
+import re
 import struct
 import time
 
 import numpy as np
 import pytest
-from segue.music import Meter, Piece, Syllable, Tempo, TrackInfo, midi_to_piece, piece_to_midi
+from segue.music import Control, Meter, Piece, Syllable, Tempo, TrackInfo, midi_to_piece, piece_to_midi
 from segue.music.midi import MAX_BYTES, counts_frames
 from segue.plugin_api import InvalidMusic
+from segue.v1 import music_pb2 as pb
 
 
 def vlq(number):
@@ -83,16 +86,61 @@ def test_running_status_sysex_and_realtime_bytes():
     assert not notices
 
 
-def test_the_sustain_pedal_is_kept_and_what_is_not_is_counted():
+def test_pedal_controllers_bends_pressure_and_later_programs_are_kept():
     pedal = [(0, [0xB0, 64, value]) for value in (127, 100, 0)] + [(480, [0xB0, 64, 64])]
-    others = [(0, [0xB0, 7, 100]), (0, [0xE0, 0, 64]), (0, [0xE0, 0, 65]), (0, [0xD0, 3]), (0, [0xA0, 60, 3])]
-    data = midi(chunk((0, on(60)), *pedal, *others, (480, off(60)), (9000, [0xB0, 64, 0])))
+    others = [(0, [0xB0, 7, 100]), (0, [0xE0, 0, 64]), (0, [0xE0, 127, 0]), (0, [0xD0, 3]), (0, [0xA0, 60, 4])]
+    program = [(0, [0xB0, 0, 1]), (0, [0xC0, 24]), (0, on(60))]
+    data = midi(chunk(*program, *pedal, *others, (0, [0xC0, 48]), (480, off(60)), (960, [0xB0, 64, 0])))
     piece, notices = midi_to_piece(data)
-    assert piece.tracks[0].pedals == ((1.0, 2.0),)
-    assert notices == ["Not kept: 1 controllers, 2 pitch bends, 2 pressure changes."]
-    again, notices = midi_to_piece(piece_to_midi(piece))
+    (track,) = piece.tracks
+    assert track.program == 24
+    assert track.pedals == ((1.0, 4.0),)
+    assert [control for control in track.controls if control.number != 64] == [
+        (0.0, pb.CONTROL_KIND_CONTROLLER, 0, 1),
+        (1.0, pb.CONTROL_KIND_CONTROLLER, 7, 100),
+        (1.0, pb.CONTROL_KIND_PITCH_BEND, 0, 0),
+        (1.0, pb.CONTROL_KIND_PITCH_BEND, 0, 127 - 8192),
+        (1.0, pb.CONTROL_KIND_CHANNEL_PRESSURE, 0, 3),
+        (1.0, pb.CONTROL_KIND_KEY_PRESSURE, 60, 4),
+        (1.0, pb.CONTROL_KIND_PROGRAM, 0, 48),
+    ]
+    written = piece_to_midi(piece)
+    again, more = midi_to_piece(written)
     assert again.tracks == piece.tracks
     assert not notices
+    assert not more
+    assert written.index(bytes((0xB0, 0, 1))) < written.index(bytes((0xC0, 24)))  # a bank holds for what is chosen next
+
+
+def test_a_pedal_that_is_never_lifted_stays_down():
+    piece, _ = midi_to_piece(midi(chunk((0, [0xB0, 64, 90]), (0, on(60)), (480, off(60)))))
+    assert piece.tracks[0].pedals == ((0.0, math.inf),)
+
+
+def test_both_hands_of_a_channel_are_pedalled_and_other_instruments_are_not():
+    right = chunk((0, [0xC0, 0]), (0, on(72)), (0, [0xB0, 64, 127]), (480, off(72)), (0, [0xB0, 64, 0]))
+    left, cello = (chunk((0, [0xC0, program]), (0, on(48)), (480, off(48))) for program in (0, 42))
+    setup = chunk((0, [0xB0, 7, 90]), (0, [0xB1, 7, 40]))
+    piece, _ = midi_to_piece(midi(setup, right, left, cello))
+    assert [track.pedals for track in piece.tracks] == [((0.0, 1.0),), ((0.0, 1.0),), ()]
+    assert [track.controls[0][2:] for track in piece.tracks] == [(7, 90)] * 3
+    assert midi_to_piece(piece_to_midi(piece))[0].tracks == piece.tracks
+
+
+def test_many_tracks_share_channels_by_instrument():
+    volume = [(Control(0.0, pb.CONTROL_KIND_CONTROLLER, 7, n // 2),) for n in range(30)]
+    tracks = tuple(TrackInfo(str(n), n // 2, controls=volume[n]) for n in range(30))
+    written = piece_to_midi(Piece.of(np.zeros(30), 1.0, 60, 64, np.arange(30), tracks=tracks))
+    assert midi_to_piece(written)[0].tracks == tracks
+    channels = [re.search(rb"[\xc0-\xcf]", one)[0][0] & 15 for one in written.split(b"MTrk")[2:]]
+    assert channels == [number for number in range(16) if number != 9 for _ in range(2)]
+
+
+def test_too_many_controls_are_left_out_and_counted():
+    body = b"\0\x90\x3c\x40\0\xb0\x01\x40" + b"\0\x01\x40" * 200_000 + b"\x01\x90\x3c\0"
+    piece, notices = midi_to_piece(midi(b"MTrk" + struct.pack(">I", len(body)) + body))
+    assert not piece.tracks[0].controls
+    assert notices == ["Controllers, pitch bends and the like: 200001, more than 200000; they are left out."]
 
 
 def test_a_note_without_end_lasts_until_the_end_and_is_noticed():
@@ -180,6 +228,14 @@ def test_a_million_notes_are_refused_in_bounded_time():
     with pytest.raises(InvalidMusic, match=r"notes|events"):
         midi_to_piece(data)
     assert time.perf_counter() - began < 20
+
+
+def test_a_file_of_too_many_tracks_is_refused():
+    every = b"".join(b"\0" + bytes((0x90 | c, 60, 64)) + b"\1" + bytes((0x80 | c, 60, 0)) for c in range(16))
+    chunks = [b"MTrk" + struct.pack(">I", len(every)) + every] * 256
+    with pytest.raises(InvalidMusic, match="has 4096 tracks, must have at most 4095"):
+        midi_to_piece(midi(*chunks))
+    assert len(midi_to_piece(piece_to_midi(midi_to_piece(midi(*chunks[1:]))[0]))[0]) == 4080
 
 
 def test_a_file_full_of_controllers_is_bounded():

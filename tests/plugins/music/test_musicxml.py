@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 from segue.music import Meter, TrackInfo, music_to_piece
-from segue.music.musicxml import musicxml_to_chords, musicxml_to_piece
+from segue.music.musicxml import musicxml_to_piece
 from segue.music.theory import QUALITY_NAMES
 from segue.plugin_api import InvalidMusic
 from segue.v1 import music_pb2 as pb
@@ -211,12 +211,13 @@ def test_chord_symbols_are_read_where_they_stand():
     first = harmony("D", "minor-seventh") + note("D", 4) + harmony("A", "dominant", alter=-1, bass="C") + note("E", 4)
     second = "<harmony><kind>none</kind></harmony>" + note("F", 4) + harmony("G", "Tristan") + note("G", 4)
     third = harmony("C", "suspended-fourth") + note("C", 8)
-    found = musicxml_to_chords(document(transpose + first, second, third))
+    found = musicxml_to_piece(document(transpose + first, second, third))[0].symbols
     names = [QUALITY_NAMES[chord.quality] if chord.root >= 0 else "none" for chord in found]
     assert [(chord.beat, chord.root, name, chord.bass) for chord, name in zip(found, names, strict=True)] == [
         (0, 0, "min7", 0), (2, 6, "7", 10), (4, -1, "none", -1), (8, 10, "sus4", 10)
     ]  # fmt: skip
-    assert musicxml_to_chords(document(note("C", 4))) == []
+    silent = "<harmony><kind>none</kind></harmony>" + note("C", 4)
+    assert musicxml_to_piece(document(silent))[0].symbols == musicxml_to_piece(document(note("C", 4)))[0].symbols == ()
 
 
 def test_grace_notes_that_are_left_out_are_counted():

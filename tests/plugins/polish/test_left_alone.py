@@ -87,9 +87,14 @@ def test_a_piece_that_nothing_is_done_to_comes_back_as_the_very_file(ask, song):
     assert not response.edits
     assert response.music.midi == file.dumps_midi()
     assert not said(response, "music.midi")
-    once = song.with_notes(start=np.where(np.arange(len(song)) == 40, song.start + 0.09, song.start))
-    file = symusic.Score.from_midi(piece_to_midi(once))
-    file.tracks[0].pitch_bends.append(symusic.PitchBend(960, 500))
-    response = ask(pb.Music(midi=file.dumps_midi()))
-    assert response.edits
-    assert "1 pitch bends" in said(response, "music.midi")
+
+
+def test_a_note_is_not_moved_onto_another_of_its_pitch(ask, song):
+    """It would be struck twice, and one of the two removed the next time."""
+    note = int(np.flatnonzero((song.track == 0) & (song.start == 20))[0])
+    short = song.with_notes(duration=np.where(np.arange(len(song)) == note, 0.08, song.duration))
+    own = {name: int(getattr(song, name)[note]) for name in ("pitch", "velocity", "track")}
+    more = {"start": (20.0, 20.1), "duration": (0.07, 0.3), **{name: (value,) * 2 for name, value in own.items()}}
+    twice = short.with_notes(**{name: [*getattr(short, name), *values] for name, values in more.items()})
+    (edit,) = ask(twice).edits
+    assert (edit.kind, edit.place.span.start) == (pb.EDIT_KIND_DELETE, 20)

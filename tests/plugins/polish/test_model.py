@@ -127,7 +127,7 @@ def test_pieces_of_every_kind_answer(ask):
         assert response.figures
 
 
-def test_what_is_not_carried_is_named_and_the_pedal_is(ask, song):
+def test_pedal_bends_and_controllers_are_carried(ask):
     score = symusic.Score(960)
     track = symusic.Track("Piano", 0, False)
     track.notes.extend(
@@ -142,9 +142,12 @@ def test_what_is_not_carried_is_named_and_the_pedal_is(ask, song):
     score.tracks.append(track)
     response = ask(pb.Music(midi=bytes(score.dumps_midi())))
     assert response.edits
-    assert "1 controllers, 5 pitch bends" in " ".join(notice.text for notice in response.notices)
-    assert out(response).tracks[0].pedals == ((0.0, 2.0),)
-    assert any("pedal" in sentence for sentence in response.kept)
+    (track,) = out(response).tracks
+    bends = [control[::3] for control in track.controls if control.kind == pb.CONTROL_KIND_PITCH_BEND]
+    assert bends == [(float(beat), 300) for beat in range(5)]
+    assert (0.0, pb.CONTROL_KIND_CONTROLLER, 7, 99) in track.controls
+    assert track.pedals == ((0.0, 2.0),)
+    assert any("pitch bends" in sentence for sentence in response.kept)
 
 
 def test_a_file_that_counts_frames_has_no_beats_to_go_to(ask):

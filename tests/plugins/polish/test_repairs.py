@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from segue.music import Piece
@@ -43,3 +45,17 @@ def test_legato_and_pedal_points_stay():
     organ = Piece.of(np.append(np.arange(16), 0), np.append(np.ones(16), 16), np.append(60 + np.arange(16) % 5, 36))
     assert (repairs.ends(organ).into < 0).all()
     assert not repairs.ends(organ).stuck.any()
+
+
+def test_a_voice_held_into_itself_is_a_voice():
+    """Else the notes of one that are held into others would be found when the first are mended, and not before."""
+    start = np.arange(40.0)
+    pitch = 60 + np.arange(40) % 5
+    pitch[1::10] = pitch[::10]
+    length = np.where(np.arange(40) % 10 == 0, 1.5, 1.0)
+    length[25] = 1.09
+    piece = Piece.of(start, length, pitch)
+    first = repairs.ends(piece)
+    assert np.flatnonzero(first.into >= 0).tolist() == [0, 10, 20, 25, 30]
+    again = repairs.ends(replace(piece, duration=first.duration))
+    assert (again.into < 0).all()

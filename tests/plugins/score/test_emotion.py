@@ -8,17 +8,20 @@ import torch
 from rich.console import Console
 from segue.music import Piece, Tempo, TrackInfo, piece_to_midi, piece_to_score
 from segue.music.reading import Reading
+from segue.music.theory import QUALITY_NAMES
 from segue.plugin_api import Call
 from segue.plugin_api.python_model import Item
 from segue.plugin_api.training import Run
 from segue.plugins.score.emotion import EmotionModel, Listeners, describe_emotion
 from segue.plugins.score.emotion_course import chain, hear_course
-from segue.plugins.score.emotion_nets import AttentionNet, RollNet, note_tokens, piano_roll, signature
-from segue.plugins.score.emotion_pretraining import PretrainingSettings, Tasks, hide, pretrain, stretch_of
+from segue.plugins.score.emotion_lessons import HEARD, cut, read_lesson
+from segue.plugins.score.emotion_nets import AttentionNet, RecurrentNet, RollNet, note_tokens, piano_roll, signature
+from segue.plugins.score.emotion_pretraining import PretrainingSettings, Tasks, hide, pretrain
 from segue.plugins.score.emotion_train import EmotionSettings, EmotionTrainer, decide
 from segue.plugins.score.kernel import fit_kernel
 from segue.plugins.score.linear import fit_linear
-from segue.plugins.score.plugin import EmotionAnalyzer
+from segue.plugins.score.networks import Networks
+from segue.plugins.score.plugin import EmotionAnalyzer, ScoreAnalyzer
 from segue.v1 import analyze_pb2 as pb
 from segue.v1 import music_pb2
 
@@ -39,6 +42,11 @@ def emotion():
     loaded = EmotionModel()
     loaded.load(EmotionAnalyzer.models[0].shipped / "1", "cpu")
     return loaded
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return Networks.load(ScoreAnalyzer.models[0].shipped / "1")
 
 
 class InProcess:
@@ -240,32 +248,55 @@ def test_hidden_notes_cannot_be_seen_nor_reckoned_from_the_next_interval():
     assert not torch.equal(hide(notes, hidden), hide(other, hidden))
 
 
-def test_stretches_are_as_long_as_asked_and_keep_their_degrees():
-    notes = note_tokens(tune(MAJOR, count=30))
+@pytest.mark.parametrize("up", [0, 5])
+def test_a_lesson_tells_chords_and_keys_as_degrees_of_the_signature(networks, up):
+    chords = [(0, 4, 7), (5, 9, 12), (7, 11, 14), (0, 4, 7)] * 8
+    pitch = np.array([[48 + up + tone for tone in chord] for chord in chords]).ravel()
+    piece = Piece.of(np.repeat(np.arange(32) * 4, 3), 4, pitch, 80)
+    lesson = read_lesson(piece, networks)
+    root, quality, key, level, _ = lesson.heard.T
+    assert root.reshape(-1, 3)[:4].tolist() == [[0] * 3, [5] * 3, [7] * 3, [0] * 3]
+    assert set(quality) == {list(QUALITY_NAMES).index("maj")}
+    assert set(key) == {0}
+    assert set(level) == {0}
+    assert (lesson.heard < HEARD).all()
+    assert (lesson.heard >= 0).all()
+
+
+def test_stretches_are_as_long_as_asked_and_keep_what_is_heard_beside_their_notes(networks):
+    lesson = read_lesson(tune(MAJOR, count=30), networks)
     for length in (10, 100):
-        found = stretch_of(notes, length, np.random.default_rng(length))
-        assert found.shape == (length, notes.shape[1])
-        assert (found[:, 7:].sum(axis=1) == 1).all()
-    assert np.array_equal(stretch_of(notes, 30, np.random.default_rng(0))[:, 7:], notes[:, 7:])
+        found = cut(lesson, length, np.random.default_rng(length))
+        assert found.notes.shape == (length, lesson.notes.shape[1])
+        assert (found.notes[:, 7:].sum(axis=1) == 1).all()
+        assert found.heard.shape == (length, len(HEARD))
+    whole = cut(lesson, 30, np.random.default_rng(0))
+    assert np.array_equal(whole.notes[:, 7:], lesson.notes[:, 7:])
+    assert not np.array_equal(whole.notes, lesson.notes)
+    assert np.array_equal(whole.heard, lesson.heard)
 
 
-def test_pretraining_learns_to_guess_notes_and_to_find_the_song(tmp_path):
-    songs = [[note_tokens(tune(MAJOR[:2], 0.1 * speed, 40 + 20 * speed, 140))] for speed in range(1, 5)]
+@pytest.mark.parametrize(("kind", "steps"), [(AttentionNet, 40), (RecurrentNet, 100)])
+def test_pretraining_learns_all_three_tasks(tmp_path, networks, kind, steps):
+    songs = [[read_lesson(tune(MAJOR[:2], 0.1 * speed, 40 + 20 * speed, 140), networks)] for speed in range(1, 5)]
     torch.manual_seed(0)
-    net = AttentionNet(width=32)
-    pretrain(net, [songs], Run(tmp_path, tmp_path, tmp_path, 0, Console(quiet=True)), PretrainingSettings(steps=40))
-    saved = torch.load(tmp_path / "pretraining-checkpoint.pt", weights_only=True)
+    net = kind(width=32)
+    run = Run(tmp_path, tmp_path, tmp_path, 0, Console(quiet=True))
+    pretrain(net, "net", [songs], run, PretrainingSettings(steps=steps))
+    saved = torch.load(tmp_path / "net-pretraining-checkpoint.pt", weights_only=True)
     tasks = Tasks(net)
     torch.manual_seed(0)
-    before = Tasks(AttentionNet(width=32))
+    before = Tasks(kind(width=32))
     tasks.load_state_dict(saved["parts"][0])
     rng = np.random.default_rng(99)
-    notes = torch.from_numpy(np.stack([stretch_of(songs[row // 2][0], 64, rng) for row in range(8)]))
+    rows = [cut(songs[row // 2][0], 64, rng) for row in range(8)]
+    notes, heard = (torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))
     hidden = torch.from_numpy(rng.random(notes.shape[:2]) < 0.2)
     with torch.inference_mode():
-        (nats, other, _), (nats_before, other_before, _) = (each.eval()(notes, hidden) for each in (tasks, before))
-    assert nats < 0.95 * nats_before
-    assert other < 0.8 * other_before
+        after, untaught = (each.eval()(notes, heard, hidden) for each in (tasks, before))
+    assert after.guess < 0.95 * untaught.guess
+    assert after.find < 0.8 * untaught.find
+    assert after.hear < 0.75 * untaught.hear
 
 
 def test_a_layer_decides_as_its_classifier_does():

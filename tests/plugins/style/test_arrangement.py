@@ -1,8 +1,12 @@
 """What of a piece is kept when it is arranged anew, read from what score said of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from segue.music import Meter, Piece, TrackInfo, piece_to_midi
+from segue.music.piece import WrittenChord
+from segue.music.theory import QUALITY_NAMES
 from segue.plugin_api.errors import InvalidMusic
 from segue.plugins.style import arrangement
 from segue.plugins.style.arrangement import NO_CHORD, read_arrangement
@@ -98,3 +102,10 @@ def test_what_is_too_long_is_refused(networks, monkeypatch):
     monkeypatch.setattr(arrangement, "MAX_BARS", 3)
     with pytest.raises(InvalidMusic, match="has 4 bars, must have at most 3"):
         read(band(), networks)
+
+
+def test_chords_that_are_written_above_a_piece_are_its_chords(networks):
+    major, seventh = QUALITY_NAMES.index("maj"), QUALITY_NAMES.index("7")
+    symbols = (WrittenChord(4.0, 5, major, 5), WrittenChord(8.0, 7, seventh, 7))
+    found = read(replace(band(), symbols=symbols), networks).chord_at(np.array([0.0, 4.0, 7.9, 8.0]))
+    assert found.tolist() == [[NO_CHORD] * 3, [5, major, 5], [5, major, 5], [7, seventh, 7]]

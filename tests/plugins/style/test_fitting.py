@@ -13,9 +13,9 @@ def rows(found):
     return sorted(zip(*(np.round(column, 3).tolist() for column in found), strict=True))
 
 
-def frame(*notes, bars=4, drums=False, pedals=()):
+def frame(*notes, bars=4, drums=False):
     start, duration, pitch, velocity = zip(*notes, strict=True)
-    piece = Piece.of(start, duration, pitch, velocity, tracks=(TrackInfo("", 0, drums, pedals),))
+    piece = Piece.of(start, duration, pitch, velocity, tracks=(TrackInfo("", 0, drums),))
     melody = ~piece.is_drum & (piece.pitch > 60)
     return frame_of(piece, melody, 4.0 * np.arange(bars + 1))
 
@@ -56,7 +56,6 @@ def test_what_is_held_for_long_goes_on_until_the_last_bar():
     fermata = frame(*SONG[:9], (9, 7, 72, 90), bars=4)
     assert fermata.last == 9
     assert frame((0, 1, 72, 90)).end == 1
-    assert frame(*SONG, pedals=((12.0, 15.8),)).end == 15.8
 
 
 def test_no_note_sounds_over_another_of_its_pitch():

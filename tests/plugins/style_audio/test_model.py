@@ -131,7 +131,7 @@ def test_what_is_loud_is_not_clipped(ask):
         (
             {"music": to_music(struck((60,), 121, 8000), 8000)},
             InvalidMusic,
-            "lasts 121.0 seconds, must last at most 120",
+            "lasts 121.0 seconds, must last 1 to 120",
         ),
         ({"example": music_pb2.Music(midi=b"MThd")}, InvalidMusic, "example: holds midi"),
         ({"example": to_music(np.zeros(RATE, np.float32))}, InvalidMusic, r"example\.audio\.data: is silent"),
@@ -166,7 +166,16 @@ def test_the_answer_is_a_file(ask):
     assert soundfile.available_formats()["FLAC"]
 
 
-def test_a_recording_is_only_read_where_that_is_asked(ask):
+def test_only_the_header_is_read_where_that_is_asked(ask, model, monkeypatch):
+    monkeypatch.setattr("segue.plugins.style_audio.model.read_recording", None)
     answer = ask(MUSIC, options={"check": True}, style="rock")
     assert not answer.music.audio.data
     assert not answer.figures
+    long = to_music(struck((60,), 121, 8000), 8000)
+    for wrong, message in (
+        (long, r"music\.audio\.data: lasts 121.0 seconds, must last 1 to 120"),
+        (music_pb2.Music(midi=b"MThd"), "music: holds midi"),
+        (music_pb2.Music(audio=music_pb2.Audio(data=b"RIFF")), r"music\.audio\.data: can't be decoded"),
+    ):
+        with pytest.raises(InvalidMusic, match=message):
+            model.start(item(wrong, style="rock", options={"check": True}))

@@ -83,7 +83,7 @@ async def test_nobody_listens_to_a_recording_that_is_refused():
 
     async def refuse(model, inputs):
         models.asked.append((model, inputs))
-        raise InvalidField("music.audio.data", "lasts 600.0 seconds, must last at most 120 to be transferred")
+        raise InvalidField("music.audio.data", "lasts 600.0 seconds, must last 1 to 120")
         yield  # which makes it a stream
 
     models.stream = refuse

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from segue.music import Meter, Piece, TrackInfo
+from segue.music import Control, Meter, Piece, TrackInfo
 from segue.plugin_api import InvalidField
 from segue.plugins.style.measure import StyleJudge
 from segue.plugins.style.styles import GROUPS
@@ -102,10 +102,13 @@ def test_silence_and_tempo_stay(model, networks):
 
 def test_a_pedal_that_goes_with_its_notes_is_named(model, networks):
     source = song()
-    tracks = tuple(track._replace(pedals=((0.0, 3.5 + n),)) for n, track in enumerate(source.tracks))
+    controller = music_pb2.CONTROL_KIND_CONTROLLER
+    pedal = (Control(0.0, controller, 64, 127), Control(3.5, controller, 64, 0))
+    tracks = tuple(track._replace(controls=pedal) for track in source.tracks)
     response = ask(model, item(replace(source, tracks=tracks), networks, style="jazz"))
-    (said,) = [notice.text for notice in response.notices if "pedal" in notice.text]
-    kept = {track.name for track in read(response).tracks if track.pedals}
+    (said,) = [notice.text for notice in response.notices if "Pedal" in notice.text]
+    kept = {track.name for track in read(response).tracks if track.controls}
+    assert kept
     assert "Piano" in said
     assert not any(name in said for name in kept)
 

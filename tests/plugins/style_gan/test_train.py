@@ -8,12 +8,15 @@ from segue.music import Meter, Piece, TrackInfo, piece_to_midi
 from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Run
 from segue.plugins.score.data import part_of
-from segue.plugins.style_gan import train
+from segue.plugins.style_gan import learning, train
 from segue.plugins.style_gan.data import DOMAINS, LEAD_SHEET, read_songs
+from segue.plugins.style_gan.learning import StyleGanSettings, fit
+from segue.plugins.style_gan.lessons import Windows
 from segue.plugins.style_gan.model import StyleGanModel
-from segue.plugins.style_gan.train import StyleGanSettings, StyleGanTrainer
+from segue.plugins.style_gan.train import StyleGanTrainer
 from segue.plugins.training import Loop
 
+from ..elsewhere import steps_elsewhere
 from ..synth_pack import write_synth
 from .conftest import ROOTS, TINY, item, song
 
@@ -99,7 +102,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path, data, m
     (tmp_path / "halves").mkdir()
     whole, halves = run_in(tmp_path / "whole", data), run_in(tmp_path / "halves", data)
     StyleGanTrainer().train(whole, SETTINGS)
-    cycle, pairs, steps = train._cycle, train._pairs, []
+    cycle, pairs, steps = learning._cycle, learning._pairs, []
 
     def stop(*arguments):
         raise KeyboardInterrupt
@@ -108,15 +111,24 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path, data, m
         steps.append(1)
         return pairs(*arguments)
 
-    monkeypatch.setattr(train, "_cycle", stop)
+    monkeypatch.setattr(learning, "_cycle", stop)
     with pytest.raises(KeyboardInterrupt):
         StyleGanTrainer().train(halves, SETTINGS)
-    monkeypatch.setattr(train, "_cycle", cycle)
-    monkeypatch.setattr(train, "_pairs", count)
+    monkeypatch.setattr(learning, "_cycle", cycle)
+    monkeypatch.setattr(learning, "_pairs", count)
     StyleGanTrainer().train(halves, SETTINGS)
     assert len(steps) == SETTINGS.cycle_steps  # the steps on pairs alone are not taken again
     same = [(run.artifacts / "weights.safetensors").read_bytes() for run in (whole, halves)]
     assert same[0] == same[1]
+
+
+def test_everything_is_where_training_is(tmp_path, data, monkeypatch):
+    songs = read_songs(data, ["train"])
+    styles = [style for names in DOMAINS.values() for style in names]
+    windows = Windows(songs, [*styles, *{song.style for song in songs} - {*styles}])
+    run = run_in(tmp_path, data)
+    taken = steps_elsewhere(monkeypatch, learning, 0, lambda: fit(windows, styles, run, SETTINGS))
+    assert taken == SETTINGS.pair_steps + SETTINGS.cycle_steps
 
 
 def test_too_little_data_is_refused(tmp_path):

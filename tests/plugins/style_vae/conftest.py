@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from segue.music import Meter, Piece, Syllable, Tempo, TrackInfo, midi_to_piece, piece_to_midi
+from segue.music import Control, Meter, Piece, Syllable, Tempo, TrackInfo, midi_to_piece, piece_to_midi
 from segue.plugin_api.python_model import Item
 from segue.plugins.score.networks import Networks
 from segue.plugins.style.hearing import hear, shipped_networks
@@ -29,6 +29,13 @@ def model() -> StyleVaeModel:
     return loaded
 
 
+CONTROLS = (
+    Control(0.0, music_pb2.CONTROL_KIND_CONTROLLER, 64, 127),
+    Control(3.0, music_pb2.CONTROL_KIND_PITCH_BEND, 0, 900),
+    Control(3.5, music_pb2.CONTROL_KIND_CONTROLLER, 64, 0),
+)
+
+
 def band(bar: int = 4, bars: int = 8, drums: bool = True, chords: bool = True) -> Piece:
     """A tune over broken chords, one a bar, with a pedal, words, two tempos, and a drum on every beat."""
     rows = []
@@ -40,7 +47,7 @@ def band(bar: int = 4, bars: int = 8, drums: bool = True, chords: bool = True) -
         if drums:
             rows.append((beat, 0.1, DRUM, 80, 2))
     start, duration, pitch, velocity, track = np.array(rows).T
-    tracks = (TrackInfo("Tune", 73), TrackInfo("Piano", 0, False, ((0.0, 3.5),)), TrackInfo("Drums", 0, True))
+    tracks = (TrackInfo("Tune", 73), TrackInfo("Piano", 0, False, CONTROLS), TrackInfo("Drums", 0, True))
     return Piece.of(
         start,
         duration,

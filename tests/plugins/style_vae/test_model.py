@@ -63,7 +63,8 @@ def test_time_and_words_survive(model, networks):
     assert result.tempos == piece.tempos
     assert result.meters == piece.meters
     assert result.lyrics == piece.lyrics
-    assert result.tracks[1].pedals == piece.tracks[1].pedals
+    assert piece.tracks[1].pedals == result.tracks[1].pedals == ((0.0, 3.5),)
+    assert len(result.tracks[1].controls) == 2  # a bend was meant for notes that are no longer there
     assert [info.name for info in result.tracks] == [info.name for info in piece.tracks]
 
 
@@ -217,3 +218,15 @@ def test_bad_requests_are_named(model, networks):
         assert f"'{style}'" in str(unknown)
     other = ask(model, item(piece, networks, polish=transfer_pb2.Polish()))
     assert isinstance(other, Unsupported)
+
+
+@pytest.mark.parametrize("style", ["bossanova", "salsa", "rock", "disco", "hiphop"])
+def test_a_style_has_a_bass_of_one_line_within_its_reach(model, networks, style):
+    """All low notes were the bass's, chords among them; bossa nova's stood on a guitar, disco's went down to G0."""
+    made = read(ask(model, item(band(), networks, style=style)))
+    basses = [number for number, info in enumerate(made.tracks) if info.name == "Bass"]
+    low = made.select(np.isin(made.track, basses))
+    assert len(low) or style == "hiphop"
+    assert {made.tracks[track].program // 8 for track in basses} <= {4}
+    assert made.without_drums().pitch.min() >= 26
+    assert (np.diff(np.sort(low.start)) > 0.01).all()

@@ -5,7 +5,7 @@ from segue.music import midi_to_piece
 from segue.music.features import FEATURES, features
 from segue.music.reading import Reading
 from segue.plugins.transformer import drawing, steering
-from segue.plugins.transformer.elements import FIELD_SIZES, LENGTH, PLACE, SLOT
+from segue.plugins.transformer.elements import FIELD_SIZES, FIRST_PLACE, LENGTH, PLACE, SLOT
 from segue.plugins.transformer.grammar import Place
 from segue.plugins.transformer.steering import UPRIGHT, tilted
 from segue.v1 import music_pb2
@@ -73,6 +73,17 @@ def test_where_few_notes_are_asked_for_they_are_long_even_if_few_are_to_sound_to
         tilt = UPRIGHT._replace(density=density, polyphony=-3.0)
         found = tilted(scores, LENGTH, tilt, place, 0, rules)
         assert (found[-1] > found[1]) == longer
+
+
+def test_fewer_notes_at_once_are_no_shorter(model):
+    """Lead sheets kept their chords of four notes; the more they were tilted against them, the shorter they were."""
+    rules = model.start(item(1, bars=4)).now.commission.plan.rules
+    few = UPRIGHT._replace(polyphony=-10.0)
+    lengths = tilted(np.zeros(FIELD_SIZES[LENGTH]), LENGTH, few, Place(1, 1, 0, 0), 0, rules)
+    assert (lengths == 0).all()
+    places = tilted(np.zeros(FIELD_SIZES[PLACE]), PLACE, few, Place(1, 1, 0, 0), 0, rules)
+    assert places[FIRST_PLACE] == -10
+    assert not places[FIRST_PLACE + 1 :].any()
 
 
 def test_what_is_sad_is_legato_and_in_broken_chords(model, monkeypatch):

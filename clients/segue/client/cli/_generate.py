@@ -115,8 +115,8 @@ def _given(session: Session, files: dict[str, Path | None], track: int | None, s
     for index, (role, path) in enumerate(named):
         session.flags[f"given[{index}]"] = session.flags["music"] = f"--{role}"
         item = GivenMusic(role=enum_number(GivenRole, role, role), music=read_music(path))
+        session.flags[f"given[{index}].track"] = "--track (counted from 0 here)" if track else "--track"
         if track:
-            session.flags[f"given[{index}].track"] = "--track (counted from 0 here)"
             item.track = track - 1
         if span:
             session.flags[f"given[{index}].span"] = "--span"

@@ -20,6 +20,7 @@ from segue.client._client import Client
 from segue.client._errors import ConnectionFailed, InvalidOption, PermissionDenied, SegueError
 
 _PANEL = "Connection"
+_INDEXED = re.compile(r"\b\w+\[\d+\](\.\w+|\[\d+\])*")
 
 UNSET: list[str] = []
 """Default of an option that may be repeated; typer makes each call a list of its own."""
@@ -190,9 +191,9 @@ def _print_error(line: str) -> None:
 def error_lines(error: SegueError, flags: dict[str, str]) -> list[str]:
     """Say what was wrong, one line for each field at fault."""
     if error.violations:
-        # What an algorithm tells to do names fields of the request: here that is an argument.
+        # What an algorithm says may name other fields of the request, told from words by their index.
         return [
-            f"{_argument(field, flags)}: {text.replace('given[0].track', '--track')}"
+            f"{_argument(field, flags)}: {_INDEXED.sub(lambda found: _argument(found[0], flags), text)}"
             for field, text in error.violations
         ]
     text = error.message

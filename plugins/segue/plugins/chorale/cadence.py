@@ -4,6 +4,7 @@ The network is told how many beats are left, and yet it reaches the last chord f
 than half of the pieces: it was not told what that chord is. So in the last beats what makes a cadence is favoured, and
 those beats are composed several times, side by side, each with chances of its own. The first ending without a flaw is
 kept, so that it is drawn as the network draws endings that have none, not as the likeliest, which are the stillest.
+Now and then, as in Bach, the close is plagal.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from segue.plugins.chorale.frames import BASS, to_frames
 from segue.plugins.chorale.network import CLASSES
 from segue.plugins.chorale.voice_leading import count_parallels
 
+PLAGAL: Final = 0.04
+"""Share of pieces that are led to their close by a subdominant; of Bach's .035 are."""
 ENDINGS: Final = 4
 """How many endings are composed."""
 _WINDOW: Final = 6 * PER_BEAT
@@ -30,6 +33,14 @@ _SOPRANO: Final = {2: 2.5, 11: 2.5, 0: -2.5, 3: -2.5, 4: -2.5, 5: -2.5, 8: -2.5,
 _INNER: Final = {2: 2.0, 7: 2.0, 11: 2.0, 5: 1.0, 0: -1.0, 3: -2.0, 4: -2.0, 8: -2.0, 9: -2.0, 10: -2.0}
 _DOMINANT: Final = (_SOPRANO, _INNER, _INNER, {_FIFTH: 5.0})
 """Nats by which semitones above the tonic are made likelier in the beat before the last chord, by voice: a dominant."""
+_SUBDOMINANT: Final = (
+    {0: 2.5, 2: -2.5, 5: 1.0, 7: -2.5, 11: -5.0},
+    {0: 0.5, 2: -1.0, 5: 2.5, 7: -3.0, 10: -2.0, 11: -5.0},
+    {0: 0.5, 2: -1.0, 5: 2.5, 7: -3.0, 10: -2.0, 11: -5.0},
+    {_FOURTH: 5.0},
+)
+"""The same for a subdominant, whose sixth degree is added in the mode of the piece."""
+_SIXTH: Final = 2.5
 _TOWARDS: Final[tuple[Mapping[int, float], ...]] = (
     {0: 1.0, 2: 1.0, 3: 0.5, 4: 0.5, 11: 0.5},
     {},
@@ -53,11 +64,14 @@ class Cadence:
         Semitones of the last chord's third above the tonic: 3 or 4.
     draws
         Numbers in [0, 1) by which the further endings are drawn, shape (ENDINGS - 1, frames of the piece, 4).
+    sixth
+        Semitones of the sixth degree above the tonic, 8 or 9, if a subdominant is to lead there; None for a dominant.
     """
 
     close: int
     third: int
     draws: NDArray[np.float64]
+    sixth: int | None = None
 
     @property
     def parts(self) -> int:
@@ -74,6 +88,8 @@ class Cadence:
         before = self.close - frame
         if before == 0:
             return _nats({self.third: _THIRD} if 0 < voice < BASS else {})
+        if 0 < before <= PER_BEAT and self.sixth is not None:
+            return _nats(_SUBDOMINANT[voice] | ({self.sixth: _SIXTH} if 0 < voice < BASS else {}))
         if 0 < before <= PER_BEAT:
             return _nats(_DOMINANT[voice])
         return _nats(_TOWARDS[voice] if 0 < before <= 2 * PER_BEAT else {})
@@ -104,7 +120,8 @@ def flaws(tokens: NDArray[np.int64], cadence: Cadence) -> int:
     int
         Four for a last chord that neither a dominant nor a subdominant leads to; one each for a soprano that leaps to
         it by more than a major third, a leading note that neither rises nor, in an inner voice, falls to the fifth, a
-        chord without its third, voices in it that cross, and each pair of voices in parallel to it.
+        chord without its third, voices in it that cross, and each move of two voices in parallel since the endings
+        parted.
     """
     close = cadence.close
     entry = to_frames(tokens[close - 1 : close + 1], 0)
@@ -118,7 +135,7 @@ def flaws(tokens: NDArray[np.int64], cadence: Cadence) -> int:
         + int((leading & ~resolved).sum())
         + bool(cadence.third not in degrees)
         + bool((np.diff(entry[1]) > 0).any())
-        + count_parallels(entry)
+        + count_parallels(to_frames(tokens[cadence.parts : close + 1], 0))
     )
 
 

@@ -16,8 +16,7 @@ from segue.music.bar_lines import BAR_FRAMES, PER_BEAT
 from segue.music.theme import Theme, fill
 from segue.plugin_api import InvalidField
 from segue.plugins import wishes
-from segue.plugins.chorale.cadence import ENDINGS, Cadence
-from segue.plugins.chorale.composer import Plan
+from segue.plugins.chorale.cadence import ENDINGS, PLAGAL, Cadence
 from segue.plugins.chorale.features import pitch_class
 from segue.plugins.chorale.frames import (
     BASS,
@@ -34,6 +33,7 @@ from segue.plugins.chorale.frames import (
 )
 from segue.plugins.chorale.given import Given, read_given
 from segue.plugins.chorale.network import CLASSES
+from segue.plugins.chorale.state import Plan
 from segue.v1 import generate_pb2, music_pb2
 
 MAX_BARS: Final = 64
@@ -268,7 +268,11 @@ def _plan(given: Given, frames: int, bar_frames: int, tonic: int, minor: bool, r
             _keep_to_chord(allowed[close:], third)
             allowed[close:, 0] &= pitch_class(np.arange(CLASSES)) == 0
         held[close + 1 :] = True
-    draws = rng.random((length, 4))
+    draws, cadence = rng.random((length, 4)), None
+    if third is not None:
+        endings = rng.random((ENDINGS - 1, length, 4))
+        plagal = not known and rng.random() < PLAGAL
+        cadence = Cadence(close, third, endings, (8 if minor else 9) if plagal else None)
     return Plan(
         tokens=tokens,
         free=free,
@@ -280,7 +284,7 @@ def _plan(given: Given, frames: int, bar_frames: int, tonic: int, minor: bool, r
         shift=shift,
         mode=MINOR if minor else MAJOR,
         draws=draws,
-        cadence=None if third is None else Cadence(close, third, rng.random((ENDINGS - 1, length, 4))),
+        cadence=cadence,
     )
 
 

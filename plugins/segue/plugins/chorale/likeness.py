@@ -15,11 +15,12 @@ from segue.music.grid import find_grid
 from segue.music.keys import find_keys
 from segue.plugin_api.training import Report
 from segue.plugins.chorale.commission import Commission, read_request
-from segue.plugins.chorale.composer import Composer, State
+from segue.plugins.chorale.composer import Composer
 from segue.plugins.chorale.frames import REST, to_frames
 from segue.plugins.chorale.network import Network
 from segue.plugins.chorale.plugin import ChoraleOptions
 from segue.plugins.chorale.present import to_piece
+from segue.plugins.chorale.state import State
 from segue.plugins.chorale.voice_leading import count_parallels
 from segue.v1 import generate_pb2, music_pb2
 

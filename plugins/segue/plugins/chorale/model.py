@@ -19,8 +19,9 @@ from segue.plugin_api.python_model import Item, Step, StreamModel
 from segue.plugins.attempts import is_tried_again
 from segue.plugins.chorale.artifacts import INDEX, load
 from segue.plugins.chorale.commission import Commission, read_request
-from segue.plugins.chorale.composer import Composer, State
+from segue.plugins.chorale.composer import Composer
 from segue.plugins.chorale.present import Finished, complete_message, to_piece
+from segue.plugins.chorale.state import State
 from segue.plugins.streamed import bar_message
 from segue.v1 import generate_pb2
 

@@ -26,7 +26,7 @@ class Chorale(StreamingGenerator):
     """Four-part chorales: from nothing, after an opening, under a melody, or to fill a gap."""
 
     name = "chorale"
-    version = "1.1.0"
+    version = "1.2.0"
     summary = "Four-part chorales in the style of J. S. Bach: new, continued from an opening, or under a given melody."
     models = (
         message_model(

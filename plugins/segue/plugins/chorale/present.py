@@ -15,8 +15,8 @@ from segue.music.originality import Likeness, OriginalityIndex
 from segue.music.theory import key_name
 from segue.plugins.attempts import least_copied_notices
 from segue.plugins.chorale.commission import Commission
-from segue.plugins.chorale.composer import State
 from segue.plugins.chorale.frames import REST, to_frames
+from segue.plugins.chorale.state import State
 from segue.plugins.chorale.voices import notes_of
 from segue.v1 import generate_pb2, music_pb2
 

@@ -33,8 +33,7 @@ from torch import Tensor, nn
 class ChoraleSettings(TrainingSettings):
     """Settings of the trainer; the defaults remake the shipped weights on a CPU.
 
-    On a GPU: ``--set steps=12000 --set batch=64 --set network='{"hidden": 768, "embedding": 384, "head": 384}'``, under
-    ``torchrun`` with several.
+    ``torchrun`` trains on several GPUs. Chorales are few: a larger network needs more of them.
     """
 
     steps: int = Field(500, ge=1, description="Optimiser steps.")

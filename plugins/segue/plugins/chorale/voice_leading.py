@@ -8,11 +8,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from segue.music.bar_lines import Frames
+from segue.music.voices import in_parallel
 from segue.plugins.chorale.features import pitch_class
 from segue.plugins.chorale.frames import BASS, NO_NOTE, PITCHES, REST
 from segue.plugins.chorale.network import CLASSES
 
-AGAINST_PARALLELS: Final = 3.7
+AGAINST_PARALLELS: Final = 3.55
 """Nats by which a parallel fifth or octave is made less likely: the network alone writes ten times as many as Bach."""
 TOWARDS_CROSSING: Final = 1.05
 """Nats by which a note beyond another voice is made more likely: drawing from the likeliest alone halves crossings."""
@@ -90,15 +91,11 @@ def crossing_tokens(voice: int, before: Before) -> NDArray[np.bool_]:
 def parallel_tokens(voice: int, before: Before) -> NDArray[np.bool_]:
     """Tokens by which a voice would move with another from a fifth or an octave to the next; (pieces, CLASSES)."""
     others = [other for other in range(4) if other != voice]
-    side = np.array([1 if other < voice else -1 for other in others])  # from the lower voice to the upper
-    own = before.last[:, voice, None]
-    last, now = before.last[:, others], before.chosen[:, others]
-    sounding = before.known[:, others] & (now != NO_NOTE) & (last != NO_NOTE) & (last <= PITCHES) & (own != NO_NOTE)
-    interval = (last - own) * side % 12
-    perfect = sounding & np.isin(interval, (0, 7)) & (now != last)
-    again = (now[..., None] - _PITCH) * side[:, None] % 12 == interval[..., None]
-    together = np.sign(_PITCH - own)[:, None] == np.sign(now - last)[..., None]
-    return np.asarray((perfect[..., None] & again & together).any(1))
+    side = np.array([1 if other < voice else -1 for other in others])[:, None]  # upside down, a lower voice is higher
+    own = before.last[:, voice, None, None]
+    last, now = before.last[:, others, None], before.chosen[:, others, None]
+    known = before.known[:, others, None] & (now != NO_NOTE) & (last != NO_NOTE) & (last <= PITCHES) & (own != NO_NOTE)
+    return np.asarray((known & in_parallel(side * last, side * own, side * now, side * _PITCH)).any(1))
 
 
 def count_parallels(frames: Frames) -> int:
@@ -109,11 +106,8 @@ def count_parallels(frames: Frames) -> int:
     frames
         Pitches or ``REST``, shape (frames, 4).
     """
+    high, low = np.array(list(combinations(range(4), 2))).T
     before, after = frames[:-1], frames[1:]
-    found = 0
-    for high, low in combinations(range(4), 2):
-        steps = after[:, [high, low]] - before[:, [high, low]]
-        together = (steps[:, 0] * steps[:, 1] > 0) & (np.minimum(before, after)[:, [high, low]] != REST).all(1)
-        interval, next_interval = ((line[:, high] - line[:, low]) % 12 for line in (before, after))
-        found += int((together & (interval == next_interval) & np.isin(interval, (0, 7))).sum())
-    return found
+    sounding = (before != REST) & (after != REST)
+    found = in_parallel(before[:, high], before[:, low], after[:, high], after[:, low])
+    return int((found & sounding[:, high] & sounding[:, low]).sum())

@@ -21,7 +21,7 @@ from typing import Any, cast
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from segue.plugins.gan.harmony import CHORD, Progression, chord_table
-from segue.plugins.gan.roll import BARS, BEATS, PER_BEAT, PITCHES, STEPS, TRACKS
+from segue.plugins.gan.roll import BARS, BEATS, ONSET, PER_BEAT, PITCHES, SOUND, STEPS, TRACKS
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -101,6 +101,7 @@ class Generator(nn.Module):
         super().__init__()
         self.settings = s = settings
         self.register_buffer("threshold", torch.zeros(styles, _T, 3))
+        self.register_buffer("alone", torch.zeros(styles, _T, 2))
         self.register_buffer("chords", chord_table(), persistent=False)
         self.progression = Progression(s.harmony, styles)
         self.style = nn.Embedding(styles, s.style)
@@ -177,22 +178,22 @@ class Generator(nn.Module):
     def lean(self, noise: Tensor, chords: Tensor, style: Tensor) -> Tensor:
         """Return how far each neuron leans to firing, shape (batch, tracks, steps, pitches, 2).
 
-        A track of one voice begins no more than one note at a time, the one that leans most.
+        Where a style's track begins no more than one note at a time, only the one that leans most may.
         """
-        refined = self._refined(self(noise, chords, style, binary=False)).view(_T, len(noise), STEPS, PITCHES, 2)
-        for track, kind in enumerate(TRACKS):
-            if kind.voices == 1:
-                begins = refined[track, ..., 0]
-                begins.masked_fill_(begins < begins.amax(-1, keepdim=True), -torch.inf)
-        return refined.transpose(0, 1)
+        refined = self._refined(self(noise, chords, style, binary=False))
+        refined = refined.view(_T, len(noise), STEPS, PITCHES, 2).transpose(0, 1)
+        begins, alone = refined[..., ONSET], cast(Tensor, self.alone)[style][..., ONSET, None, None] > 0
+        begins.masked_fill_(alone & (begins < begins.amax(-1, keepdim=True)), -torch.inf)
+        return refined
 
     @torch.no_grad()
     def compose(self, noise: Tensor, chords: Tensor, style: Tensor) -> Tensor:
         """Draw rolls, shape (batch, tracks, steps, pitches, 2), of bool, turned like those that are learnt from."""
-        return fire(self.lean(noise, chords, style), cast(Tensor, self.threshold)[style])
+        threshold, alone = (cast(Tensor, known)[style] for known in (self.threshold, self.alone))
+        return fire(self.lean(noise, chords, style), threshold, alone)
 
 
-def fire(lean: Tensor, threshold: Tensor) -> Tensor:
+def fire(lean: Tensor, threshold: Tensor, alone: Tensor) -> Tensor:
     """Decide which neurons fire.
 
     Something begins at a step if the strongest of its neurons says so; then all that begins there does, so that the
@@ -203,15 +204,18 @@ def fire(lean: Tensor, threshold: Tensor) -> Tensor:
     lean : Tensor, shape (batch, tracks, steps, pitches, 2)
     threshold : Tensor, shape (batch, tracks, 3) or (tracks, 3)
         What it takes a note to begin, a note to sound, and a step to have one that begins.
+    alone : Tensor, shape (batch, tracks, 2) or (tracks, 2)
+        The second is 1 where a note that begins ends all others of its track.
 
     Returns
     -------
     Tensor of bool, shape of ``lean``
     """
     begins, sounds, strikes = threshold[..., None, None].unbind(-3)
-    strongest = lean[..., 0].amax(-1, keepdim=True)
-    struck = (lean[..., 0] > begins) & (strongest > strikes)
-    return torch.stack([struck, lean[..., 1] > sounds], -1)
+    strongest = lean[..., ONSET].amax(-1, keepdim=True)
+    struck = (lean[..., ONSET] > begins) & (strongest > strikes)
+    ended = struck.any(-1, keepdim=True) & ~struck & (alone[..., SOUND, None, None] > 0)
+    return torch.stack([struck, (lean[..., SOUND] > sounds) & ~ended], -1)
 
 
 def _heard() -> Tensor:

@@ -28,7 +28,7 @@ class Gan(Generator):
     """Phrases of a band of five: drums, bass, chords, melody and pad, drawn at once."""
 
     name = "gan"
-    version = "1.2.0"
+    version = "1.3.0"
     summary = (
         "Pieces for a band - drums, bass, chords, melody, pad - in one of seventeen styles, drawn four bars at once."
     )

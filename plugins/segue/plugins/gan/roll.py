@@ -20,7 +20,7 @@ ONSET, SOUND = 0, 1
 
 
 class TrackKind(NamedTuple):
-    """A track: its name, General MIDI program, lowest MIDI number of its roll, and how many notes may sound at once."""
+    """A track: its name, General MIDI program, lowest MIDI number of its roll, and how many notes may begin at once."""
 
     name: str
     program: int
@@ -31,7 +31,7 @@ class TrackKind(NamedTuple):
 
 TRACKS: Final = (
     TrackKind("Drums", 0, 35, PITCHES, 84),
-    TrackKind("Bass", 33, 24, 1, 84),
+    TrackKind("Bass", 33, 24, 2, 84),
     TrackKind("Chords", 0, 43, 6, 64),
     TrackKind("Melody", 73, 48, 1, 92),
     TrackKind("Pad", 48, 43, 6, 56),
@@ -68,15 +68,12 @@ def to_roll(notes: NDArray[np.int64]) -> NDArray[np.bool_]:
 def to_notes(roll: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Read notes, shape (notes, 4): track, begin and end in sixteenths, MIDI number.
 
-    A note begins where the first layer says and lasts as long as the second does, or until it is struck again; in a
-    track of one voice until any other is.
+    A note begins where the first layer says and lasts as long as the second does, or until it is struck again.
     """
     begins = np.argwhere(roll[..., ONSET])
     rows = []
     for track, begin, row in begins:
-        struck = roll[track, begin + 1 :, :, ONSET]
-        over = struck.any(1) if TRACKS[track].voices == 1 else struck[:, row]
-        sounding = roll[track, begin + 1 :, row, SOUND] & ~over
+        sounding = roll[track, begin + 1 :, row, SOUND] & ~roll[track, begin + 1 :, row, ONSET]
         length = 1 + (len(sounding) if sounding.all() else int(np.argmin(sounding)))
         rows.append((track, begin, begin + length, TRACKS[track].lowest + row))
     return np.array(rows, np.int64).reshape(-1, 4)

@@ -24,6 +24,8 @@ from segue.v1 import generate_pb2, music_pb2
 MAX_LINES: Final = 64
 MAX_NOTES: Final = 800
 MAX_BARS: Final = 512
+_MOST_NAMED: Final = 8
+"""Words that a notice names at most."""
 _USUAL_METRE: Final = (8, 6)
 _USUAL_LINES: Final = 4
 _USUAL_SCHEME: Final = "AABB"
@@ -77,7 +79,7 @@ def read_request(request: generate_pb2.GenerateRequest, options: Mapping[str, An
     """
     _refuse(request)
     melody, notices = _melody(request)
-    words, understood, more = _theme_words(request, topics)
+    words, own, understood, more = _theme_words(request, topics)
     notices = [*notices, *more]
     if request.lyrics.text:
         lines = _given_lines(request.lyrics.text)
@@ -98,7 +100,7 @@ def read_request(request: generate_pb2.GenerateRequest, options: Mapping[str, An
     order = Order(
         phrases=phrases,
         letters=letters,
-        favour=topics.favour(words),
+        favour=topics.favour(words, own),
         temperature=float(options["temperature"]),
         top_p=float(options["top_p"]),
         most_copied=int(options["copied_words"]),
@@ -155,23 +157,26 @@ def _melody(request: generate_pb2.GenerateRequest) -> tuple[Piece | None, list[m
 
 def _theme_words(
     request: generate_pb2.GenerateRequest, topics: Topics
-) -> tuple[list[str], list[str], list[music_pb2.Notice]]:
-    """Return the words that the verse is to be about, and what was understood."""
+) -> tuple[list[str], list[str], list[str], list[music_pb2.Notice]]:
+    """Return the words that the verse is to be about, those of them that the theme names, and what was understood."""
     filled, theme, _, _ = fill(request, {"emotion"})
     emotion = _emotion(filled.emotion)
-    named = topics.known(_about(theme))
-    named += topics.known(word for word in CHINESE if word in request.theme)
-    understood = []
+    named = topics.known([*_about(theme), *(word for word in CHINESE if word in request.theme)])
+    named = [word for word in named if not is_offensive(word)]
+    understood, notices = [], []
     if named:
-        understood.append(f"theme: about {', '.join(dict.fromkeys(named))}")
+        understood.append(f"theme: about {', '.join(named)}")
     if emotion:
-        named = [*named, *topics.known(MOODS[emotion].split())]
         understood.append(f"theme: emotion {emotion}")
-    notices = []
-    if request.theme and not named:
+    words = [*named, *(topics.known(MOODS[emotion].split()) if emotion else ())]
+    unknown = topics.unknown(word for word in _about(theme) if word.isascii())
+    if request.theme and not words:
         text = "None of its words is one that the model knows; the verse is about nothing in particular."
         notices.append(music_pb2.Notice(subject="theme", text=text))
-    return [word for word in dict.fromkeys(named) if not is_offensive(word)], understood, notices
+    elif unknown:
+        text = f"The model doesn't know {', '.join(unknown[:_MOST_NAMED])}; the verse is about the rest."
+        notices.append(music_pb2.Notice(subject="theme", text=text))
+    return words, named, understood, notices
 
 
 def _about(theme: Theme) -> list[str]:

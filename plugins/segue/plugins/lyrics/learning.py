@@ -17,7 +17,7 @@ from segue.plugin_api.training import TrainingSettings
 from segue.plugins.lyrics.corpus import Corpus, Song
 from segue.plugins.lyrics.network import Network, NetworkSettings
 from segue.plugins.lyrics.vocabulary import SONG, UNKNOWN, Vocabulary
-from segue.plugins.training import training_device
+from segue.plugins.training import keep, training_device
 from torch import Tensor, nn
 
 _CHECKPOINT: Final = "checkpoint.pt"
@@ -150,10 +150,9 @@ def _writer(folder: Path) -> Any:
 
 
 def _save_checkpoint(work: Path, settings: FitSettings, step: int, lowest: float, *parts: Any) -> None:
-    aside = work / f"{_CHECKPOINT}.new"
     states = [part.state_dict() for part in parts]
-    torch.save({"settings": settings.model_dump(), "step": step, "lowest": lowest, "parts": states}, aside)
-    aside.replace(work / _CHECKPOINT)
+    state = {"settings": settings.model_dump(), "step": step, "lowest": lowest, "parts": states}
+    keep(state, work / _CHECKPOINT)
 
 
 def _resume(work: Path, settings: FitSettings, *parts: Any) -> tuple[int, float]:

@@ -244,7 +244,7 @@ def themes(artifacts: Artifacts) -> Report:
     phrases = [Phrase(np.arange(n), np.where(np.arange(n) % 2, 1.0, -0.5).astype(np.float32)) for n in (8, 6, 8, 6)]
     written: dict[str, list[str]] = {}
     for theme in _THEMES:
-        order = Order(phrases, "ABCB", topics.favour([theme]), 0.8, 0.92, 5)
+        order = Order(phrases, "ABCB", topics.favour([theme], [theme]), 0.8, 0.92, 5)
         written[theme] = [word for seed in range(8) for line in write(poet, order, seed) for word in line]
     rows = {}
     for theme in _THEMES:

@@ -46,7 +46,7 @@ class Lyrics(StreamingGenerator):
     """English words for a melody or a theme."""
 
     name = "lyrics"
-    version = "1.0.0"
+    version = "1.1.0"
     summary = "English verse for a melody or a theme: a syllable for each note, and the rhyme scheme that is asked for."
     models = (
         message_model(

@@ -3,7 +3,8 @@
 What must hold is masked, not hoped for: a line has exactly as many syllables as its phrase has notes; lines of one
 letter of the rhyme scheme end on different words of one rhyme, lines of other letters on other rhymes; words that are
 screened out are not in the vocabulary. What should hold is weighed: stressed syllables on strong notes, words that go
-with the theme. Of several tries at a line the likeliest is taken that copies no long run of a training text.
+with the theme. Of several tries at a line the likeliest is taken that copies no long run of a training text; words that
+no training text has side by side count against it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from segue.plugin_api import InvalidField
 from segue.plugins.lyrics.artifacts import Artifacts
 from segue.plugins.lyrics.phrases import Phrase
+from segue.plugins.lyrics.topics import MOST
 from segue.plugins.lyrics.vocabulary import LINE, MOST_SYLLABLES, SONG, SPECIAL
 
 TRIES: Final = 32
@@ -27,6 +29,9 @@ _MOST_DRAWN: Final = 200
 _STRESS: Final = 0.5
 _THEME: Final = 0.7
 _REPEATED: Final = 1.5
+_UNHEARD_PAIR, _UNHEARD_TRIPLE = 3.0, 1.0
+"""What two and three words in a row that stand in no training text cost a line, in nats: what reads so seldom is
+English, which the network, that reads from the end, does not see."""
 _SPARE_RHYMES: Final = 6
 _CONTEXT: Final = 12
 """Words before a line that a copied run may have begun in."""
@@ -50,7 +55,7 @@ class Order:
     letters
         The rhyme scheme, a character for each line.
     favour
-        How much each word of the vocabulary goes with the theme, 0-3, shape (words,).
+        How much each word of the vocabulary goes with the theme (``topics.Topics.favour``), shape (words,).
     temperature, top_p
         As in the options.
     most_copied
@@ -131,7 +136,7 @@ class Poet:
         context = verse.words[-_CONTEXT:]
         least: tuple[int, list[int]] | None = None
         for _ in range(_ROUNDS):
-            for _, words in sorted(self._tries(verse), reverse=True):
+            for words in self._likeliest_first(self._tries(verse)):
                 copied = self.texts.longest([*context, *words])
                 if least is None or copied < least[0]:
                     least = copied, words
@@ -140,6 +145,14 @@ class Poet:
                     return
         assert least is not None
         self._take(verse, least[1])
+
+    def _likeliest_first(self, tries: Sequence[tuple[float, list[int]]]) -> list[list[int]]:
+        """Order lines by their scores less what neighbours that no training text has together cost."""
+        rated = []
+        for score, words in tries:
+            pairs, triples = self.texts.unheard(words)
+            rated.append((score - _UNHEARD_PAIR * pairs - _UNHEARD_TRIPLE * triples, words))
+        return [words for _, words in sorted(rated, reverse=True)]
 
     def _take(self, verse: Verse, words: list[int]) -> None:
         """Make words the next line of a verse."""
@@ -193,8 +206,9 @@ class Poet:
         order = verse.order
         padded = np.concatenate([np.zeros(MOST_SYLLABLES, np.float32), phrase.strengths])
         ends = np.lib.stride_tricks.sliding_window_view(padded, MOST_SYLLABLES)
-        weigh = _STRESS * ends @ self.vocabulary.stresses.T + _THEME * order.favour
         used = np.bincount(verse.words, minlength=len(self.vocabulary)) * (order.favour > 0)
+        favour = np.where(used, np.minimum(order.favour, MOST), order.favour)  # its own word is told once
+        weigh = _STRESS * ends @ self.vocabulary.stresses.T + _THEME * favour
         return np.asarray(weigh - _REPEATED * used, np.float32)
 
     def _endings(self, verse: Verse) -> NDArray[np.bool_]:

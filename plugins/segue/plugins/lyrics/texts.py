@@ -41,6 +41,7 @@ class Texts:
         self._order = np.argsort(grams, kind="stable")
         self._sorted = grams[self._order]
         self._begins = np.flatnonzero(tokens == SONG)
+        self._pairs, self._triples = (np.unique(_grams(tokens, size)) for size in (2, 3))
 
     @classmethod
     def of(cls, songs: Iterable[Song], vocabulary: Vocabulary) -> Texts:
@@ -86,6 +87,14 @@ class Texts:
                 found.append(Run(best, begin, title))
         return found
 
+    def unheard(self, words: Sequence[int]) -> tuple[int, int]:
+        """Return how many pairs of neighbouring words, and how many triples, stand in no training text."""
+        text = np.array(words, np.uint16)
+        pairs, triples = (
+            int((~_among(known, _grams(text, size))).sum()) for size, known in ((2, self._pairs), (3, self._triples))
+        )
+        return pairs, triples
+
     def longest(self, words: Sequence[int]) -> int:
         """Return the length of the longest copied run, 0 if none has four words."""
         return max((run.length for run in self.runs(words)), default=0)
@@ -100,11 +109,17 @@ def copied_share(runs: Iterable[Run], words: int, least: int) -> float:
     return float(copied.mean())
 
 
-def _grams(tokens: NDArray[np.uint16]) -> NDArray[np.uint64]:
-    """Return every four words in a row as one number."""
+def _grams(tokens: NDArray[np.uint16], size: int = SHORTEST) -> NDArray[np.uint64]:
+    """Return every two, three or four words in a row as one number."""
     wide = tokens.astype(np.uint64)
-    count = max(len(wide) - SHORTEST + 1, 0)
+    count = max(len(wide) - size + 1, 0)
     total = np.zeros(count, np.uint64)
-    for offset in range(SHORTEST):
+    for offset in range(size):
         total = (total << np.uint64(16)) | wide[offset : offset + count]
     return total
+
+
+def _among(known: NDArray[np.uint64], grams: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Say which numbers are among sorted ones."""
+    at = np.searchsorted(known, grams)
+    return np.asarray(known[np.minimum(at, len(known) - 1)] == grams) if len(known) else np.zeros(len(grams), bool)

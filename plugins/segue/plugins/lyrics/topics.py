@@ -19,7 +19,11 @@ from segue.plugins.lyrics.vocabulary import SPECIAL, Vocabulary
 DIMENSIONS: Final = 48
 _WINDOW: Final = 4
 _STANDS_OUT: Final = 1.0
-_MOST: Final = 3.0
+MOST: Final = 3.0
+"""How much a word goes with a theme at most."""
+_OWN: Final = 7.0
+"""The same of a theme's own words: as those beside which they stand they came in two of 24 verses, so in fifteen."""
+_SHORTEST_PART: Final = 3
 
 MOODS: Final[Mapping[str, str]] = {
     "happy": "joy glad merry laugh laughing bright dance dancing sing cheer happy smile sunshine gay",
@@ -80,12 +84,30 @@ class Topics:
         self._vocabulary = vocabulary
 
     def known(self, words: Iterable[str]) -> list[str]:
-        """Return those words that the vocabulary has; Chinese ones in English."""
-        english = [CHINESE.get(word, word) for word in words]
-        return [word for word in dict.fromkeys(english) if self._vocabulary.number(word) >= len(SPECIAL)]
+        """Return those words that the vocabulary has: Chinese ones in English, of others at least their two parts."""
+        found = [part for word in words for part in self._parts(CHINESE.get(word, word))]
+        return list(dict.fromkeys(found))
 
-    def favour(self, words: Iterable[str]) -> NDArray[np.float32]:
-        """Return how much each word of the vocabulary belongs to a theme, shape (words,): 0 for most, at most 3."""
+    def unknown(self, words: Iterable[str]) -> list[str]:
+        """Return those words of which the vocabulary has nothing."""
+        return [word for word in dict.fromkeys(words) if not self._parts(CHINESE.get(word, word))]
+
+    def _parts(self, word: str) -> list[str]:
+        """Return a word without its possessive, or the two that it is made of; nothing if they are not known."""
+        word = word.removesuffix("'s")
+        if self._has(word):
+            return [word]
+        cuts = range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1)
+        return next(([word[:at], word[at:]] for at in cuts if self._has(word[:at]) and self._has(word[at:])), [])
+
+    def _has(self, word: str) -> bool:
+        return self._vocabulary.number(word) >= len(SPECIAL)
+
+    def favour(self, words: Iterable[str], own: Iterable[str] = ()) -> NDArray[np.float32]:
+        """Return how much each word of the vocabulary belongs to a theme, shape (words,): 0 for most, at most ``MOST``.
+
+        Words that are the theme's ``own`` belong to it more than that.
+        """
         numbers = [self._vocabulary.number(word) for word in words]
         if not numbers:
             return np.zeros(len(self._vocabulary), np.float32)
@@ -93,7 +115,9 @@ class Topics:
         usual = likeness[len(SPECIAL) :]
         stands_out = (likeness - usual.mean()) / (usual.std() + 1e-9) - _STANDS_OUT
         stands_out[: len(SPECIAL)] = 0
-        return np.asarray(np.clip(stands_out, 0, _MOST), np.float32)
+        found = np.clip(stands_out, 0, MOST)
+        found[[self._vocabulary.number(word) for word in own]] = _OWN
+        return np.asarray(found, np.float32)
 
     def nearest(self, word: str, count: int) -> list[str]:
         """Return a word and those that most stand with it, nearest first."""

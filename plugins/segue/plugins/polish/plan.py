@@ -115,6 +115,7 @@ def steps(
     yield Stage(0.0, "timing")
     found, left = _timing_found(piece, options["grid"], asked, beats=beats)
     yield Stage(0.2, "collisions and slips")
+    found = _apart(piece, found)
     twin = repairs.doubled(piece, found.off | found.rare, found.loose)
     mended, ends = _mend(piece, found, twin, models)
     came, heard = models.likelihood.read(piece), models.likelihood.read(mended.piece)
@@ -174,6 +175,18 @@ def _timing_found(
         text = f"{text}, and left so; EDIT_KIND_TIMING among polish.kinds quantises it, and {names}"
         return playing.as_played(piece, found, beats=True), [("options.grid", text)]
     return found, []
+
+
+def _apart(piece: Piece, found: Timing) -> Timing:
+    """Leave notes where they are that would be moved onto another of their pitch and track."""
+    moved = replace(piece, start=found.start, duration=found.duration)
+    twin = repairs.doubled(moved, np.zeros(len(piece), bool), loose=True)
+    second = np.flatnonzero(twin >= 0)
+    stays = np.zeros(len(piece), bool)
+    stays[np.where(found.moved[second], second, twin[second])] = True
+    stays &= found.moved
+    start, duration = np.where(stays, piece.start, found.start), np.where(stays, piece.duration, found.duration)
+    return replace(found, start=start, duration=duration, moved=found.moved & ~stays)
 
 
 def _mend(piece: Piece, found: Timing, twin: Ints, models: Models) -> tuple[Mended, Ends]:

@@ -48,7 +48,7 @@ class Polish(StreamingTransferrer):
     """Gives a piece back as a better version of itself."""
 
     name = "polish"
-    version = "1.4.0"
+    version = "1.5.0"
     summary = (
         "Quantises drifting timing, corrects slips, mends overlaps and voice leading, shapes flat dynamics; every edit "
         "with its reason, none that breaks a rule anew."

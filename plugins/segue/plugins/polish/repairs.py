@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -92,7 +92,7 @@ def ends(piece: Piece) -> Ends:
     duration = np.where(stuck, usual, duration)
     order = np.lexsort((piece.start, piece.track * 128 + piece.pitch))
     _cut(piece, order, piece.track * 128 + piece.pitch, OVERLAP, duration, into)
-    single = polyphony(piece) < MOSTLY_SINGLE
+    single = polyphony(replace(piece, duration=duration)) < MOSTLY_SINGLE  # a voice that sounds with itself is one
     voices = np.flatnonzero(single[piece.track] & ~piece.is_drum)
     order = voices[np.lexsort((piece.start[voices], piece.track[voices]))]
     _cut(piece, order, piece.track, _let_be(piece, order), duration, into)

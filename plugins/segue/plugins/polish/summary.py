@@ -106,8 +106,8 @@ def kept(piece: Piece, plan: Plan) -> list[str]:
     ]
     if piece.lyrics:
         said.append(f"{_count(len(piece.lyrics), 'syllable stays', 'syllables stay')} with the notes they are sung to.")
-    if any(info.pedals for info in piece.tracks):
-        said.append("The sustain pedal is pressed and lifted where it was.")
+    if any(info.controls for info in piece.tracks):
+        said.append("Pedal, pitch bends and other controls are where they were.")
     if piece.is_drum.any():
         said.append(
             f"The drums keep their sounds: of their {int(piece.is_drum.sum())} notes only the timing is looked at."

@@ -38,6 +38,7 @@ from segue.plugins.polish import (
 )
 from segue.plugins.polish.context import WIDTH
 from segue.plugins.polish.lessons import Lesson
+from segue.plugins.training import keep
 from torch import nn
 
 SHARES: Final = {"jsb_chorales": 3.0, "pop909": 0.17, "openewld": 3.0, "style_parallel_synth": 0.08}
@@ -243,9 +244,7 @@ def _follow(average: nn.Module, net: nn.Module, decay: float) -> None:
 
 def _save_checkpoint(work: Path, settings: PolishSettings, rounds: int, *parts: Mapping[str, Any]) -> None:
     states = [{name: item.state_dict() for name, item in part.items()} for part in parts]
-    aside = work / f"{_CHECKPOINT}.new"
-    torch.save({"settings": settings.model_dump_json(), "rounds": rounds, "states": states}, aside)
-    aside.replace(work / _CHECKPOINT)
+    keep({"settings": settings.model_dump_json(), "rounds": rounds, "states": states}, work / _CHECKPOINT)
 
 
 def _resume(work: Path, settings: PolishSettings, *parts: Mapping[str, Any]) -> int:

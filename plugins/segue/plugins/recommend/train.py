@@ -34,6 +34,7 @@ from segue.plugins.recommend.picture import draw_report
 from segue.plugins.recommend.reading import read_dataset
 from segue.plugins.recommend.search import TrackSearch
 from segue.plugins.recommend.tuning import Trials
+from segue.plugins.training import keep
 from torch.utils.tensorboard import SummaryWriter
 
 ASKED = 200
@@ -205,7 +206,7 @@ class RunWatch(base.Watch):
         for epoch in track(range(first, total), description=name, console=self._run.console, transient=True):
             yield epoch
             if state:
-                torch.save({"epoch": epoch} | {key: part.state_dict() for key, part in state.items()}, path)
+                keep({"epoch": epoch} | {key: part.state_dict() for key, part in state.items()}, path)
 
     def log(self, name: str, value: float, step: int) -> None:
         """Note a figure for TensorBoard."""

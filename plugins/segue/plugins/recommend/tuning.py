@@ -71,7 +71,9 @@ class Trials:
                 scorer = method(settings)
                 scorer.fit(part, seed)
                 self._values[key] = self._measure(scorer, part, wanted)
-                self._path.write_text(json.dumps(self._values))
+                aside = self._path.with_suffix(".new")
+                aside.write_text(json.dumps(self._values))
+                aside.replace(self._path)
             values.append(self._values[key])
         place = int(np.argmax(values))
         best = f"{values[place]:.4f} with {distinct[place]}"

@@ -1,6 +1,6 @@
 """Emotion of a score: the model half of the algorithm ``emotion``.
 
-Four listeners vote: logistic regression on the documented features, and the three networks of ``emotion_nets``, one of
+Four listeners vote: logistic regression on the documented features, and the three networks of ``emotion_nets``, two of
 which learnt from music without labels before.
 """
 

@@ -109,47 +109,56 @@ class RollNet(nn.Module):
         return logits
 
 
-class RecurrentNet(nn.Module):
+class NoteNet(nn.Module):
+    """A network on note tokens that learns from music without labels; only ``leave`` learns what is felt.
+
+    Attributes
+    ----------
+    width
+        Of what it makes of each note.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.leave = nn.Linear(3 * width, len(QUADRANTS))
+
+    def follow(self, notes: Tensor) -> Tensor:
+        """Return what each note is in its context, shape (batch, notes, width), of tokens, shape (batch, notes, 19)."""
+        raise NotImplementedError
+
+    def pool(self, context: Tensor) -> Tensor:
+        """Sum up notes in their context, shape (batch, notes, width), to shape (batch, 3 * width)."""
+        return torch.cat([_pooled(context, 1), context.std(dim=1, correction=0)], dim=1)
+
+    def embed(self, notes: Tensor) -> Tensor:
+        """Return what was heard, shape (batch, 3 * width), in note tokens, shape (batch, notes, 19)."""
+        return self.pool(self.follow(notes))
+
+
+class RecurrentNet(NoteNet):
     """A bidirectional GRU on note tokens."""
 
-    def __init__(self, width: int = 64, dropout: float = 0.4) -> None:
-        super().__init__()
-        self.enter = nn.Linear(TOKEN, width)
-        self.gru: Any = nn.GRU(width, width, batch_first=True, bidirectional=True)
-        self.leave = nn.Sequential(nn.Dropout(dropout), nn.Linear(4 * width, len(QUADRANTS)))
+    def __init__(self, width: int = 192) -> None:
+        super().__init__(width)
+        self.enter = nn.Linear(TOKEN, width // 2)
+        self.gru: Any = nn.GRU(width // 2, width // 2, batch_first=True, bidirectional=True)
 
     def fold(self) -> None:
         """Follow both directions at once: half the time, and nothing more to learn."""
         self.gru = Recurrence(self.gru)
 
     def follow(self, notes: Tensor) -> Tensor:
-        """Return what each note is in its context, shape (batch, notes, 128), of tokens, shape (batch, notes, 19)."""
+        """Return what each note is in its context, shape (batch, notes, width), of tokens, shape (batch, notes, 19)."""
         context: Tensor = self.gru(torch.relu(self.enter(notes)))[0]
         return context
 
-    def pool(self, context: Tensor) -> Tensor:
-        """Sum up notes in their context, shape (batch, notes, 128), to shape (batch, 256)."""
-        return _pooled(context, 1)
 
-    def embed(self, notes: Tensor) -> Tensor:
-        """Return what was heard, shape (batch, 256), in note tokens, shape (batch, notes, 19)."""
-        return self.pool(self.follow(notes))
+class AttentionNet(NoteNet):
+    """Convolutions on note tokens, each of which sees 113 of them, and a layer of a Transformer that sees all."""
 
-    def forward(self, notes: Tensor) -> Tensor:
-        """Return logits, shape (batch, 4)."""
-        logits: Tensor = self.leave(self.embed(notes))
-        return logits
-
-
-class AttentionNet(nn.Module):
-    """Convolutions on note tokens, each of which sees 113 of them, and a layer of a Transformer that sees all.
-
-    It learns from unlabelled music (``emotion_pretraining``); only ``leave`` learns what is felt.
-    """
-
-    def __init__(self, width: int = 128) -> None:
-        super().__init__()
-        self.width = width
+    def __init__(self, width: int = 160) -> None:
+        super().__init__(width)
         self.enter = nn.Conv1d(TOKEN, width, 9, padding=4)
         self.blocks = nn.ModuleList(
             nn.Sequential(
@@ -161,7 +170,6 @@ class AttentionNet(nn.Module):
             for apart in (2, 6, 18)
         )
         self.layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0.1, "gelu", batch_first=True, norm_first=True)
-        self.leave = nn.Linear(3 * width, len(QUADRANTS))
 
     def follow(self, notes: Tensor) -> Tensor:
         """Return what each note is in its context, shape (batch, notes, width), of tokens, shape (batch, notes, 19)."""
@@ -170,11 +178,3 @@ class AttentionNet(nn.Module):
             near = near + block(near)
         context: Tensor = self.layer(near.mT)
         return context
-
-    def pool(self, context: Tensor) -> Tensor:
-        """Sum up notes in their context, shape (batch, notes, width), to shape (batch, 3 * width)."""
-        return torch.cat([_pooled(context, 1), context.std(dim=1, correction=0)], dim=1)
-
-    def embed(self, notes: Tensor) -> Tensor:
-        """Return what was heard, shape (batch, 384), in note tokens, shape (batch, notes, 19)."""
-        return self.pool(self.follow(notes))

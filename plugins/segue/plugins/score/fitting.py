@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from rich.progress import Progress
 from segue.plugin_api.training import Run
+from segue.plugins.training import keep
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
@@ -82,8 +83,7 @@ def fit(
                     "schedule": schedule.state_dict(),
                     "step": done,
                 }
-                torch.save(state, checkpoint.with_suffix(".writing"))
-                checkpoint.with_suffix(".writing").replace(checkpoint)
+                keep(state, checkpoint)
                 net.eval()
                 accuracy = measure(net)
                 log.add_scalar(f"{name}/loss", loss.item(), done)

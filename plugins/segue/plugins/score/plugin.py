@@ -65,7 +65,7 @@ class EmotionAnalyzer(Analyzer):
     """Tells the emotion of MIDI and scores beside all that ``score`` tells. Its training data forbid commercial use."""
 
     name = "emotion"
-    version = "1.2.0"
+    version = "1.3.0"
     summary = "All that score tells, and emotion: valence, arousal and quadrant, over the piece and over time."
     models = (
         message_model(

@@ -74,7 +74,8 @@ def read_arrangement(piece: Piece, analysis: analyze_pb2.AnalyzeResponse) -> Arr
     piece
         The piece, with at least one note.
     analysis
-        Metre, key, chords, melody and style of that piece; one of drums alone has no chords and no melody.
+        Metre, key, chords, melody and style of that piece; one of drums alone has no chords and no melody. Where chord
+        symbols stand above it, those are its chords.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def read_arrangement(piece: Piece, analysis: analyze_pb2.AnalyzeResponse) -> Arr
     bars = _bars(piece, analysis.meter)
     if len(bars) - 1 > MAX_BARS:
         raise InvalidMusic("music", f"has {len(bars) - 1:,} bars, must have at most {MAX_BARS:,} to be arranged")
-    start, chord = _chords(analysis.chords)
+    start, chord = _written(piece) if piece.symbols else _chords(analysis.chords)
     return Arrangement(
         piece=piece,
         melody=_melody(piece, analysis.melody, bars),
@@ -109,6 +110,12 @@ def _bars(piece: Piece, meter: analyze_pb2.MeterAnalysis) -> NDArray[np.float64]
     last = starts[-1] + max(length, _NEAR)
     beyond = np.arange(last, piece.beats - _NEAR, length) if length > _NEAR else np.zeros(0)
     return np.asarray(np.r_[starts, beyond, (beyond[-1] if len(beyond) else starts[-1]) + length])
+
+
+def _written(piece: Piece) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Take the chord symbols that stand above the piece; what comes before the first has no chord."""
+    rows = [(NO_CHORD,) * 3, *(symbol[1:] for symbol in piece.symbols)]
+    return np.array([0.0, *(symbol.beat for symbol in piece.symbols)]), np.array(rows, np.int64)
 
 
 def _chords(chords: object) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

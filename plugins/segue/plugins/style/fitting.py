@@ -82,7 +82,7 @@ def frame_of(piece: Piece, melody: NDArray[np.bool_], bars: NDArray[np.float64])
     bars : ndarray, shape (bars + 1,)
         Edges of its bars, in beats.
     """
-    over = min(max(piece.beats, *(up for info in piece.tracks for _, up in info.pedals), 0.0), float(bars[-1]))
+    over = min(piece.beats, float(bars[-1]))
     bar = max(int(np.searchsorted(bars, over - _RINGS, side="right")) - 1, 0)
     last = float(piece.start.max())
     last = last if last >= bars[max(bar - 1, 0)] - _NEAR else float(bars[bar])  # what is held for long goes on

@@ -18,7 +18,7 @@ from segue.plugin_api.python_model import Item, Step, StreamModel, to_segue_erro
 from segue.plugins.style.styles import members
 from segue.plugins.style_audio.artifacts import Style, load
 from segue.plugins.style_audio.measure import chroma_similarity, onset_correlation
-from segue.plugins.style_audio.recording import Recording, read_recording
+from segue.plugins.style_audio.recording import Recording, check_recording, read_recording
 from segue.plugins.style_audio.rhythm import Meter
 from segue.plugins.style_audio.search import Search
 from segue.plugins.style_audio.spectrum import RATE
@@ -35,9 +35,8 @@ _RESERVE: Final = 0.15
 
 @dataclass
 class Session:
-    """A transfer under way, None if the recording is to stay as it is; the answer's format, and what is said of it."""
+    """A transfer under way, None if the recording stays as it is; the answer's format, and what is said of it."""
 
-    recording: Recording
     transfer: Transfer | None
     original: bytes
     format: str
@@ -72,10 +71,11 @@ class StyleAudioModel(StreamModel[TransferRequest, Session]):
         """
         begun = time.monotonic()
         request, options = item.request, item.options
-        recording = read_recording(request.music, "music")
         style = self._style(request)
         if options["check"]:
-            return Session(recording, None, b"", options["format"], [])
+            check_recording(request.music, "music")
+            return Session(None, b"", options["format"], [])
+        recording = read_recording(request.music, "music")
         strength = request.strength if request.HasField("strength") else 1.0
         meter = _meter(AnalyzeResponse.FromString(item.context))
         notices = [*_notices(recording), *_rhythm_notices(style, meter, strength, options)]
@@ -85,7 +85,7 @@ class StyleAudioModel(StreamModel[TransferRequest, Session]):
             wanted = Wanted(style.texture, rhythm, strength, options["keep"], options["iterations"])
             seconds = (1 - _RESERVE) * (options["seconds"] - item.waited) - (time.monotonic() - begun)
             transfer = Transfer(self._listener, recording, wanted, meter, item.seed, seconds)
-        return Session(recording, transfer, request.music.audio.data, options["format"], notices)
+        return Session(transfer, request.music.audio.data, options["format"], notices)
 
     def step(self, sessions: Sequence[Session]) -> Sequence[Step | SegueError]:
         """Take some iterations for each recording; one that fails does so alone."""
@@ -102,7 +102,7 @@ class StyleAudioModel(StreamModel[TransferRequest, Session]):
         if transfer is None:
             return Step([TransferStreamResponse(complete=_unchanged(session))], done=True)
         if not transfer.go_on(_AT_ONCE):
-            length = session.recording.seconds
+            length = transfer.recording.seconds
             stage = f"second {transfer.progress * length:.0f} of {length:.0f}"
             progress = TransferProgress(fraction=transfer.progress, stage=stage)
             return Step([TransferStreamResponse(progress=progress)])
@@ -123,7 +123,7 @@ class StyleAudioModel(StreamModel[TransferRequest, Session]):
         return self._styles[known[0]]
 
     def _complete(self, session: Session, transfer: Transfer) -> TransferResponse:
-        before, after = session.recording.samples, transfer.result()
+        before, after = transfer.recording.samples, transfer.result()
         notices = [*session.notices, *_time_notices(transfer)]
         peak = float(after.abs().max())
         if peak > 1:

@@ -46,9 +46,9 @@ class StyleAudioOptions(Options):
 
 
 class Timed(StyleAudioOptions):
-    """What the model half is told: the caller's options, how long it may take, and whether it is to read alone."""
+    """What the model half is told: the caller's options, how long it may take, and whether it is to check alone."""
 
-    check: bool = Field(default=False, description="Whether to read the recordings only, which says what is wrong.")
+    check: bool = Field(default=False, description="Whether to look at the header of the recording only.")
     seconds: float = Field(description="Seconds that are left for the answer.")
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import soundfile
 import torch
 from segue.plugin_api.errors import InvalidMusic
-from segue.plugins.audio.sound import SILENCE, read_sound, resampled
+from segue.plugins.audio.sound import SILENCE, check_length, read_sound, resampled
 from segue.plugins.style_audio.plugin import MAX_SECONDS
 from segue.plugins.style_audio.spectrum import RATE, loudest
 from segue.v1 import music_pb2
@@ -49,6 +49,23 @@ def stretches(length: int) -> list[slice]:
     return [slice(n * step, min(n * step + step + _OVERLAP, length)) for n in range(count)]
 
 
+def check_recording(music: music_pb2.Music, field: str) -> None:
+    """Refuse what its first bytes show to be no recording, or a longer one than can be transferred."""
+    with _named(music, field):
+        check_length(music.audio.data, MAX_SECONDS)
+
+
+@contextmanager
+def _named(music: music_pb2.Music, field: str) -> Iterator[None]:
+    """Name the field of the request in what is wrong with its audio."""
+    if music.WhichOneof("content") != "audio":
+        raise InvalidMusic(field, f"holds {music.WhichOneof('content') or 'nothing'}, must hold audio")
+    try:
+        yield
+    except InvalidMusic as error:
+        raise InvalidMusic(f"{field}.audio.data", error.violations[0][1]) from None
+
+
 def read_recording(music: music_pb2.Music, field: str) -> Recording:
     """Read the audio of a request.
 
@@ -64,17 +81,9 @@ def read_recording(music: music_pb2.Music, field: str) -> Recording:
     InvalidMusic
         If it is no audio, can't be read, is silent alone or mixed, or too short or long.
     """
-    if music.WhichOneof("content") != "audio":
-        raise InvalidMusic(field, f"holds {music.WhichOneof('content') or 'nothing'}, must hold audio")
-    try:
-        sound = read_sound(music.audio.data)
-    except InvalidMusic as error:
-        raise InvalidMusic(f"{field}.audio.data", error.violations[0][1]) from None
-    if sound.seconds > MAX_SECONDS:
-        text = f"lasts {sound.seconds:.1f} seconds, must last at most {MAX_SECONDS:g} to be transferred"
-        raise InvalidMusic(f"{field}.audio.data", text)
-    channels, _ = soundfile.read(io.BytesIO(music.audio.data), dtype="float32", always_2d=True)
-    samples = torch.from_numpy(np.stack([resampled(channel, sound.rate, RATE) for channel in channels.T]))
+    with _named(music, field):
+        sound = read_sound(music.audio.data, MAX_SECONDS, mixed=False)
+    samples = torch.from_numpy(np.stack([resampled(channel, sound.rate, RATE) for channel in sound.samples.T]))
     level = loudest(samples)
     if level < SILENCE:
         text = f"is silent where its channels are mixed: their louder half has {level:.1g} of full scale"

@@ -12,7 +12,7 @@ from segue.music.theory import NO_CHORD
 from segue.plugins.style_gan.context import LEVELS, SHIFTS, context_of
 from segue.plugins.style_gan.data import Song
 from segue.plugins.style_gan.roll import fold, shift_of
-from torch import Tensor
+from torch import Tensor, nn
 
 BAR: Final = 8
 WINDOW: Final = 4 * BAR
@@ -33,6 +33,11 @@ class Lesson(NamedTuple):
     def told(self, style: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return what the generator hears when it is to write a style."""
         return self.band, self.melody, self.context, style
+
+    def near(self, network: nn.Module) -> Lesson:
+        """Return it where a network is."""
+        device = next(network.parameters()).device
+        return Lesson(*(part.to(device) for part in self))
 
 
 class Windows:

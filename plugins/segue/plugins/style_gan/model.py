@@ -12,9 +12,9 @@ from segue.music import music_to_piece, piece_to_midi
 from segue.plugin_api.errors import InvalidField, SegueError
 from segue.plugin_api.python_model import Item, MessageModel
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
+from segue.plugins.style.controls import lost_controls
 from segue.plugins.style.measure import figures
 from segue.plugins.style.styles import style_to_write
-from segue.plugins.style.symbols import with_symbols
 from segue.plugins.style_gan.artifacts import Artifacts, load
 from segue.plugins.style_gan.rewriter import Rewritten, rewrite, with_melody
 from segue.v1 import analyze_pb2, music_pb2, transfer_pb2
@@ -63,8 +63,7 @@ def transfer(made: Artifacts, item: Item[transfer_pb2.TransferRequest]) -> trans
         raise InvalidField(target, _REFUSED[target])
     style = style_to_write(request.style, made.styles)
     piece, notices = music_to_piece(request.music)
-    heard = read_arrangement(piece, analyze_pb2.AnalyzeResponse.FromString(item.context))
-    arrangement, _ = with_symbols(heard, request.music)
+    arrangement = read_arrangement(piece, analyze_pb2.AnalyzeResponse.FromString(item.context))
     if not arrangement.melody.any() and len(piece.without_drums()):
         arrangement = with_melody(arrangement)
         text = "No melody was heard in the piece; its highest voice was kept instead."
@@ -90,14 +89,7 @@ def _notices(arrangement: Arrangement, done: Rewritten, style: str) -> list[musi
     found = [("style", f"{done.bars} of {bars} bars were written anew as {style}.")]
     if not len(arrangement.piece.without_drums()):
         found = [("music", "The piece has drums alone: there is nothing to write anew.")]
-    kept = {track.pedals for track in done.piece.tracks}
-    lost = [
-        track.name or f"program {track.program}"
-        for track in arrangement.piece.tracks
-        if track.pedals not in {(), *kept}
-    ]
-    if lost:
-        found.append(("music", f"The sustain pedal of {', '.join(lost)} went with the notes that it held."))
+    found += [("music", sentence) for sentence in lost_controls(arrangement.piece, done.piece)]
     if done.fitted:
         shown = ", ".join(map(str, done.fitted[:5])) + (", ..." if len(done.fitted) > 5 else "")
         text = f"Styles are learnt in 4/4; where bars have other lengths ({shown}), their patterns are cut to fit."

@@ -13,6 +13,7 @@ from segue.music.reading import Reading
 from segue.music.theory import NO_CHORD
 from segue.plugin_api.errors import InvalidMusic
 from segue.plugins.style.arrangement import Arrangement
+from segue.plugins.style.basses import PLAYED_ON, is_guitar_program
 from segue.plugins.style_seq.arrange import Frames, frames_of
 from segue.plugins.style_seq.artifacts import Artifacts, Role
 from segue.plugins.style_seq.composer import Player
@@ -69,7 +70,12 @@ def by_name(made: Artifacts, style: str) -> Ensemble:
     if style in MADE_UP:
         return _made_up(made, style)
     roles = made.ensembles[style]
-    return Ensemble(roles, _players(made, roles, None), LEADS.get(style))
+    played = tuple(replace(role, program=PLAYED_ON[style]) if _on_guitar(role, style) else role for role in roles)
+    return Ensemble(played, _players(made, roles, None), LEADS.get(style))
+
+
+def _on_guitar(role: Role, style: str) -> bool:
+    return style in PLAYED_ON and is_bass(role) and is_guitar_program(role.program)
 
 
 def _made_up(made: Artifacts, style: str) -> Ensemble:
@@ -171,8 +177,9 @@ def _players(
 
 
 def is_bass(role: Role) -> bool:
-    """Say whether a part is the bass."""
-    return role.family != DRUMS and (role.track.startswith(("Bass", "Walk")) or role.high <= _BASS)
+    """Say whether a part is the bass: by its height, or by a name that its height allows."""
+    named = role.track.startswith(("Bass", "Walk")) and role.low < _BASS
+    return role.family != DRUMS and (named or role.high <= _BASS)
 
 
 def bass_of(arrangement: Arrangement) -> NDArray[np.bool_]:

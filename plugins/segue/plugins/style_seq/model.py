@@ -15,9 +15,9 @@ from segue.music.theory import key_name
 from segue.plugin_api.errors import SegueError, Unsupported
 from segue.plugin_api.python_model import Item, Step, StreamModel, to_segue_error
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
+from segue.plugins.style.controls import lost_controls
 from segue.plugins.style.measure import figures
 from segue.plugins.style.styles import style_to_write
-from segue.plugins.style.symbols import with_symbols
 from segue.plugins.style_seq.artifacts import load
 from segue.plugins.style_seq.composer import Composer
 from segue.plugins.style_seq.elements import BEATS
@@ -29,7 +29,7 @@ from segue.v1.transfer_pb2 import TransferProgress, TransferRequest, TransferRes
 
 @dataclass
 class Session:
-    """A piece that is being rewritten; ``symbols`` of its chords were written above it."""
+    """A piece that is being rewritten."""
 
     request: TransferRequest
     arrangement: Arrangement
@@ -38,7 +38,6 @@ class Session:
     strength: float
     notices: list[music_pb2.Notice]
     parts: Iterator[float | Rewritten]
-    symbols: int
 
 
 class StyleSeqModel(StreamModel[TransferRequest, Session]):
@@ -60,9 +59,7 @@ class StyleSeqModel(StreamModel[TransferRequest, Session]):
             raise Unsupported(f"The algorithm 'style-seq' follows a style or an example; the target is {target}.")
         piece, notices = music_to_piece(request.music)
         heard = read_arrangement(piece, analyze_pb2.AnalyzeResponse.FromString(item.context))
-        arrangement, symbols = with_symbols(heard, request.music)
-        if not symbols:
-            arrangement = self._made.ear.listen(heard)
+        arrangement = heard if piece.symbols else self._made.ear.listen(heard)
         if target == "style":
             style = style_to_write(request.style, known_styles(self._made))
             ensemble = by_name(self._made, style)
@@ -74,7 +71,7 @@ class StyleSeqModel(StreamModel[TransferRequest, Session]):
         strength = request.strength if request.HasField("strength") else 1.0
         manner = Manner(strength, item.options["temperature"], item.options["drafts"], item.seed)
         parts = rewrite(arrangement, ensemble, self._composer, manner) if strength > 0 else iter([_as_it_is(piece)])
-        return Session(request, arrangement, ensemble, style, strength, notices, parts, symbols)
+        return Session(request, arrangement, ensemble, style, strength, notices, parts)
 
     def step(self, sessions: Sequence[Session]) -> Sequence[Step | SegueError]:
         """Compose some elements of every piece."""
@@ -118,7 +115,7 @@ def _kept(session: Session) -> list[str]:
     piece, tune = arrangement.piece, int(arrangement.melody.sum())
     said = [f"{tune} notes of the melody, each with its onset, pitch and length"] if tune else []
     if (~piece.is_drum).any():
-        which = f"the {session.symbols} chord symbols" if session.symbols else "chords"
+        which = f"the {len(piece.symbols)} chord symbols" if piece.symbols else "chords"
         said.append(f"{which} and key ({key_name(arrangement.tonic + 12 * arrangement.minor)})")
     said.append(f"form ({len(arrangement.bars) - 1} bars), tempo, metre")
     said += [text for text, there in (("lyrics", piece.lyrics), ("key signatures", piece.keys)) if there]
@@ -138,7 +135,7 @@ def _notices(session: Session, made: Rewritten) -> list[music_pb2.Notice]:
         found.append(("music", f"The piece has drums alone; they are {kept}."))
     elif not arrangement.melody.any():
         found.append(("music", "No melody was heard in the piece: all of it counts as accompaniment."))
-    elif not (arrangement.accompaniment.any() or piece.is_drum.any() or session.symbols):
+    elif not (arrangement.accompaniment.any() or piece.is_drum.any() or piece.symbols):
         found.append(("music", "The piece is a melody alone; its chords are guessed from it."))
     if session.style in MADE_UP:
         parts = ", ".join(f"{track} of {source}" for source, track, _ in MADE_UP[session.style])
@@ -148,10 +145,7 @@ def _notices(session: Session, made: Rewritten) -> list[music_pb2.Notice]:
     if odd:
         text = f"Patterns are learnt in 4/4; bars of {', '.join(odd)} beats take a part of them, compound ones swing."
         found.append(("music", text))
-    kept_pedals = {info.pedals for info in made.piece.tracks}
-    lost = [info.name or f"program {info.program}" for info in piece.tracks if info.pedals not in kept_pedals | {()}]
-    if lost:
-        found.append(("music", f"The sustain pedal of {', '.join(lost)} went with the notes that it held."))
+    found += [("music", sentence) for sentence in lost_controls(piece, made.piece)]
     if session.request.HasField("example"):
         text = "The style of an example is heard in rhythm, register, intervals and instruments of each of its tracks."
         found.append(("example", text))

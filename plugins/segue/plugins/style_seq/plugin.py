@@ -32,7 +32,7 @@ class StyleSeq(StyleTransferrer):
     """A piece in another style: melody, chords and form kept, the accompaniment composed anew."""
 
     name = "style-seq"
-    version = "1.4.0"
+    version = "1.5.0"
     summary = "A piece in another of 18 styles, or in that of an example: melody, chords and form stay."
     targets = ("style", "example")
     leads = True

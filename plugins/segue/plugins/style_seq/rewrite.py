@@ -17,6 +17,7 @@ from segue.music import Piece, TrackInfo
 from segue.plugins.style.arrangement import Arrangement
 from segue.plugins.style.fitting import Part, fitted, frame_of
 from segue.plugins.style_seq.arrange import Frames, frames_of, read_content, silent_frames, to_notes
+from segue.plugins.style_seq.artifacts import Role
 from segue.plugins.style_seq.composer import Composer, Plan, Player
 from segue.plugins.style_seq.content import Content
 from segue.plugins.style_seq.elements import (
@@ -29,6 +30,7 @@ from segue.plugins.style_seq.elements import (
     root_pitch,
 )
 from segue.plugins.style_seq.ensemble import SUNG, Ensemble, bass_of, is_bass
+from segue.plugins.style_seq.playing import in_hand
 from segue.plugins.style_seq.room import leave_room
 from segue.plugins.style_seq.source_cycle import listen_for_cycle
 
@@ -133,11 +135,12 @@ def put_in_place(
     if ensemble.lead is not None and manner.strength >= _LEAD_FROM:
         tracks = _with_lead(arrangement, kept, tracks, ensemble.lead)
     tune, frame = piece.select(arrangement.melody), frame_of(arrangement.piece, arrangement.melody, arrangement.bars)
+    key = arrangement.tonic + 12 * arrangement.minor
     columns: list[tuple[NDArray[Any], ...]] = [(kept.start, kept.duration, kept.pitch, kept.velocity, kept.track)]
     for role, kind, own in zip(roles, kinds, rows, strict=True):
         own = own[taken[kind, own[:, 0] // BLOCK]]
         if len(own):
-            part = Part(*to_notes(own, frames, _pitch(own, content.root, role.drums)))
+            part = Part(*to_notes(own, frames, _pitch(own, content, role, key)))
             part = _until(part, frames, taken[kind])
             most = _BEHIND if kind == CHORDS else 1.0
             part = fitted(frame, part, drums=role.drums, most=most, line=kind == BASS)
@@ -181,11 +184,12 @@ def _kinds(arrangement: Arrangement, separate_bass: bool) -> NDArray[np.int64]:
     return kind
 
 
-def _pitch(rows: NDArray[np.int64], roots: NDArray[np.int64], drums: bool) -> NDArray[np.int64]:
+def _pitch(rows: NDArray[np.int64], content: Content, role: Role, key: int) -> NDArray[np.int64]:
     field = rows[:, 1 + PITCH] - 1
-    if drums:
+    if role.drums:
         return field - PITCHES + FIRST_DRUM
-    return fold(field + LOWEST + root_pitch(roots.reshape(-1)[half_beat(rows)]), 0, 127)
+    root, quality = (values.reshape(-1)[half_beat(rows)] for values in (content.root, content.quality))
+    return in_hand(role, fold(field + LOWEST + root_pitch(root), 0, 127), root, quality, key)
 
 
 def _with_lead(
@@ -197,7 +201,7 @@ def _with_lead(
     for index in np.unique(tune.track).tolist():
         info = found[index]
         if info is not None and (kept.track == index).sum() == (tune.track == index).sum() and info.program not in SUNG:
-            found[index] = info._replace(program=program)
+            found[index] = info.with_program(program)
     return found
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from safetensors.torch import load_file, save_file
+from segue.plugins.style.basses import PLAYED_ON
 from segue.plugins.style_vae.attributes import Scale
 from segue.plugins.style_vae.network import Network, NetworkSettings
 from torch import Tensor
@@ -80,10 +81,10 @@ def save(made: Artifacts, folder: Path) -> None:
 
 
 def load(folder: Path) -> Artifacts:
-    """Read what ``save`` wrote."""
+    """Read what ``save`` wrote; a style whose lowest notes are no bass's in the music that was counted gets one."""
     config = json.loads((folder / CONFIG).read_text())
     habits = {
-        name: Habits(tuple(told["figures"]), told["low"], told["high"], tuple(told["late"]))
+        name: Habits(tuple(told["figures"]), PLAYED_ON.get(name, told["low"]), told["high"], tuple(told["late"]))
         for name, told in config["habits"].items()
     }
     network = Network(NetworkSettings(**config["network"]), len(habits)).eval()

@@ -16,7 +16,6 @@ from segue.plugins.score.networks import use_one_thread
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
 from segue.plugins.style.measure import figures as kept_figures
 from segue.plugins.style.styles import style_to_write
-from segue.plugins.style.symbols import with_symbols
 from segue.plugins.style_vae.artifacts import Artifacts, load
 from segue.plugins.style_vae.attributes import LOUDNESS, NAMES, measure
 from segue.plugins.style_vae.emotion import Feeling, at_tempo, feeling_of, in_mode, loudness, sliders
@@ -80,8 +79,7 @@ def transfer(
     """
     wish, feeling = read_wish(request, made.styles)
     piece, notices = music_to_piece(request.music)
-    heard = read_arrangement(piece, analysis)
-    arrangement, _ = with_symbols(heard, request.music)
+    arrangement = read_arrangement(piece, analysis)
     source = Source.arranged(arrangement)
     own = measure(piece, source.timeline)
     if feeling is not None:

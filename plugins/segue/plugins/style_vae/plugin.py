@@ -31,7 +31,7 @@ class StyleVae(StyleTransferrer):
     """Gives a piece back with another accompaniment, denser or sparser, fuller, higher, louder, or in another style."""
 
     name = "style-vae"
-    version = "1.1.0"
+    version = "1.2.0"
     summary = (
         "Rewrites the accompaniment by sliders: rhythmic intensity, polyphony, register, loudness, emotion; or style."
     )

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, TrackInfo
+from segue.plugins.style.basses import is_bass_program, within_reach
 from segue.plugins.style.fitting import Part, beside, cleared, ended, frame_of
 from segue.plugins.style_vae.artifacts import Artifacts, Habits
 from segue.plugins.style_vae.attributes import INTENSITY, LOUDNESS, POLYPHONY, REGISTER, measure
@@ -123,7 +124,9 @@ def assemble(source: Source, offer: Candidates, chosen: Chosen, habits: Habits |
     duration[own] = piece.duration[note[own]] * (length / offer.length[rows])[own]
     duration[kept] = piece.duration[note[kept]]
     pitch = offer.pitch[rows]
-    track, tracks = _tracks(source, pitch, note, habits)
+    if habits is not None and is_bass_program(habits.low):
+        pitch = np.where(note == WRITTEN, within_reach(pitch), pitch)
+    track, tracks = _tracks(source, pitch, note, quarter, habits)
     velocity = np.rint(offer.velocity[rows]).astype(np.int64)
     part, track = _fit(source, Part(start, duration, pitch, velocity), track, own)
     stays = np.r_[np.flatnonzero(source.melody), chosen.drums]
@@ -151,11 +154,14 @@ def _fit(source: Source, part: Part, track: Ints, own: NDArray[np.bool_]) -> tup
     return Part(*(np.concatenate(column) for column in zip(*found, strict=True))), np.concatenate(numbers)
 
 
-def _tracks(source: Source, pitch: Ints, note: Ints, habits: Habits | None) -> tuple[Ints, tuple[TrackInfo, ...]]:
+def _tracks(
+    source: Source, pitch: Ints, note: Ints, quarter: NDArray[np.float64], habits: Habits | None
+) -> tuple[Ints, tuple[TrackInfo, ...]]:
     """Return the track of each chosen note, and all tracks.
 
     A note of the piece stays in its own. A new one goes to the accompaniment's track whose pitches are nearest, or, in
-    another style, to one of two new tracks with the instruments of that style.
+    another style, to one of two new tracks with the instruments of that style: of low notes that begin together, at a
+    quarter, the lowest is the bass's.
     """
     piece = source.piece
     found = np.where(note == WRITTEN, -1, piece.track[np.maximum(note, 0)])
@@ -167,14 +173,19 @@ def _tracks(source: Source, pitch: Ints, note: Ints, habits: Habits | None) -> t
     used = np.unique(below)
     if habits is not None:
         bass = TrackInfo("Bass", habits.low)
-        found[new] = np.where(pitch[new] < BASS_BELOW, first, first + 1)
+        low = (pitch < BASS_BELOW) & new
+        order = np.flatnonzero(low)[np.lexsort((pitch[low], quarter[low]))]
+        found[new] = first + 1
+        found[order[np.unique(quarter[order], return_index=True)[1]]] = first
         return found, (*piece.tracks, bass, TrackInfo("Chords", habits.high))
     if not len(used):
         found[new] = first
         return found, (*piece.tracks, TrackInfo("Accompaniment"))
     middle = np.array([np.median(piece.pitch[source.accompaniment][below == track]) for track in used])
     found[new] = used[np.abs(pitch[new][:, None] - middle).argmin(1)]
-    return found, piece.tracks
+    written = set(found[new].tolist())
+    tracks = (info.for_other_notes() if index in written else info for index, info in enumerate(piece.tracks))
+    return found, tuple(tracks)
 
 
 def louder(piece: Piece, wanted: float) -> Piece:

@@ -27,7 +27,7 @@ from segue.plugins.transformer.form import Section, ends_in_cadence, lay_out, so
 from segue.plugins.transformer.given import MAX_BARS, Given, read_given
 from segue.plugins.transformer.grammar import MOST_IN_BAR
 from segue.plugins.transformer.planning import Frame, plan_rules
-from segue.plugins.transformer.progressions import OVER_A_CHART, Progressions
+from segue.plugins.transformer.progressions import JAZZ, OVER_A_CHART, Progressions
 from segue.plugins.transformer.segments import shift_of
 from segue.plugins.transformer.state import Plan
 from segue.v1 import generate_pb2, music_pb2
@@ -142,7 +142,7 @@ def read_request(
     rng = np.random.default_rng(seed)
     asked = read_wishes(request, given, minor_wished if key is None else key >= 12)
     chosen, style = choose_profile(asked, profiles, rng)
-    ensemble = choose_ensemble(request, given, chosen)
+    ensemble = choose_ensemble(request, given, chosen, style)
     metre = asked.metre if asked.metre is not None else chosen.metre
     minor = asked.minor if asked.minor is not None else chosen.minor
     tonic = _tonic(request, given, chosen) if key is None else key % 12
@@ -155,7 +155,8 @@ def read_request(
     if not chords and style in OVER_A_CHART and (given is None or given.role == "REFERENCE"):
         again = sources(sections, bars) if sections else None
         own = np.random.default_rng((seed, 1))
-        drawn = progressions.draw(bars, own, minor=minor, again=again, cadence=ends_in_cadence(sections))
+        cadence, jazz = ends_in_cadence(sections), style in JAZZ
+        drawn = progressions.draw(bars, own, minor=minor, again=again, cadence=cadence, jazz=jazz)
     in_voices = style == _IN_VOICES and len(ensemble.drums) == _VOICES and not any(ensemble.drums)
     frame = Frame(bars, metre, minor, shift, chords, sections, drawn, in_voices)
     rules, kept = plan_rules(request, given, ensemble, frame)
@@ -163,7 +164,7 @@ def read_request(
     most = 2 + bars * (MOST_IN_BAR + 1) + sum(len(part) for part in rules.given)
     plan = Plan(
         rules=rules,
-        families=tuple(family(p, d) for p, d in zip(ensemble.programs, ensemble.drums, strict=True)),
+        families=ensemble.families,
         controls=control_values(style, minor, metre, ensemble.lead, figures, shift),
         draws=rng.random((most, len(FIELD_SIZES))),
         temperature=float(options["temperature"]),

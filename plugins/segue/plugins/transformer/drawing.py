@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.plugin_api.sampling import draw_tokens
 from segue.plugins.transformer import grammar
-from segue.plugins.transformer.elements import BAR, FIELD_SIZES, FIRST_PLACE, LENGTH, PITCH, PLACE, SLOT, VELOCITY
+from segue.plugins.transformer.elements import BAR, FIELD_SIZES, FIRST_PLACE, GRID, LENGTH, PITCH, PLACE, SLOT, VELOCITY
 from segue.plugins.transformer.form import bring_back
 from segue.plugins.transformer.state import State
 from segue.plugins.transformer.steering import CALL, tilt_of, tilted
-from segue.plugins.transformer.voices import AGAINST_PARALLELS, parallels
+from segue.plugins.transformer.voices import against, hear
 
 
 class Draw:
@@ -39,7 +39,8 @@ class Draw:
                 guided[row] = tilted(guided[row], field, state.tilt, state.at, step, state.plan.rules)
                 if field == PITCH and state.plan.rules.in_voices:
                     place, slot = self._chosen[row, [PLACE, SLOT]].tolist()
-                    guided[row] -= AGAINST_PARALLELS * parallels(state.written, state.at.notes, place, slot)
+                    voices, lowest = hear(state.written, state.at.notes, place), slot == len(state.plan.families)
+                    guided[row] -= against(voices, slot, on_beat=step % GRID == 0, lowest=lowest)
         picked = draw_tokens(guided, permitted, self._temperature, self._top_p, self._draws[:, field])
         top = told.max(1)
         log_p = told[np.arange(len(told)), picked] - top - np.log(np.exp(told - top[:, None]).sum(1))

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from segue.plugin_api import InvalidField
+from segue.plugins.style.basses import PLAYED_ON, is_guitar_program
 from segue.plugins.transformer.artifacts import Profile
-from segue.plugins.transformer.elements import DRUM_KINDS, FIELD_SIZES, PITCH, SLOTS
+from segue.plugins.transformer.elements import DRUM_KINDS, FIELD_SIZES, PITCH, SLOTS, family
 from segue.plugins.transformer.given import Given
 from segue.v1 import generate_pb2
 
@@ -37,6 +38,8 @@ class Ensemble(NamedTuple):
     ----------
     programs, drums
         General MIDI program of each slot, and whether it is a drum kit.
+    families
+        What the network is told of each: a guitar where the bass of a style was one in the music that it learnt from.
     order
         The slot of each track of the answer.
     lead
@@ -45,18 +48,23 @@ class Ensemble(NamedTuple):
 
     programs: tuple[int, ...]
     drums: tuple[bool, ...]
+    families: tuple[int, ...]
     order: tuple[int, ...]
     lead: bool
 
 
-def choose_ensemble(request: generate_pb2.GenerateRequest, given: Given | None, profile: Profile) -> Ensemble:
-    """Choose who plays: those that are asked for or given, or else the profile's."""
+def choose_ensemble(
+    request: generate_pb2.GenerateRequest, given: Given | None, profile: Profile, style: str
+) -> Ensemble:
+    """Choose who plays: those that are asked for or given, or else the profile's, in a style's its bass on a bass."""
     if given is not None and given.role in ("OPENING", "INFILL"):
         if request.instruments:
             raise InvalidField(
                 "instruments", f"can't be asked for with an {given.role}, which has its own; leave it out"
             )
-        return Ensemble(given.song.programs, given.song.drums, given.order, profile.lead)
+        song = given.song
+        families = tuple(family(program, drum) for program, drum in zip(song.programs, song.drums, strict=True))
+        return Ensemble(song.programs, song.drums, families, given.order, profile.lead)
     asked = list(request.instruments)
     if not asked:
         asked = [DRUM_KIT if d else p for p, d in zip(profile.programs, profile.drums, strict=True)]
@@ -70,9 +78,13 @@ def choose_ensemble(request: generate_pb2.GenerateRequest, given: Given | None, 
     drums = tuple(asked[i] == DRUM_KIT for i in slots)
     if drums[0]:
         raise InvalidField("instruments", "must begin with the instrument of the melody that is given, not drums")
-    programs = tuple(0 if asked[i] == DRUM_KIT else asked[i] for i in slots)
+    programs = [0 if asked[i] == DRUM_KIT else asked[i] for i in slots]
+    families = tuple(family(program, drum) for program, drum in zip(programs, drums, strict=True))
+    lowest = drums.count(False) - 1
+    if not request.instruments and style in PLAYED_ON and lowest and is_guitar_program(programs[lowest]):
+        programs[lowest] = PLAYED_ON[style]
     order = tuple(slots.index(index) for index in range(len(asked)))
-    return Ensemble(programs, drums, order, bool(fixed) or profile.lead)
+    return Ensemble(tuple(programs), drums, families, order, bool(fixed) or profile.lead)
 
 
 def plays_chords(ensemble: Ensemble) -> bool:

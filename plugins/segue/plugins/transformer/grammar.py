@@ -161,6 +161,9 @@ def places(rules: Rules, at: Place) -> NDArray[np.bool_]:
     if rules.rests_in(at.bar):
         mask[FIRST_PLACE if at.notes < len(rules.drums) else BAR] = True
         return mask
+    if not (rules.given or at.bar or at.notes):
+        mask[FIRST_PLACE] = True
+        return mask
     given = next_given(rules, at)
     if at.notes < MOST_IN_BAR and rules.free[at.bar].any():
         mask[FIRST_PLACE + at.place + 1 : FIRST_PLACE + rules.steps] = True

@@ -32,7 +32,7 @@ class Transformer(StreamingGenerator):
     """Pieces for any instruments in nineteen styles, new or continued, that follow controls."""
 
     name = "transformer"
-    version = "1.3.0"
+    version = "1.4.0"
     summary = "Pieces for several instruments in nineteen styles that follow style, emotion, key, tempo and sliders."
     models = (
         message_model(

@@ -40,12 +40,16 @@ PHRASE: Final = 4
 TONIC: Final = QUALITY_NAMES.index("maj") * 12
 TONIC_IN_MINOR: Final = QUALITY_NAMES.index("min") * 12
 DOMINANT: Final = QUALITY_NAMES.index("7") * 12 + 7
+_DOMINANT_TRIAD: Final = TONIC + 7
+_SECOND_IN_MINOR: Final = QUALITY_NAMES.index("hdim7") * 12 + 2
 OVER_A_CHART: Final = frozenset(STYLES) - {"chorale", "pop_piano", "house"}
 """Styles whose music is made over a chart of chords; in the others chords come of voices or of a pianist's hands.
 
 House is over a chart too, but its bass is struck off the beat: made to strike where a chord begins, three of eleven
 pieces were taken for techno, and without a plan its roots change as often as in the music that it learnt from.
 """
+JAZZ: Final = frozenset({"jazz_swing", "jazz_combo", "bossanova"})
+"""Styles in which a dominant in minor is led to as those of lead sheets in major are: hardly a song in minor does."""
 _WRITTEN: Final = "lead_sheet"
 _COUNTED: Final = frozenset({_WRITTEN, "pop_piano", "chorale"})
 """Styles in whose songs chords are counted, in minor; in major in lead sheets alone."""
@@ -59,6 +63,8 @@ _SETTLED: Final = 3
 """Bars of a phrase that come back; its last one leads to what follows."""
 _LONGEST: Final = 6
 """Half bars after which the root changes."""
+_TWO_FIVE: Final = 0.53
+"""Share of the dominants of the training part's lead sheets in major that the chord on the second degree leads to."""
 _FIRST: Final = 2 * PHRASE
 _FREE: Final = -1
 _THIRDLESS: Final = [QUALITY_NAMES.index(name) for name in QUALITY_NAMES if name.startswith("sus")]
@@ -120,7 +126,14 @@ class Progressions:
         return cls(**found) if isinstance(found, dict) else cls(found)
 
     def draw(
-        self, bars: int, rng: np.random.Generator, *, minor: bool, again: NDArray[np.int64] | None, cadence: bool
+        self,
+        bars: int,
+        rng: np.random.Generator,
+        *,
+        minor: bool,
+        again: NDArray[np.int64] | None,
+        cadence: bool,
+        jazz: bool = False,
     ) -> NDArray[np.int64] | None:
         """Draw the chords of a piece, which begins and ends on the tonic.
 
@@ -132,6 +145,8 @@ class Progressions:
             For each bar the earlier one whose chords it has, -1 for new ones; None leaves it to chance.
         cadence
             Whether the second half of the last bar but one is the dominant's.
+        jazz
+            Whether its style is one of ``JAZZ``.
 
         Returns
         -------
@@ -161,6 +176,8 @@ class Progressions:
                 stays = len(later_roots) < _LONGEST or bool((later_roots != following % 12).any())
                 chords[half] = counts.draw(half, 2 * bars, following, other, ahead, stays, rng)
             other = following if chords[half] != following else other
+        if minor and own and jazz:
+            _lead_by_seconds(chords, rng)
         for bar in np.flatnonzero(again >= 0).tolist():
             plan[bar] = plan[again[bar]]
         return in_minor(plan) if minor and not own else plan
@@ -173,6 +190,18 @@ def in_minor(chords: NDArray[np.int64]) -> NDArray[np.int64]:
         [[QUALITY_NAMES.index(name) * 12 + root for name in names] for root, *names in _DEGREES_IN_MINOR], np.int64
     )
     return np.asarray(table[chords % 12, seventh.astype(np.int64)])
+
+
+def _lead_by_seconds(chords: NDArray[np.int64], rng: np.random.Generator) -> None:
+    """Put, in place, a half-diminished second degree before some of the dominants, which then have their sevenths.
+
+    It has the end of what was there, half a bar or, before a dominant that lasts as long, a whole one.
+    """
+    edges = np.flatnonzero(np.diff(chords % 12)) + 1
+    for first, begin, end in zip(np.r_[0, edges[:-1]], edges, np.r_[edges[1:], len(chords)], strict=True):
+        if chords[begin] in (DOMINANT, _DOMINANT_TRIAD) and begin > 1 and rng.random() < _TWO_FIVE:
+            chords[max(first, begin - min(end - begin, 2), 1) : begin] = _SECOND_IN_MINOR
+            chords[begin:end] = DOMINANT
 
 
 class _Counts:

@@ -3,9 +3,10 @@
 The network is told every slider as a control, but it follows the music that it has begun at least as much. So at
 every bar line what is asked is compared with what the last bars have, and what they miss in all (an integral controller
 that forgets) tilts the scores of the fields that bear on it: towards nearer places for more onsets, longer notes and
-notes struck together for more polyphony, higher pitches. Velocities are drawn to the asked loudness, the more the
-farther they are from it. No slider is touched that was not asked for; pitches lean towards the key. An instrument that
-has played nothing yet is called the louder the longer it waits.
+notes struck together for more polyphony (for less, notes one by one, but no shorter: those are crumbs), higher pitches.
+Velocities are drawn to the asked loudness, the more the farther they are from it. No slider is touched that was not
+asked for; pitches lean towards the key. An instrument that has played nothing yet is called the louder the longer it
+waits.
 """
 
 from __future__ import annotations
@@ -55,12 +56,13 @@ UPRIGHT: Final = Tilt()
 """No tilt."""
 _WINDOW: Final = 8
 """Bars that are looked back at."""
-_GAIN: Final = Tilt(density=4.0, polyphony=2.0, register=0.02)
+_GAIN: Final = Tilt(density=4.0, polyphony=3.0, register=0.02)
 """Nats for what the bars miss in sum (of register, which is followed for long, on average). A tilt that would right it
 all in the next bar swings from bar to bar.
 """
 _MOST: Final = Tilt(density=10.0, polyphony=3.0, register=0.4)
-_LEAST: Final = _MOST._replace(density=4.0)  # more would empty whole bars
+_LEAST: Final = _MOST._replace(density=4.0, polyphony=10.0)
+"""More density would empty whole bars; less polyphony would leave lead sheets their full chords."""
 _LOUDNESS_SPREAD: Final = 12.0
 """How far from the asked loudness a velocity loses half a nat."""
 _LONGER, _BROKEN = 2.0, 4.0
@@ -118,7 +120,7 @@ def tilted(
     elif field == PITCH:
         scores = scores + rules.leaning_at(at.bar, step) + (tilt.register or 0.0) * _PITCHES
     elif field == LENGTH:
-        longer = max(polyphony, -density) if density < 0 else polyphony  # short notes would soon be followed by others
+        longer = max(polyphony, -density, 0.0)  # short notes would be crumbs, or soon followed by others
         scores = scores + (longer + _LONGER * legato) * _LOG_LENGTHS
     elif field == VELOCITY and tilt.loudness is not None:
         scores = scores - ((_VELOCITIES - tilt.loudness) / _LOUDNESS_SPREAD) ** 2 / 2

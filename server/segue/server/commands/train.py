@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import math
@@ -11,7 +12,8 @@ import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +23,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from segue.plugin_api.algorithm import Algorithm
-from segue.plugin_api.errors import NotFound, Unsupported
+from segue.plugin_api.errors import FailedPrecondition, NotFound, Unsupported
 from segue.plugin_api.store import CARD, ModelStore, digest_folder
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
 from segue.server.commands.plainly import plainly
@@ -81,7 +83,7 @@ def train(
             trainer.train(Run(data, Path(aside), work, seed, Console(quiet=True)), settings)
         return
     started = time.monotonic()
-    with store.new_version(spec) as artifacts:
+    with store.new_version(spec) as artifacts, _full_disk_told(store.root):
         run = Run(data=data, artifacts=artifacts, work=work, seed=seed, console=console)
         reports = trainer.train(run, settings)
         card = _card(chosen, run, settings, reports, time.monotonic() - started + run.earlier_seconds)
@@ -92,6 +94,32 @@ def train(
         where = f" --store {shlex.quote(str(out))}" if out else ""
         told = f"Wrote {spec.name} version {written}. Serve it: segue models promote {spec.name} {written}{where}"
         console.print(told, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _full_disk_told(folder: Path) -> Iterator[None]:
+    """Say in a sentence that the disk is full: libraries say it each in an error of their own.
+
+    Raises
+    ------
+    FailedPrecondition
+        If it is.
+    """
+    try:
+        yield
+    except Exception as error:
+        told = list(_with_causes(error))
+        full = any(isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT) for one in told)
+        if full or any(f"os error {errno.ENOSPC}" in str(one) for one in told):  # the latter as Rust has it
+            text = f"no space is left for {folder}: no version was written; with more, the same command goes on"
+            raise FailedPrecondition(text) from error
+        raise
+
+
+def _with_causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _algorithm(name: str) -> Algorithm:

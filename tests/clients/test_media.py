@@ -132,6 +132,12 @@ def test_an_analysis_found_bars_and_tempo_of_its_own(tmp_path, monkeypatch):
     assert roll.bar_starts == [0, 1, 4, 7, 10]
 
 
+def test_a_piece_that_ends_with_a_bar_has_no_bar_more():
+    at = 61 + 5 / 48
+    ringing = Track(notes=[Note(start=at, duration=64 - at, pitch=40, velocity=80)])
+    assert len(read_roll(score_to_midi(Score(tracks=[line([60] * 64), ringing]))).bar_starts) == 17
+
+
 def test_an_analysis_is_svg_too_but_nothing_else(tmp_path):
     music = Score(tracks=[line([60, 62])])
     path = media.analysis_picture(music, analysis(), tmp_path / "x.SVG")

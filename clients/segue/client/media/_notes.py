@@ -14,6 +14,8 @@ from segue.client._general_midi import PROGRAM_NAMES
 from segue.v1.analyze_pb2 import AnalyzeResponse
 
 MAX_NOTES = 100_000
+_ROUNDING = 1e-3
+"""Beats by which times may differ that are the same: symusic tells them in single precision."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,8 @@ def _bar_starts(signatures: list[tuple[float, int, float]], end: float) -> list[
     if changes[0][0] > 0:
         changes.insert(0, (0.0, 4, 4.0))
     for (_, _, length), following in zip(changes, [*(time for time, *_ in changes[1:]), end], strict=True):
-        while starts[-1] + length < following - 1e-6:
+        while starts[-1] + length < following - _ROUNDING:
             starts.append(starts[-1] + length)
-        if following < end and following > starts[-1] + 1e-6:
+        if following < end and following > starts[-1] + _ROUNDING:
             starts.append(following)
     return [*starts, starts[-1] + changes[-1][2]]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from segue.plugins.gan.roll import BASS, CHORDS, MELODY
-from segue.plugins.gan.voicing import close_melody, lead_melody, lead_voices
+from segue.plugins.gan.voicing import clear_bass, close_melody, lead_melody, lead_voices
 
 
 def chord(track: int, bar: int, *pitches: int) -> list[list[int]]:
@@ -94,3 +94,11 @@ def test_the_melody_comes_to_rest_on_the_tonic(drawn, begin, closes):
     assert last[1] == begin
     assert (last[2] == 80) == (closes[-1] % 12 == 0)
     assert found[0].tolist() == notes[0].tolist()
+
+
+def test_two_basses_at_once_are_octaves():
+    octaves, blurred = chord(BASS, 0, 24, 36), chord(BASS, 1, 31, 36, 41, 53)  # over C, and over F
+    rootless, others = chord(BASS, 2, 28, 31), [*chord(CHORDS, 1, 65, 69), *chord(BASS, 3, 31)]
+    found = clear_bass(np.array([*octaves, *blurred, *rootless, *others]), PLAN).tolist()
+    assert found == [*octaves, *chord(BASS, 1, 41, 53), *chord(BASS, 2, 28), *others]
+    assert clear_bass(np.array(others[:2]), PLAN).tolist() == others[:2]

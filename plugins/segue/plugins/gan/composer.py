@@ -19,7 +19,7 @@ from segue.plugins.gan.commission import Commission
 from segue.plugins.gan.network import noise_size
 from segue.plugins.gan.planning import ANY, TONIC, close, lay_asked, lowered
 from segue.plugins.gan.roll import BAR, BARS, BEATS, DRUMS, PER_BEAT, STEPS, from_root, to_notes
-from segue.plugins.gan.voicing import close_melody, lead_melody, lead_voices
+from segue.plugins.gan.voicing import clear_bass, close_melody, lead_melody, lead_voices
 
 ROWS: Final = 8
 _DRAWN: Final = 6
@@ -125,11 +125,12 @@ def _join(rolls: NDArray[np.bool_], plan: NDArray[np.int64], commission: Commiss
     notes = np.concatenate([to_notes(roll) + np.array([0, at * STEPS, at * STEPS, 0]) for at, roll in enumerate(rolls)])
     notes = notes[notes[:, 1] < commission.bars * BAR]
     notes[:, 2] = np.minimum(notes[:, 2], commission.bars * BAR)
-    notes = lead_melody(lead_voices(notes, plan.reshape(-1)))
+    chords = plan.reshape(-1)
+    notes = lead_melody(lead_voices(clear_bass(notes, chords), chords))
     if commission.whole and commission.bars >= BARS:
         notes = close_melody(notes, commission.bars)
     if commission.minor:
-        over = plan.reshape(-1)[notes[:, 1] // PER_BEAT]
+        over = chords[notes[:, 1] // PER_BEAT]
         notes[:, 3] -= (notes[:, 0] != DRUMS) & lowered(notes[:, 3] % 12, over, asked=bool(commission.chords))
     return np.asarray(notes[np.lexsort((notes[:, 3], notes[:, 0], notes[:, 1]))])
 

@@ -1,9 +1,9 @@
-"""Chords and melody led from one note to the next, and the melody to its end.
+"""Chords and melody led from one note to the next, the melody to its end, and a bass of one pitch class at once.
 
 Chords and pad are drawn from the root of each beat's chord, so that a voicing jumps as far as the root does. A player
 takes an inversion instead: what lies outside the octaves in which the track usually plays is moved into them by
 octaves. The notes of the melody are drawn beside one another, so that now and then one lies an octave from where its
-neighbours lead.
+neighbours lead. Two basses at once, as disco has them in the data, blur unless they are octaves.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from segue.plugins.gan.roll import BAR, CHORDS, MELODY, PAD, PER_BEAT
+from segue.plugins.gan.roll import BAR, BASS, CHORDS, MELODY, PAD, PER_BEAT
 
 _OCTAVE: Final = 12
 _FIFTH: Final = 7
@@ -65,6 +65,24 @@ def _led(begin: NDArray[np.int64], pitch: NDArray[np.int64], chord: NDArray[np.i
             taken.add(place)
             found[row] = wanted[row]
     return found
+
+
+def clear_bass(notes: NDArray[np.int64], chords: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the notes of a piece whose bass begins one pitch class at once: the root if it is struck, else the lowest.
+
+    Parameters
+    ----------
+    notes : ndarray of int, shape (notes, 4)
+        Track, begin and end in sixteenths, MIDI number.
+    chords : ndarray of int, shape (beats,)
+        Of each beat.
+    """
+    own = np.flatnonzero(notes[:, 0] == BASS)
+    begin, name = notes[own, 1], notes[own, 3] % _OCTAVE
+    order = np.lexsort((notes[own, 3], name != chords[begin // PER_BEAT] % _OCTAVE, begin))
+    begin, name = begin[order], name[order]
+    chosen = name[np.searchsorted(begin, begin)]
+    return np.delete(notes, own[order[name != chosen]], axis=0)
 
 
 def lead_melody(notes: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from segue.plugins.chorale.features import pitch_class
 from segue.plugins.chorale.frames import BASS, NO_NOTE, PITCHES, REST
 from segue.plugins.chorale.network import CLASSES
 
-AGAINST_PARALLELS: Final = 3.55
+AGAINST_PARALLELS: Final = 3.45
 """Nats by which a parallel fifth or octave is made less likely: the network alone writes ten times as many as Bach."""
 TOWARDS_CROSSING: Final = 1.05
 """Nats by which a note beyond another voice is made more likely: drawing from the likeliest alone halves crossings."""

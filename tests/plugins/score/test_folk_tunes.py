@@ -1,6 +1,7 @@
 """Folk tunes with stated scales: which are read, and what is measured on them."""
 
 import pytest
+from music21 import common
 from rich.console import Console
 from segue.music.modes import DORIAN, MAJOR
 from segue.music.reading import Reading
@@ -13,9 +14,6 @@ MAJOR_TUNE = "|:" + "D2EF G2A2|B2AG A4|d2cA G2F2|E2A2 D4:|" * 2
 @pytest.fixture
 def corpus(tmp_path, monkeypatch):
     """A corpus of one collection of tunes, whose every tune is taken."""
-    pytest.importorskip("music21")
-    from music21 import common
-
     folder = tmp_path / "airdsAirs"
     folder.mkdir()
     kinds = [("Ddor", DORIC), ("D", MAJOR_TUNE), ("Hp", DORIC), ("Dmin", "D4|")]

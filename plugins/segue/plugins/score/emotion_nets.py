@@ -6,6 +6,7 @@ so that a few hundred clips are enough to learn what major and minor are like.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Final
 
 import numpy as np
@@ -109,7 +110,7 @@ class RollNet(nn.Module):
         return logits
 
 
-class NoteNet(nn.Module):
+class NoteNet(nn.Module, ABC):
     """A network on note tokens that learns from music without labels; only ``leave`` learns what is felt.
 
     Attributes
@@ -123,9 +124,9 @@ class NoteNet(nn.Module):
         self.width = width
         self.leave = nn.Linear(3 * width, len(QUADRANTS))
 
+    @abstractmethod
     def follow(self, notes: Tensor) -> Tensor:
         """Return what each note is in its context, shape (batch, notes, width), of tokens, shape (batch, notes, 19)."""
-        raise NotImplementedError
 
     def pool(self, context: Tensor) -> Tensor:
         """Sum up notes in their context, shape (batch, notes, width), to shape (batch, 3 * width)."""

@@ -11,7 +11,7 @@ from segue.plugins.transformer import artifacts
 from segue.plugins.transformer.data import Song, to_song
 from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.network import Network, NetworkSettings
-from segue.plugins.transformer.plugin import TransformerOptions
+from segue.plugins.transformer.plugin import Transformer, TransformerOptions
 from segue.v1 import generate_pb2
 
 from ..in_process import run_to_the_end
@@ -43,6 +43,16 @@ def made_song(seed: int = 0, style: str = "pop_piano", **about) -> Song:
     song = to_song(made_piece(seed, **about), f"song {seed}", style, "train", lead=True)
     assert song is not None
     return song
+
+
+@pytest.fixture(scope="session")
+def shipped() -> TransformerModel:
+    """The shipped weights."""
+    folder = Transformer.models[0].shipped
+    assert folder is not None
+    loaded = TransformerModel()
+    loaded.load(folder / "1", "cpu")
+    return loaded
 
 
 @pytest.fixture(scope="session")

@@ -2,22 +2,11 @@
 
 import pytest
 from segue.music import midi_to_piece
-from segue.plugins.transformer.model import TransformerModel
-from segue.plugins.transformer.plugin import Transformer
 
 from ..in_process import run_to_the_end
 from .conftest import item
 
 GUITAR, BASS = 26, 32
-
-
-@pytest.fixture(scope="module")
-def shipped() -> TransformerModel:
-    folder = Transformer.models[0].shipped
-    assert folder is not None
-    loaded = TransformerModel()
-    loaded.load(folder / "1", "cpu")
-    return loaded
 
 
 @pytest.mark.parametrize("style", ["bossanova", "salsa"])

@@ -7,7 +7,6 @@ from segue.plugin_api import Call, InvalidField
 from segue.plugin_api.python_model import Item
 from segue.plugins.transformer import plugin
 from segue.plugins.transformer.ensemble import RANGES
-from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.plugin import Transformer, TransformerOptions
 from segue.v1 import generate_pb2, music_pb2
 
@@ -122,10 +121,3 @@ def test_the_shipped_model_answers_the_probe_and_obeys(shipped):
     answers = run_to_the_end(shipped, [item(row, bars=8, key=key, style="pop_piano") for row, key in enumerate(keys)])
     pieces = [messages[-1].complete.pieces[0] for messages in answers]
     assert sum(piece.key == key for piece, key in zip(pieces, keys, strict=True)) >= 5
-
-
-@pytest.fixture(scope="session")
-def shipped() -> TransformerModel:
-    loaded = TransformerModel()
-    loaded.load(Transformer.models[0].shipped / "1", "cpu")
-    return loaded

@@ -6,8 +6,6 @@ from segue.music import midi_to_piece
 from segue.plugins.chorale.likeness import statistics
 from segue.plugins.chorale.voices import to_voices
 from segue.plugins.transformer.elements import BAR, FIRST_PLACE
-from segue.plugins.transformer.model import TransformerModel
-from segue.plugins.transformer.plugin import Transformer
 from segue.plugins.transformer.voices import Voices, crossings, discords, hear, parallels
 
 from ..in_process import run_to_the_end
@@ -71,15 +69,6 @@ def test_what_makes_no_chord_with_the_voices_above_is_found():
     lower, lowest = (by_pitch(discords(heard([LINE, *above], 2, 0), 3, own)) for own in (False, True))
     fits = [{pitch % 12 for pitch in range(24, 96) if pitch not in found} for found in (lower, lowest)]
     assert fits == [{0, 1, 2, 4, 7, 9, 10, 11}, {0, 1, 10, 11}]
-
-
-@pytest.fixture(scope="module")
-def shipped() -> TransformerModel:
-    folder = Transformer.models[0].shipped
-    assert folder is not None
-    loaded = TransformerModel()
-    loaded.load(folder / "1", "cpu")
-    return loaded
 
 
 def test_chorales_have_few_parallels_and_end_on_one_held_chord(shipped):

@@ -52,6 +52,23 @@ async def test_a_database_may_be_opened_by_many_at_once_and_again(database_url):
             await database.close()
 
 
+async def test_a_new_file_that_another_process_has_in_use_is_waited_for(tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path / 'plays.db'}"
+    other = sqlite3.connect(tmp_path / "plays.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    opening = asyncio.create_task(open_database(url))
+    await asyncio.sleep(0.3)
+    assert not opening.done()
+    other.execute("ROLLBACK")
+    await (await opening).close()
+    other.execute("PRAGMA journal_mode = DELETE")
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0.2)
+    with pytest.raises(Unavailable):
+        await open_database(url)
+    other.close()
+
+
 async def test_tables_of_a_newer_version_are_refused(database_url, database, monkeypatch):
     monkeypatch.setattr(module, "SCHEMA_VERSION", module.SCHEMA_VERSION - 1)
     with pytest.raises(FailedPrecondition, match="upgrade Segue"):

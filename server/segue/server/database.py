@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -277,6 +278,8 @@ async def open_database(url: str | URL, *, connections: int = 4) -> Database:
     engine = (_sqlite_engine if is_sqlite else _postgresql_engine)(address, connections)
     database = Database(engine, connections)
     try:
+        if is_sqlite:
+            await _write_ahead(database)
         async with database.transaction("BEGIN IMMEDIATE") as connection:
             if not is_sqlite:
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _UPGRADE_LOCK})
@@ -323,7 +326,7 @@ def _sqlite_engine(address: URL, connections: int) -> AsyncEngine:
         # The driver would begin transactions by itself, and too late.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "temp_store = MEMORY"):
+        for pragma in ("synchronous = FULL", "secure_delete = ON", "temp_store = MEMORY"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -334,6 +337,23 @@ def _sqlite_engine(address: URL, connections: int) -> AsyncEngine:
             connection.exec_driver_sql(statement)
 
     return engine
+
+
+async def _write_ahead(database: Database) -> None:
+    """Give the file a write-ahead log, which it keeps ever after.
+
+    SQLite does not wait for another process that does the same or has the file in use, so this waits.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    async with database.transaction("") as connection:
+        while True:
+            try:
+                await connection.execute(text("PRAGMA journal_mode = WAL"))
+                return
+            except exc.OperationalError as error:
+                if getattr(error.orig, "sqlite_errorcode", 0) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.01)
 
 
 def _postgresql_engine(address: URL, connections: int) -> AsyncEngine:

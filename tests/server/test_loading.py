@@ -1,12 +1,12 @@
 """A model that algorithms share is loaded once, and the time a load may take counts from its turn."""
 
 import asyncio
-import time
 
 import pytest
 from segue.plugin_api import Analyzer, message_model
 from segue.plugin_api.errors import AlgorithmUnavailable, FailedPrecondition
 from segue.plugin_api.store import ModelStore
+from segue.server import fleet as fleet_module
 from segue.server import triton as triton_module
 from segue.server.desired import DesiredFile
 from segue.server.fleet import LOADING, READY, UNLOADED, Fleet
@@ -75,6 +75,17 @@ async def fleet(tmp_path):
     await made.stop()
 
 
+async def until(condition):
+    """Wait until something holds; how soon is the machine's business."""
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+
+
+def states(fleet):
+    return {served.state for served in fleet.algorithms.values()}
+
+
 @pytest.mark.parametrize("broken", ["shared/1/card.json", "shared/serving.json"])
 async def test_a_model_whose_files_can_not_be_read_is_in_the_catalog_all_the_same(tmp_path, broken):
     store = ModelStore(tmp_path)
@@ -88,60 +99,51 @@ async def test_a_model_whose_files_can_not_be_read_is_in_the_catalog_all_the_sam
 
 async def test_a_model_that_algorithms_share_is_loaded_once_and_once_more_when_triton_was_away(fleet):
     triton = fleet._triton
-    await fleet.settled(5.0)
-    assert {served.state for served in fleet.algorithms.values()} == {READY}
+    await fleet.settled(60.0)
+    assert states(fleet) == {READY}
     assert sorted(triton.loaded) == ["own", "shared"]
 
     triton.died.set()
-    for _ in range(100):
-        await asyncio.sleep(0.02)
-        if len(triton.loaded) == 4 and {served.state for served in fleet.algorithms.values()} == {READY}:
-            break
+    await until(lambda: len(triton.loaded) == 4 and states(fleet) == {READY})
     await asyncio.sleep(0.5)
     assert sorted(triton.loaded) == ["own", "own", "shared", "shared"]
 
 
 async def test_an_algorithm_that_fails_has_its_own_models_loaded_anew(fleet):
-    await fleet.settled(5.0)
+    await fleet.settled(60.0)
     failing = fleet.algorithms["b"]
     failing.algorithm.check_probe = lambda response: 1 / 0
     failing.wake.set()
-    for _ in range(100):
-        await asyncio.sleep(0.02)
-        if fleet._triton.loaded.count("own") > 1:
-            break
-    assert fleet._triton.loaded.count("own") > 1
+    await until(lambda: fleet._triton.loaded.count("own") > 1)
     assert fleet._triton.loaded.count("shared") == 1
 
 
-async def test_what_an_operator_loads_in_vain_is_tried_again_soon(fleet):
-    await fleet.settled(5.0)
+async def test_what_an_operator_loads_in_vain_is_tried_again_at_once(fleet, monkeypatch):
+    monkeypatch.setattr(fleet_module, "_PROBE_SHARE", 1e9)
+    monkeypatch.setattr(fleet_module, "_LONGEST_PAUSE", 1e9)
+    await fleet.settled(60.0)
     served = fleet.algorithms["b"]
-    served.algorithm.check_probe = lambda response: time.sleep(0.02)  # a slow probe is repeated after a second
-    served.wake.set()
-    await asyncio.sleep(0.1)
     await fleet.unload(served)
     assert served.state == UNLOADED
     fleet._triton.fails = 1
     with pytest.raises(AlgorithmUnavailable):
         await fleet.load(served)
     assert served.state == LOADING
-    for _ in range(20):
-        await asyncio.sleep(0.02)
-        if served.state == READY:
-            break
-    assert served.state == READY
+    await until(lambda: served.state == READY)
 
 
-async def test_what_can_not_be_loaded_anew_serves_on(fleet):
-    await fleet.settled(5.0)
-    served = fleet.algorithms["b"]
+async def test_what_can_not_be_loaded_anew_serves_on_also_where_it_is_probed_meanwhile(fleet):
+    await fleet.settled(60.0)
     fleet._triton.fails = 99
+    loading = asyncio.create_task(fleet.load(fleet.algorithms["b"]))
+    await until(lambda: fleet._triton.loaded.count("own") == 2)
+    for served in fleet.algorithms.values():
+        served.wake.set()
     with pytest.raises(AlgorithmUnavailable):
-        await fleet.load(served)
+        await loading
     for _ in range(20):
         await asyncio.sleep(0.02)
-        assert served.state == READY
+        assert states(fleet) == {READY}
 
 
 class TritonWithABadVersion(TritonThatNeedsTime):

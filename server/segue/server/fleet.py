@@ -137,18 +137,13 @@ class Fleet:
         """
         with self._desired.change() as desired:
             desired.unloaded.discard(served.name)
-        before = {model: model.loaded for model in served.models.values()}
-        self._forget(before)
         if served.state == UNLOADED:
             self._set(served, LOADING)
         try:
-            await self._load_models(served)
+            await self._load_models(served, anew=True)
             await self._probe(served)
             self._set(served, READY)
         finally:
-            for model, version in before.items():
-                if model.loaded is None:  # what could not be loaded anew serves on
-                    model.loaded = version
             served.wake.set()
 
     async def unload(self, served: ServedAlgorithm) -> None:
@@ -272,15 +267,19 @@ class Fleet:
                 )
         return ""
 
-    async def _load_models(self, served: ServedAlgorithm) -> None:
+    async def _load_models(self, served: ServedAlgorithm, *, anew: bool = False) -> None:
         for model in served.models.values():
-            await self._load_model(model)
+            await self._load_model(model, anew=anew)
 
-    async def _load_model(self, model: ServedModel) -> None:
-        """Load the version that is to serve, unless it is loaded: Triton would load it a second time."""
+    async def _load_model(self, model: ServedModel, *, anew: bool = False) -> None:
+        """Load the version that is to serve, unless it is loaded and not wanted anew.
+
+        Where that fails, what was loaded before serves on: it is not forgotten meanwhile, or those who keep the
+        algorithms ready would take it for lost.
+        """
         async with model.lock:
             version = self._store.serving(model.spec) if self._repository is not None else 0
-            if model.loaded == version:
+            if model.loaded == version and not anew:
                 return
             if self._repository is not None:
                 await asyncio.to_thread(

@@ -28,6 +28,16 @@ def test_every_process_follows_a_change(desired, tmp_path):
     assert other.state.unloaded == {"vae", "gan"}
 
 
+def test_two_changes_of_one_tick_of_the_clock_are_two(desired, tmp_path):
+    other = DesiredFile(tmp_path)
+    stamp = (tmp_path / "gateway.json").stat().st_mtime_ns
+    with desired.change() as state:
+        state.unloaded.add("gan")
+    os.utime(tmp_path / "gateway.json", ns=(stamp, stamp))
+    other.refresh()
+    assert other.state.unloaded == {"vae", "gan"}
+
+
 @pytest.mark.parametrize("content", BROKEN)
 def test_a_file_that_breaks_leaves_the_state_as_it_was_and_is_logged_once(desired, tmp_path, content, caplog):
     (tmp_path / "gateway.json").write_bytes(content)

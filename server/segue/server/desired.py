@@ -11,11 +11,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from segue.plugin_api.errors import FailedPrecondition
 
 log = logging.getLogger(__name__)
+
+_NO_FILE: Final = (0, 0)
 
 
 class TrafficRule(BaseModel):
@@ -50,7 +53,7 @@ class DesiredFile:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "gateway.json"
-        self._stamp = 0
+        self._stamp = _NO_FILE
         self.state = Desired()
         self._read()
 
@@ -63,12 +66,14 @@ class DesiredFile:
 
     def _read(self) -> None:
         try:
-            stamp = self._path.stat().st_mtime_ns
+            found = self._path.stat()
+            # A clock of some milliseconds stamps two changes alike; each change is a file of its own.
+            stamp = found.st_mtime_ns, found.st_ino
             if stamp != self._stamp:
                 self._stamp = stamp
                 self.state = Desired.model_validate_json(self._path.read_bytes())
         except FileNotFoundError:
-            self.state, self._stamp = Desired(), 0
+            self.state, self._stamp = Desired(), _NO_FILE
         except (OSError, ValidationError) as error:
             cause = error.strerror if isinstance(error, OSError) else error.errors()[0]["msg"]
             raise FailedPrecondition(
@@ -98,7 +103,7 @@ class DesiredFile:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            self._stamp = 0  # what can't be read must not be overwritten
+            self._stamp = _NO_FILE  # what can't be read must not be overwritten
             self._read()
             state = self.state.model_copy(deep=True)
             yield state

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -148,7 +148,7 @@ class ModelStore:
 
     def _write_state(self, spec: ModelSpec, state: dict[str, int]) -> None:
         path = self.root / spec.name / "serving.json"
-        aside = path.with_name(f".serving-{os.getpid()}.json")
+        aside = path.with_name(f".serving-{secrets.token_hex(4)}.json")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:

@@ -7,6 +7,7 @@ REPOSITORY/MODEL/VERSION/...           the version's files: links here, copies f
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -53,8 +54,9 @@ def write_model(
         link = target / path.name
         if copy:
             shutil.copytree(path, link, dirs_exist_ok=True) if path.is_dir() else shutil.copyfile(path, link)
-        elif not link.is_symlink():
-            link.symlink_to(path.resolve())
+        else:
+            with contextlib.suppress(FileExistsError):  # made before, or just now by another gateway process
+                link.symlink_to(path.resolve())
     if spec.backend == "python":
         _write(target / "model.py", _MODEL_PY.format(implementation=spec.implementation))
     _write(repository / spec.name / "config.pbtxt", spec.to_pbtxt(version, device=device))

@@ -94,3 +94,20 @@ def test_a_store_that_can_not_be_written_says_so_and_serves_on(store, spec, monk
         store.promote(spec, 2)
     assert store.serving(spec) == 1
     assert not list(store.root.rglob(".serving-*"))
+
+
+def test_two_processes_of_the_same_number_may_promote_at_once(store, spec, monkeypatch):
+    """Containers number their processes alike, and may share a store."""
+    write(store, spec)
+    write(store, spec)
+    replace = Path.replace
+
+    def replace_late(aside, target):
+        monkeypatch.setattr(Path, "replace", replace)
+        store.promote(spec, 3)
+        return replace(aside, target)
+
+    monkeypatch.setattr(Path, "replace", replace_late)
+    store.promote(spec, 2)
+    assert store.serving(spec) == 2
+    assert not list(store.root.rglob(".serving-*"))

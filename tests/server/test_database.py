@@ -146,8 +146,12 @@ async def test_a_file_that_is_locked_for_too_long_is_unavailable(database_url, t
     await database.remember("shape", "round")
     with pytest.raises(Unavailable, match="erase again"):
         await database.scrub()
+    monkeypatch.setattr(module, "BUSY_SECONDS", 60.0)
+    scrubbing = asyncio.create_task(database.scrub())
+    await asyncio.sleep(0.5)
+    assert not scrubbing.done()
     other.close()
-    await database.scrub()
+    await scrubbing
     await database.close()
 
 

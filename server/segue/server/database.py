@@ -188,9 +188,12 @@ class Database:
         if not self._is_sqlite:
             return
         await self._run(self._write_turns, "", text("VACUUM"))
-        done = await self._run(self._write_turns, "", text("PRAGMA wal_checkpoint(TRUNCATE)"))
-        if done.rows[0].busy:
-            raise Unavailable("the database's log is in use by other processes; erase again")
+        deadline = time.monotonic() + BUSY_SECONDS
+        # SQLite does not wait for another process that cuts the log too, so this waits.
+        while (await self._run(self._write_turns, "", text("PRAGMA wal_checkpoint(TRUNCATE)"))).rows[0].busy:
+            if time.monotonic() > deadline:
+                raise Unavailable("the database's log is in use by other processes; erase again")
+            await asyncio.sleep(0.05)
 
     async def close(self) -> None:
         """Let the statements under way finish, and close all connections."""

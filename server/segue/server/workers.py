@@ -88,7 +88,7 @@ class Workers:
                 raise end
 
     async def _keep(self, index: int, repository: Path | None) -> None:
-        place = {"index": index, "repository": str(repository) if repository else None}
+        place = {"parent": os.getpid(), "index": index, "repository": str(repository) if repository else None}
         flags = {
             name: value.get_secret_value() if isinstance(value, SecretStr) else value for name, value in self._settings
         }
@@ -106,12 +106,11 @@ class Workers:
             await asyncio.sleep(_RESTART_SECONDS)
 
 
-async def _work(settings: Settings, index: int, repository: str | None) -> None:
+async def _work(settings: Settings, parent: int, index: int, repository: str | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     server = App(settings, repository=Path(repository) if repository else None, manage=index == 0)
-    parent = os.getppid()
     starting = asyncio.create_task(server.start())
     while not stop.is_set() and os.getppid() == parent and not (starting.done() and starting.exception()):
         with contextlib.suppress(TimeoutError):
@@ -130,7 +129,7 @@ def main() -> None:
     settings = Settings(**place["settings"])
     set_up_logging(settings.log_level, settings.log_format)
     try:
-        uvloop.run(_work(settings, place["index"], place["repository"]))
+        uvloop.run(_work(settings, place["parent"], place["index"], place["repository"]))
     except WHY_NOT_STARTED as error:
         log.error("worker can't start: %s", error)
         sys.exit(_NOT_STARTED)

@@ -105,9 +105,16 @@ def _loadable(library: str) -> bool:
 
 def free_port() -> int:
     """Return a loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    with _hold_port() as held:
+        return int(held.getsockname()[1])
+
+
+def _hold_port() -> socket.socket:
+    """Return a socket that keeps a loopback port from all who do not ask for that very port, and to share it."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind(("127.0.0.1", 0))
+    return held
 
 
 class TritonServer:
@@ -131,7 +138,9 @@ class TritonServer:
         self._scratch = scratch
         self._stall_seconds = stall_seconds
         self._load_timeout_seconds = load_timeout_seconds
-        self._port = free_port()
+        # Until ``stop``: between two of its lives Triton's port must not become another's.
+        self._held = _hold_port()
+        self._port = int(self._held.getsockname()[1])
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._claim: IO[str] | None = None
@@ -170,6 +179,7 @@ class TritonServer:
         self._sweep()
         if self._claim is not None:
             self._claim.close()
+        self._held.close()
 
     async def _spawn(self) -> None:
         arguments = [
@@ -184,6 +194,7 @@ class TritonServer:
             "--allow-metrics=false",
             "--grpc-address=127.0.0.1",
             f"--grpc-port={self._port}",
+            "--reuse-grpc-port=true",
             "--exit-timeout-secs=10",
             "--pinned-memory-pool-byte-size=0",
             f"--backend-config=python,shm-region-prefix-name={self._shared_memory_prefix}",

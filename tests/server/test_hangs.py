@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 
 import psutil
 import pytest
@@ -40,21 +41,38 @@ def watch(leader, states, longest=60.0):
     return HangWatch(leader.pid, ask, STALL, longest)
 
 
-async def outcome(hang_watch, seconds=3 * STALL):
-    """What the watch says within some seconds, or None."""
-    try:
-        return await asyncio.wait_for(hang_watch.run(), seconds)
-    except TimeoutError:
-        return None
+async def cause(hang_watch):
+    """Why the watch has the tritonserver started anew."""
+    return await asyncio.wait_for(hang_watch.run(), 60)
+
+
+@asynccontextmanager
+async def watched(hang_watch):
+    """Keep a watch that does not have the tritonserver started anew."""
+    watching = asyncio.create_task(hang_watch.run())
+    yield
+    assert not watching.done()
+    watching.cancel()
+
+
+async def nothing_happens(hang_watch):
+    async with watched(hang_watch):
+        await asyncio.sleep(3 * STALL)
+
+
+async def until(condition):
+    """Wait until something holds; how soon is the machine's business."""
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - processes tell nobody
+            await asyncio.sleep(0.05)
 
 
 async def children(leader, count):
-    for _ in range(200):
-        found = [process for process in group(leader.pid) if process.parent == leader.pid]
-        if len(found) == count and all("model.py" in process.command for process in found):
-            return found
-        await asyncio.sleep(0.05)
-    raise AssertionError("the children did not start")
+    def found():
+        return [process for process in group(leader.pid) if process.command.endswith(" segue")]
+
+    await until(lambda: len(found()) == count)
+    return found()
 
 
 def model(code, name):
@@ -63,59 +81,64 @@ def model(code, name):
 
 
 async def test_a_server_that_sleeps_and_does_not_answer_hangs(run):
-    assert "does not answer, and did nothing for" in await outcome(watch(run(SLEEP), None))
+    assert "does not answer, and did nothing for" in await cause(watch(run(SLEEP), None))
 
 
 async def test_a_server_that_is_stopped_hangs(run):
     leader = run(WORK)
     leader.send_signal(signal.SIGSTOP)
-    assert "does not answer, and did nothing for" in await outcome(watch(leader, None))
+    assert "does not answer, and did nothing for" in await cause(watch(leader, None))
 
 
 async def test_a_server_that_works_may_take_its_time_to_answer(run):
-    assert await outcome(watch(run(WORK), None)) is None
+    await nothing_happens(watch(run(WORK), None))
 
 
 async def test_but_not_for_ever(run):
-    assert "was not done after 1 s" in await outcome(watch(run(WORK), None, longest=1.0))
+    assert "was not done after" in await cause(watch(run(WORK), None, longest=1.0))
 
 
 @pytest.mark.parametrize("state", ["READY", "UNAVAILABLE", ""])
 async def test_a_server_that_answers_and_loads_nothing_may_sleep(run, state):
-    assert await outcome(watch(run(SLEEP), {("slow", "1"): state})) is None
+    await nothing_happens(watch(run(SLEEP), {("slow", "1"): state}))
 
 
 async def test_a_server_that_loads_without_a_process_hangs_unless_it_serves_others(run):
     leader = run(SLEEP)
-    assert "loads a model that has no process" in await outcome(watch(leader, {("slow", "1"): "LOADING"}))
-    assert await outcome(watch(leader, {("slow", "1"): "LOADING", ("other", "1"): "READY"}, longest=1.0)) is None
+    assert "loads a model that has no process" in await cause(watch(leader, {("slow", "1"): "LOADING"}))
+    await nothing_happens(watch(leader, {("slow", "1"): "LOADING", ("other", "1"): "READY"}, longest=1.0))
 
 
 async def test_only_the_process_that_hangs_while_it_loads_is_killed(run):
     leader = run(SLEEP, model(SLEEP, "hanging"), model(WORK, "working"), model(SLEEP, "serving"))
     before = {process.command.split()[-2]: process.pid for process in await children(leader, 3)}
     states = {("hanging", "1"): "LOADING", ("working", "1"): "LOADING", ("serving", "1"): "READY"}
-    assert await outcome(watch(leader, states)) is None
-    left = {process.pid for process in group(leader.pid)}
-    gone = {name for name, pid in before.items() if pid not in left}
-    assert gone == {"/repository/hanging/1/model.py"}
+
+    def gone():
+        left = {process.pid for process in group(leader.pid)}
+        return {name for name, pid in before.items() if pid not in left}
+
+    async with watched(watch(leader, states)):
+        await until(gone)
+        await asyncio.sleep(2 * STALL)
+    assert gone() == {"/repository/hanging/1/model.py"}
 
 
 async def test_a_load_may_wait_for_a_process_of_its_own(run):
     helper = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
     leader = run(SLEEP, model(helper, "waiting"))
-    await children(leader, 1)
-    assert await outcome(watch(leader, {("waiting", "1"): "LOADING"})) is None
+    await until(lambda: len(group(leader.pid)) == 3)
+    await nothing_happens(watch(leader, {("waiting", "1"): "LOADING"}))
     assert len(group(leader.pid)) == 3
-    assert await outcome(watch(leader, {("waiting", "1"): "LOADING"}, longest=1.0)) is None
-    assert [process.pid for process in group(leader.pid)] == [leader.pid]
+    async with watched(watch(leader, {("waiting", "1"): "LOADING"}, longest=1.0)):
+        await until(lambda: [process.pid for process in group(leader.pid)] == [leader.pid])
 
 
 async def test_a_load_that_works_without_an_end_is_ended(run):
     leader = run(SLEEP, model(WORK, "spinning"))
     await children(leader, 1)
-    assert await outcome(watch(leader, {("spinning", "1"): "LOADING"}, longest=1.0)) is None
-    assert [process.pid for process in group(leader.pid)] == [leader.pid]
+    async with watched(watch(leader, {("spinning", "1"): "LOADING"}, longest=1.0)):
+        await until(lambda: [process.pid for process in group(leader.pid)] == [leader.pid])
 
 
 def test_a_process_that_waits_for_the_processor_is_not_idle():

@@ -369,7 +369,7 @@ def test_a_file_of_certificates_is_named_by_its_option(segue):
 
 
 def test_nothing_answers(segue):
-    result = segue("plugins", "--address", "127.0.0.1:1", "--timeout", "0.5", code=1)
+    result = segue("plugins", "--address", "127.0.0.1:1", "--timeout", "60", code=1)
     assert result.stderr == "error: nothing answers at 127.0.0.1:1; start it with 'segue serve'\n"
 
 

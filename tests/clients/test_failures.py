@@ -1,5 +1,7 @@
 """Both clients: which error a failure becomes, what is tried again, and when time is over."""
 
+import asyncio
+import threading
 import time
 
 import grpc
@@ -58,12 +60,15 @@ async def test_retries_end(make_client, fake):
     await client.close()
 
 
-async def test_a_pause_that_outlives_the_deadline_is_not_made(client, fake):
-    fake.outcomes["Recommend"] += [fake.Failure(BUSY, "ALGORITHM_UNAVAILABLE", retry_after=30)] * 2
-    started = time.monotonic()
+async def test_a_pause_that_outlives_the_deadline_is_not_made(client, fake, monkeypatch):
+    def pause(seconds):
+        raise AssertionError(f"it pauses for {seconds} s")
+
+    monkeypatch.setattr(time, "sleep", pause)
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    fake.outcomes["Recommend"] += [fake.Failure(BUSY, "ALGORITHM_UNAVAILABLE", retry_after=90)] * 2
     with pytest.raises(Unavailable):
-        await client.recommend(listener_id="a", timeout=1)
-    assert time.monotonic() - started < 0.9
+        await client.recommend(listener_id="a", timeout=60)
     assert len(fake.calls("Recommend")) == 1
 
 
@@ -83,14 +88,14 @@ async def test_rolling_back_is_never_tried_twice(client, fake):
 
 
 async def test_the_timeout_is_told_and_kept(make_client, fake, midi):
-    fake.outcomes["Analyze"].append(lambda request, context: time.sleep(0.6) or fake.canned["Analyze"])
-    client = make_client(timeout=7)
-    started = time.monotonic()
+    given_up = threading.Event()
+    fake.outcomes["Analyze"].append(lambda request, context: given_up.wait(60) and fake.canned["Analyze"])
+    client = make_client(timeout=700)
     with pytest.raises(DeadlineExceeded, match=r"within 0\.3 s"):
         await client.analyze(midi, timeout=0.3)
-    assert time.monotonic() - started < 0.55
+    given_up.set()
     await client.plugins()
-    assert 6 < fake.calls("ListPlugins")[0].seconds < 7.5
+    assert 600 < fake.calls("ListPlugins")[0].seconds < 710  # gRPC rounds up
     with pytest.raises(InvalidField, match="leaves no time"):
         await client.plugins(timeout=0)
     await client.close()

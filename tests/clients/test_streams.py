@@ -49,17 +49,17 @@ async def test_a_stream_is_tried_again_until_it_has_begun(client, fake):
 
 async def test_closing_a_stream_cancels_the_call(address, fake):
     bar = fake.canned["GenerateStream"][0]
-    fake.outcomes["GenerateStream"].append([bar, 10.0, bar])
+    fake.outcomes["GenerateStream"].append([bar, 60.0, bar])
     with Client(address) as client:
         stream = client.generate_stream()
         next(stream)
         stream.close()
-        assert fake.cancelled.wait(2)
+        assert fake.cancelled.wait(30)
 
 
 async def test_cancelling_a_task_cancels_the_call(address, fake):
     bar = fake.canned["GenerateStream"][0]
-    fake.outcomes["GenerateStream"].append([bar, 10.0, bar])
+    fake.outcomes["GenerateStream"].append([bar, 60.0, bar])
 
     async def listen(client):
         async for _ in client.generate_stream():
@@ -67,8 +67,8 @@ async def test_cancelling_a_task_cancels_the_call(address, fake):
 
     async with AsyncClient(address) as client:
         task = asyncio.create_task(listen(client))
-        await asyncio.to_thread(fake.begun.wait, 5)
+        assert await asyncio.to_thread(fake.begun.wait, 30)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await asyncio.to_thread(fake.cancelled.wait, 2)
+        assert await asyncio.to_thread(fake.cancelled.wait, 30)

@@ -179,7 +179,10 @@ async def test_lost_connections_are_unavailable_and_then_replaced(database, data
         await other.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
 
     sleep = asyncio.create_task(database.read(text("SELECT pg_sleep(60)")))
-    await asyncio.sleep(0.3)
+    asleep = "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' AND state = 'active'"
+    async with asyncio.timeout(60):
+        while not await other.fetch(asleep):  # noqa: ASYNC110 - another process makes it so
+            await asyncio.sleep(0.01)
     await lose_connections()
     with pytest.raises(Unavailable):
         await sleep

@@ -177,14 +177,14 @@ async def test_no_acknowledged_play_is_lost_and_none_doubled_when_senders_and_ga
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("settings", [Settings(deadline_seconds=0.5)])
+@pytest.mark.parametrize("settings", [Settings(deadline_seconds=2.0)])
 async def test_a_stream_goes_on_while_it_sends_and_ends_when_it_falls_silent(service):
     call = service.StreamPlays()
-    for number in range(5):  # longer than half a second in all
-        await asyncio.sleep(0.2)
+    for number in range(5):  # longer than two seconds in all
+        await asyncio.sleep(0.5)
         await call.write(StreamPlaysRequest(plays=[Play(event_id=f"e{number}", listener_id="ann", track_id="t")]))
         assert (await call.read()).recorded == 1
-    async with asyncio.timeout(5):
-        with pytest.raises(grpc.aio.AioRpcError, match=r"nothing was sent for 0\.5 s"):
+    async with asyncio.timeout(60):
+        with pytest.raises(grpc.aio.AioRpcError, match=r"nothing was sent for 2 s"):
             await call.read()
     assert call.done()

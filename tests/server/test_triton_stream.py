@@ -83,7 +83,7 @@ async def test_an_error_that_triton_tells_is_not_lost_while_the_end_is_awaited(s
         await collect(triton)
     servicer.delay = 60.0
     with pytest.raises(SegueError, match="fell over"):
-        await collect(triton, seconds=1.0)  # the end does not come in time
+        await collect(triton, seconds=3.0)  # the end does not come in time
 
 
 async def test_a_stream_that_nobody_wants_any_more_is_cancelled(served):

@@ -224,10 +224,10 @@ def test_256_tracks_are_read():
 def test_a_million_notes_are_refused_in_bounded_time():
     body = b"".join(b"\0\x90\x3c\x40\x01\x3c\0" for _ in range(1_000_000))
     data = midi(b"MTrk" + struct.pack(">I", len(body)) + body)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(InvalidMusic, match=r"notes|events"):
         midi_to_piece(data)
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20  # of this process: others may keep the machine busy
 
 
 def test_a_file_of_too_many_tracks_is_refused():

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
-from segue.server.tritonserver import free_port
+from segue.server.ports import free_port
 
 from .load import Target
 from .servers import HERE, infer_target, model_ready, process, wait_until

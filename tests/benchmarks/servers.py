@@ -18,8 +18,9 @@ import grpc
 import numpy as np
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from segue.plugin_api.store import ModelStore
+from segue.server.ports import free_port
 from segue.server.repository import write_model
-from segue.server.tritonserver import TritonServer, free_port
+from segue.server.tritonserver import TritonServer
 from segue.v1 import analyze_pb2, music_pb2
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 

@@ -13,7 +13,7 @@ import psutil
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
-from segue.server.tritonserver import free_port
+from segue.server.ports import free_port
 from segue.v1 import admin_pb2_grpc, catalog_pb2, catalog_pb2_grpc, listening_pb2_grpc, music_service_pb2_grpc
 
 SEGUE = (sys.executable, "-c", "from segue.command import main; main()")

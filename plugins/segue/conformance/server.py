@@ -20,8 +20,8 @@ from segue.plugin_api import ENTRY_POINT_GROUP, Algorithm, NotFound
 from segue.plugin_api.errors import AlgorithmUnavailable, FailedPrecondition
 from segue.server.desired import DesiredFile
 from segue.server.plugins import LoadedPlugin, load_plugins
+from segue.server.ports import free_port
 from segue.server.settings import Settings
-from segue.server.tritonserver import free_port
 from segue.v1 import catalog_pb2
 
 _SEGUE: Final = (sys.executable, "-c", "from segue.command import main; main()")

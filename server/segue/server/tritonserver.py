@@ -15,7 +15,6 @@ import os
 import platform
 import shutil
 import signal
-import socket
 import sys
 import sysconfig
 import time
@@ -26,6 +25,7 @@ from typing import IO, Final
 from segue.plugin_api.log_lines import line_to_text
 from segue.server.hangs import HangWatch
 from segue.server.leftovers import claim, remove_shared_memory, sweep
+from segue.server.ports import hold, port_of
 from segue.server.triton import LOADS_AT_ONCE, Triton
 
 log = logging.getLogger(__name__)
@@ -103,20 +103,6 @@ def _loadable(library: str) -> bool:
     return True
 
 
-def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with _hold_port() as held:
-        return int(held.getsockname()[1])
-
-
-def _hold_port() -> socket.socket:
-    """Return a socket that keeps a loopback port from all who do not ask for that very port, and to share it."""
-    held = socket.socket()
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    held.bind(("127.0.0.1", 0))
-    return held
-
-
 class TritonServer:
     """A supervised tritonserver.
 
@@ -138,9 +124,8 @@ class TritonServer:
         self._scratch = scratch
         self._stall_seconds = stall_seconds
         self._load_timeout_seconds = load_timeout_seconds
-        # Until ``stop``: between two of its lives Triton's port must not become another's.
-        self._held = _hold_port()
-        self._port = int(self._held.getsockname()[1])
+        self._held = hold("127.0.0.1:0")
+        self._port = port_of(self._held)
         self._process: asyncio.subprocess.Process | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._claim: IO[str] | None = None

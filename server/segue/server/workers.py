@@ -24,8 +24,9 @@ from pydantic import SecretStr
 from segue.server.app import WHY_NOT_STARTED, App
 from segue.server.leftovers import SCRATCH_PREFIX
 from segue.server.logs import set_up_logging
+from segue.server.ports import hold, port_of
 from segue.server.settings import Settings
-from segue.server.tritonserver import TritonServer, free_port
+from segue.server.tritonserver import TritonServer
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +43,21 @@ class Workers:
     ----------
     settings
         The server's settings.
+
+    Raises
+    ------
+    RuntimeError
+        If the address can't be listened at.
     """
 
     def __init__(self, settings: Settings) -> None:
-        host, _, port = settings.address.rpartition(":")
-        address = settings.address if int(port) else f"{host}:{free_port()}"
+        try:
+            self._held = hold(settings.address)
+        except OSError as error:
+            raise RuntimeError(
+                f"can't listen at {settings.address}: is another server there? Try --address HOST:PORT"
+            ) from error
+        address = f"{settings.address.rpartition(':')[0]}:{port_of(self._held)}"
         self._settings = settings.model_copy(update={"address": address})
         self._processes: dict[int, asyncio.subprocess.Process] = {}
 
@@ -83,6 +94,7 @@ class Workers:
         if triton is not None:
             await triton.stop()
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+        self._held.close()
         for end in ends:
             if isinstance(end, Exception):
                 raise end

@@ -6,7 +6,8 @@ import torch
 from segue.music import Meter, Piece, TrackInfo, midi_to_piece, piece_to_midi
 from segue.plugin_api.errors import SegueError
 from segue.plugin_api.python_model import Item
-from segue.plugins.style.hearing import hear, shipped_networks
+from segue.plugins.score.networks import shipped_networks
+from segue.plugins.style.hearing import hear
 from segue.plugins.style_seq.model import StyleSeqModel
 from segue.plugins.style_seq.network import Network, NetworkSettings
 from segue.plugins.style_seq.plugin import StyleSeq, StyleSeqOptions

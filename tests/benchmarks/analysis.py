@@ -21,8 +21,7 @@ from rich.progress import track
 from rich.table import Table
 from segue.music import Piece, midi_to_piece
 from segue.music.keys import guess_key
-from segue.plugins.score.networks import Networks, use_one_thread
-from segue.plugins.score.plugin import ScoreAnalyzer
+from segue.plugins.score.networks import shipped_networks, use_one_thread
 from segue.v1 import analyze_pb2, music_pb2
 
 from tests.e2e.server import Server
@@ -70,7 +69,7 @@ def keys(files: list[bytes]) -> dict[str, list[float]]:
     import music21
 
     use_one_thread()  # as its model does
-    networks = Networks.load(ScoreAnalyzer.models[0].shipped / "1")
+    networks = shipped_networks()
     ways: dict[str, Callable[[Piece], int]] = {
         "Segue, histogram and ends": guess_key,
         "Segue, chords and local keys": lambda piece: networks.read(piece).keys.best,

@@ -12,6 +12,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from segue.client import AsyncClient, Client, RetryPolicy, parse_key, score_to_midi
+from segue.client.cli import app
 from segue.v1 import (
     admin_pb2,
     admin_pb2_grpc,
@@ -28,6 +29,7 @@ from segue.v1 import (
     recommend_pb2,
     transfer_pb2,
 )
+from typer.testing import CliRunner
 
 
 @dataclass
@@ -340,3 +342,27 @@ async def client(make_client, fake):
     client = make_client()
     yield client
     await client.close()
+
+
+@pytest.fixture
+def segue(fake, address, tmp_path, monkeypatch):
+    """Run ``segue ...`` in an empty folder; returns the result."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEGUE_ADDRESS", address)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(*arguments, code=0, **settings):
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments], **settings)
+        assert result.exit_code == code, result.output
+        assert "Traceback" not in result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def piece(tmp_path, midi):
+    """A MIDI file in the folder where commands run."""
+    path = tmp_path / "song.mid"
+    path.write_bytes(midi)
+    return path

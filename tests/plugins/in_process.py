@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
+from google.protobuf.message import Message
 from segue.plugin_api import Options
 from segue.plugin_api.python_model import Item, StreamModel
 from segue.v1 import generate_pb2
@@ -28,15 +29,16 @@ class OneModel:
             await asyncio.sleep(0)
 
 
-def run_to_the_end(model: StreamModel, items: Sequence[Item]) -> list[list[generate_pb2.GenerateStreamResponse]]:
-    """Run sessions to their end, all in one batch; return the messages of each."""
+def run_to_the_end(model: StreamModel, items: Sequence[Item]) -> list[list[Message]]:
+    """Run sessions to their end, all in one batch; return the messages of each, or raise the error of one."""
     sessions = [model.start(one) for one in items]
     messages: list[list] = [[] for _ in items]
     live = list(range(len(items)))
     while live:
         steps = model.step([sessions[index] for index in live])
         for index, step in zip(live, steps, strict=True):
-            assert not isinstance(step, Exception), step
+            if isinstance(step, Exception):
+                raise step
             messages[index].extend(step.responses)
         live = [index for index, step in zip(live, steps, strict=True) if not step.done]
     return messages

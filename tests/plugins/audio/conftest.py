@@ -9,6 +9,8 @@ from segue.plugins.audio.model import AudioModel
 from segue.plugins.audio.plugin import AudioAnalyzer
 from segue.v1 import analyze_pb2, music_pb2
 
+from ..in_process import run_to_the_end
+
 RATE = 22_050
 
 
@@ -51,15 +53,6 @@ def listen(model):
     """Run recordings to the end, together; return what is answered to each."""
 
     def run(*requests):
-        sessions = [model.start(Item(one, {}, 0)) for one in requests]
-        answers = [None] * len(sessions)
-        for _ in range(1000):
-            open_ones = [n for n, answer in enumerate(answers) if answer is None]
-            if not open_ones:
-                return answers
-            for n, step in zip(open_ones, model.step([sessions[n] for n in open_ones]), strict=True):
-                if step.done:
-                    answers[n] = step.responses[0]
-        raise AssertionError("it never came to an end")
+        return [messages[-1] for messages in run_to_the_end(model, [Item(one, {}, 0) for one in requests])]
 
     return run

@@ -20,8 +20,8 @@ from segue.plugins.score.emotion_pretraining import PretrainingSettings, Tasks, 
 from segue.plugins.score.emotion_train import EmotionSettings, EmotionTrainer, decide
 from segue.plugins.score.kernel import fit_kernel
 from segue.plugins.score.linear import fit_linear
-from segue.plugins.score.networks import Networks
-from segue.plugins.score.plugin import EmotionAnalyzer, ScoreAnalyzer
+from segue.plugins.score.networks import shipped_networks
+from segue.plugins.score.plugin import EmotionAnalyzer
 from segue.v1 import analyze_pb2 as pb
 from segue.v1 import music_pb2
 
@@ -46,7 +46,7 @@ def emotion():
 
 @pytest.fixture(scope="module")
 def networks():
-    return Networks.load(ScoreAnalyzer.models[0].shipped / "1")
+    return shipped_networks()
 
 
 class InProcess:

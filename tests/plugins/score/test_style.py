@@ -13,7 +13,7 @@ from segue.plugin_api import InvalidRequest
 from segue.plugin_api.training import Run
 from segue.plugins.score import train
 from segue.plugins.score.data import part_of
-from segue.plugins.score.networks import Networks
+from segue.plugins.score.networks import Networks, shipped_networks
 from segue.plugins.score.plugin import ScoreAnalyzer
 from segue.plugins.score.style import describe_style, style_features
 from segue.plugins.score.style_examples import StyledPiece, on_grid, styled_pieces, views
@@ -50,7 +50,7 @@ def test_the_style_told_is_that_of_the_piece_played_plainly(drum):
     played = replace(
         band.with_notes(**columns), tracks=(TrackInfo(), TrackInfo(drums=drum)), tempos=(Tempo(0.0, 90.0),)
     )
-    networks = Networks.load(SHIPPED)
+    networks = shipped_networks()
     told = describe_style(networks.read(played), networks.styles)
     embedding = networks.styles.standardise(style_features(played))
     assert told.embedding == pytest.approx(embedding / np.linalg.norm(embedding), abs=1e-6)

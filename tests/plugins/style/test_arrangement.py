@@ -8,9 +8,10 @@ from segue.music import Meter, Piece, TrackInfo, piece_to_midi
 from segue.music.piece import WrittenChord
 from segue.music.theory import QUALITY_NAMES
 from segue.plugin_api.errors import InvalidMusic
+from segue.plugins.score.networks import shipped_networks
 from segue.plugins.style import arrangement
 from segue.plugins.style.arrangement import NO_CHORD, read_arrangement
-from segue.plugins.style.hearing import hear, shipped_networks
+from segue.plugins.style.hearing import hear
 
 TUNE = (72, 74, 76, 77, 79, 77, 76, 74, 72, 74, 76, 74, 72, 71, 72, 72)
 

@@ -12,6 +12,8 @@ from segue.plugins.style_audio.plugin import StyleAudio, StyleAudioOptions
 from segue.v1 import music_pb2
 from segue.v1.transfer_pb2 import TransferRequest
 
+from ..in_process import run_to_the_end
+
 RATE = 44_100
 
 
@@ -64,21 +66,7 @@ def model():
 def run(model):
     """Run items to the end, together; return all messages of each."""
 
-    def together(*items):
-        sessions = [model.start(each) for each in items]
-        messages = [[] for _ in sessions]
-        waiting = list(range(len(sessions)))
-        for _ in range(1000):
-            if not waiting:
-                return messages
-            steps = model.step([sessions[number] for number in waiting])
-            for number, step in zip(list(waiting), steps, strict=True):
-                messages[number] += step.responses
-                if step.done:
-                    waiting.remove(number)
-        raise AssertionError("it never came to an end")
-
-    return together
+    return lambda *items: run_to_the_end(model, items)
 
 
 @pytest.fixture

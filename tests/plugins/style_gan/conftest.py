@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from segue.music import Meter, Piece, TrackInfo, midi_to_piece, piece_to_midi
 from segue.plugin_api.python_model import Item
-from segue.plugins.score.networks import Networks
-from segue.plugins.style.hearing import hear, shipped_networks
+from segue.plugins.score.networks import Networks, shipped_networks
+from segue.plugins.style.hearing import hear
 from segue.plugins.style_gan.model import StyleGanModel
 from segue.plugins.style_gan.network import NetworkSettings
 from segue.plugins.style_gan.plugin import StyleGan, StyleGanOptions

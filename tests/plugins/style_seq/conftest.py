@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import torch
 from segue.music import Meter, Piece, TrackInfo, midi_to_piece, piece_to_midi
-from segue.plugin_api.errors import SegueError
 from segue.plugin_api.python_model import Item
-from segue.plugins.style.hearing import hear, shipped_networks
+from segue.plugins.score.networks import shipped_networks
+from segue.plugins.style.hearing import hear
 from segue.plugins.style_seq.model import StyleSeqModel
 from segue.plugins.style_seq.network import Network, NetworkSettings
 from segue.plugins.style_seq.plugin import StyleSeq, StyleSeqOptions
 from segue.v1 import music_pb2, transfer_pb2
+
+from ..in_process import run_to_the_end
 
 TINY = NetworkSettings(width=32, layers=1, heads=2, groups=1, inner=32, head=16, style=8, half=8)
 TUNE = (72, 74, 76, 77, 79, 77, 76, 74, 72, 74, 76, 74, 72, 71, 72, 72)
@@ -62,16 +64,7 @@ def item(networks, piece, seed=1, temperature=0.6, **fields):
 
 def ask(model, *items):
     """Run requests side by side; return the answer of each."""
-    live = dict(enumerate(model.start(one) for one in items))
-    found = {}
-    while live:
-        for number, step in zip(list(live), model.step(list(live.values())), strict=True):
-            if isinstance(step, SegueError):
-                raise step
-            if step.done:
-                found[number] = step.responses[-1].complete
-                del live[number]
-    return [found[number] for number in range(len(items))]
+    return [messages[-1].complete for messages in run_to_the_end(model, items)]
 
 
 def read(response):

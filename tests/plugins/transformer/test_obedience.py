@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from segue.music import Meter, Piece, TrackInfo
 from segue.music.chord_symbols import read_chords
-from segue.plugins.score.networks import Networks
+from segue.plugins.score.networks import shipped_networks
 from segue.plugins.transformer import obedience_chords, obedience_harmony
 from segue.plugins.transformer.obedience import Composed, compose, random_requests
-from segue.plugins.transformer.obedience_chords import SCORE, measure_chords, measure_form
+from segue.plugins.transformer.obedience_chords import measure_chords, measure_form
 from segue.plugins.transformer.obedience_harmony import measure_harmony, movement
 from segue.v1 import generate_pb2, music_pb2
 
@@ -27,7 +27,7 @@ def over(chords, higher: int = 0) -> Piece:
 
 def test_chords_that_are_played_are_heard_and_others_are_not():
     asked = read_chords(obedience_chords._messages(SYMBOLS))
-    networks, right = Networks.load(SCORE), (*PITCHES, PITCHES[0])
+    networks, right = shipped_networks(), (*PITCHES, PITCHES[0])
     both, root, lowest = obedience_chords._heard(networks, over(right), asked)
     assert min(both, root) > 0.8
     assert lowest == 1.0
@@ -76,7 +76,7 @@ def test_how_harmony_moves_is_measured(model, monkeypatch):
     roots = [0, 0, 5, 7, 0, 0, 5, 0]
     rows = [(4 * bar, 4.0, 48 + root + step, 80, 0) for bar, root in enumerate(roots) for step in (0, 4, 7, 12)]
     piece = Piece.of(*np.array(rows).T, tracks=(TrackInfo("", 0),), meters=(Meter(0.0, 4, 4),))
-    found = movement(Networks.load(obedience_chords.SCORE), piece)
+    found = movement(shipped_networks(), piece)
     assert found["changes a bar"] == 5 / 8
     assert found["bars with a new root"] == 5 / 7
     assert found["longest stretch"] == 2

@@ -115,7 +115,7 @@ def test_the_shipped_model_answers_the_probe_and_obeys(shipped):
     algorithm = Transformer()
     probe = Item(algorithm.probe(), TransformerOptions().model_dump(), 1)
     algorithm.check_probe(compose_response(shipped, probe))
-    with pytest.raises(ValueError, match="one bar"):
+    with pytest.raises(ValueError, match=r"must be \[1\]"):
         algorithm.check_probe(generate_pb2.GenerateResponse())
     keys = [music_pb2.Key(tonic=tonic, mode=mode) for tonic in (0, 5, 9) for mode in (1, 2)]
     answers = run_to_the_end(shipped, [item(row, bars=8, key=key, style="pop_piano") for row, key in enumerate(keys)])

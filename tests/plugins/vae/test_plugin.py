@@ -25,7 +25,7 @@ async def test_the_probe_is_answered_and_looked_at(model):
     algorithm = Vae()
     call = Call(options=VaeOptions(), seed=7, models=OneModel(model), plays=None)
     algorithm.check_probe(await algorithm.generate(algorithm.probe(), call))
-    with pytest.raises(ValueError, match="two bars"):
+    with pytest.raises(ValueError, match=r"must be \[2\]"):
         algorithm.check_probe(generate_pb2.GenerateResponse())
 
 

@@ -11,7 +11,7 @@ from segue.client._errors import InvalidField
 from segue.client._parse import enum_to_text
 from segue.client.cli._session import UNSET, Session, command
 from segue.v1 import admin_pb2 as pb
-from segue.v1.catalog_pb2 import Algorithm, AlgorithmState, Capability, Model
+from segue.v1.catalog_pb2 import AlgorithmState, Capability
 
 _Name = Annotated[str, typer.Argument(metavar="ALGORITHM", help="The algorithm.")]
 _ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="The model; 'segue algorithms NAME' names them.")]
@@ -34,30 +34,21 @@ def load(session: Session, name: _Name) -> None:
     """Load an algorithm's models and let it serve once its probe answers."""
     with session.working("Loading"):
         algorithm = session.client.load(name)
-    if session.json:
-        session.answer(pb.LoadAlgorithmResponse(algorithm=algorithm))
-    else:
-        _show_algorithm(session, algorithm)
+    _tell_algorithm(session, pb.LoadAlgorithmResponse(algorithm=algorithm))
 
 
 def unload(session: Session, name: _Name) -> None:
     """Take an algorithm out of service and unload its models."""
     with session.working("Unloading"):
         algorithm = session.client.unload(name)
-    if session.json:
-        session.answer(pb.UnloadAlgorithmResponse(algorithm=algorithm))
-    else:
-        _show_algorithm(session, algorithm)
+    _tell_algorithm(session, pb.UnloadAlgorithmResponse(algorithm=algorithm))
 
 
 def reload(session: Session, name: _Name) -> None:
     """Reload an algorithm's models from the store; the old ones serve until the new ones do."""
     with session.working("Reloading"):
         algorithm = session.client.reload(name)
-    if session.json:
-        session.answer(pb.ReloadAlgorithmResponse(algorithm=algorithm))
-    else:
-        _show_algorithm(session, algorithm)
+    _tell_algorithm(session, pb.ReloadAlgorithmResponse(algorithm=algorithm))
 
 
 def promote(
@@ -68,20 +59,14 @@ def promote(
     """Make a version of a model the one that serves."""
     with session.working("Promoting"):
         answer = session.client.promote(model, version=version)
-    if session.json:
-        session.answer(pb.PromoteModelResponse(model=answer))
-    else:
-        _show_model(session, answer)
+    _tell_model(session, pb.PromoteModelResponse(model=answer))
 
 
 def roll_back(session: Session, model: _ModelName) -> None:
     """Go back to the version of a model that served before the last promotion."""
     with session.working("Rolling back"):
         answer = session.client.roll_back(model)
-    if session.json:
-        session.answer(pb.RollBackModelResponse(model=answer))
-    else:
-        _show_model(session, answer)
+    _tell_model(session, pb.RollBackModelResponse(model=answer))
 
 
 def traffic(
@@ -131,12 +116,22 @@ def _share(text: str) -> tuple[str, float]:
         raise InvalidField.at("shares", f"{text!r} is not ALGORITHM=WEIGHT with a number, e.g. chorale=9") from error
 
 
-def _show_algorithm(session: Session, algorithm: Algorithm) -> None:
+def _tell_algorithm(
+    session: Session, answer: pb.LoadAlgorithmResponse | pb.UnloadAlgorithmResponse | pb.ReloadAlgorithmResponse
+) -> None:
+    if session.json:
+        session.answer(answer)
+        return
+    algorithm = answer.algorithm
     state = enum_to_text(AlgorithmState, algorithm.state)
     cause = f": {algorithm.cause}" if algorithm.cause else ""
     session.out.print(f"[bold]{escape(algorithm.name)}[/bold] is {escape(state + cause)}")
 
 
-def _show_model(session: Session, model: Model) -> None:
+def _tell_model(session: Session, answer: pb.PromoteModelResponse | pb.RollBackModelResponse) -> None:
+    if session.json:
+        session.answer(answer)
+        return
+    model = answer.model
     versions = ", ".join(str(version) for version in model.versions)
     session.out.print(f"[bold]{escape(model.name)}[/bold] serves version {model.version} of {versions}")

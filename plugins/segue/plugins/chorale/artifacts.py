@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from safetensors.torch import load_file, save_file
 from segue.music.originality import OriginalityIndex
 from segue.plugins.chorale.data import Chorale
 from segue.plugins.chorale.network import Network, NetworkSettings
 from segue.plugins.chorale.voices import frames_to_piece
+from segue.plugins.half_precision import load_halves, save_halves
 
 WEIGHTS, CONFIG, INDEX = "weights.safetensors", "config.json", "originality.safetensors"
 
@@ -33,8 +33,7 @@ def index_of(parts: Mapping[str, Sequence[Chorale]]) -> OriginalityIndex:
 
 def save(network: Network, counts: list[list[int]], index: OriginalityIndex, folder: Path) -> None:
     """Write weights, as float16, configuration and index."""
-    half = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
-    save_file(half, folder / WEIGHTS)
+    save_halves(network.state_dict(), folder / WEIGHTS)
     config = {"network": network.settings.model_dump(), "reference_counts": counts}
     (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
     index.save(folder / INDEX)
@@ -44,5 +43,5 @@ def load(folder: Path) -> tuple[Network, list[list[int]]]:
     """Read network and reference counts."""
     config = json.loads((folder / CONFIG).read_text())
     network = Network(NetworkSettings(**config["network"])).eval()
-    network.load_state_dict({name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()})
+    network.load_state_dict(load_halves(folder / WEIGHTS))
     return network, config["reference_counts"]

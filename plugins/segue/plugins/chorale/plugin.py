@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field
 from segue.plugin_api import Algorithm, Options, StreamingGenerator, hookimpl, message_model
+from segue.plugins.probes import want_likely_piece
 from segue.v1 import generate_pb2, music_pb2
 
 MODEL = "chorale"
@@ -48,11 +49,7 @@ class Chorale(StreamingGenerator):
 
     def check_probe(self, response: generate_pb2.GenerateResponse) -> None:
         """See that a piece came, of one bar, and that its notes were likely ones."""
-        if len(response.pieces) != 1 or response.pieces[0].bars != 1:
-            raise ValueError(f"asked for one piece of one bar, got {len(response.pieces)} pieces")
-        piece = response.pieces[0]
-        if not piece.music.midi.startswith(b"MThd") or not -3 < piece.log_likelihood < 0:
-            raise ValueError(f"the piece is no MIDI file or unlikely: log-likelihood {piece.log_likelihood:.3f} a note")
+        want_likely_piece(response, bars=1, floor=-3)
 
 
 @hookimpl

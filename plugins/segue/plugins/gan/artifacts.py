@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
 from segue.music.originality import OriginalityIndex
 from segue.plugins.gan.network import Generator, NetworkSettings
+from segue.plugins.half_precision import load_halves, save_halves
 
 WEIGHTS, CONFIG, INDEX = "weights.safetensors", "config.json", "originality.safetensors"
 
@@ -35,7 +35,7 @@ class Artifacts:
 def save(made: Artifacts, folder: Path) -> None:
     """Write weights, as float16, configuration and index."""
     tensors = {name: tensor for name, tensor in made.generator.state_dict().items() if tensor.is_floating_point()}
-    save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS)
+    save_halves(tensors, folder / WEIGHTS)
     config = {"network": made.generator.settings.model_dump(), "styles": made.styles}
     (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
     made.index.save(folder / INDEX)
@@ -45,6 +45,6 @@ def load(folder: Path) -> Artifacts:
     """Read what ``save`` wrote."""
     config = json.loads((folder / CONFIG).read_text())
     generator = Generator(NetworkSettings(**config["network"]), len(config["styles"])).eval()
-    tensors = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()}
-    generator.load_state_dict(tensors, strict=False)  # the counts of batches seen, which nothing needs, are not kept
+    # The counts of batches seen, which nothing needs, are not kept.
+    generator.load_state_dict(load_halves(folder / WEIGHTS), strict=False)
     return Artifacts(generator, config["styles"], OriginalityIndex.load(folder / INDEX))

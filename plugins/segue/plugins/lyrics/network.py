@@ -13,7 +13,7 @@ from typing import Final
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from safetensors.torch import load_file, save_file
+from segue.plugins.half_precision import load_halves, save_halves
 from torch import Tensor, nn
 
 WEIGHTS: Final = "weights.safetensors"
@@ -88,11 +88,11 @@ class Network(nn.Module):
 
 def save(network: Network, folder: Path) -> None:
     """Write the weights, as float16."""
-    save_file({name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}, folder / WEIGHTS)
+    save_halves(network.state_dict(), folder / WEIGHTS)
 
 
 def load(settings: NetworkSettings, words: int, folder: Path) -> Network:
     """Read what ``save`` wrote."""
     network = Network(settings, words).eval()
-    network.load_state_dict({name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()})
+    network.load_state_dict(load_halves(folder / WEIGHTS))
     return network

@@ -1,11 +1,12 @@
-"""What is common to the files of all packs: how one that is wrong is told, and which packs a folder holds."""
+"""What the files of all packs share: how an index is read and one that is wrong is told, and which packs there are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import csv
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from segue.plugin_api.errors import InvalidRequest
 from segue.plugin_api.training import DataSource
@@ -16,6 +17,9 @@ _SOURCES: Final[Mapping[str, tuple[str, str]]] = {
     "pop909": ("POP909", "MIT"),
     "style_parallel_synth": ("style_parallel_synth (synthetic)", "public-domain charts"),
 }
+
+
+RowT = TypeVar("RowT")
 
 
 def sources(data: Path, *packs: str) -> list[DataSource]:
@@ -39,3 +43,15 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except (LookupError, TypeError, ValueError) as error:
         raise InvalidRequest("data", f"{name} must be as the pack has it, but: {error!r}") from error
+
+
+def read_index(index: Path, read: Callable[[Path, dict[str, str]], RowT]) -> list[RowT]:
+    """Read each row of a pack's index; ``read`` gets the folder of the pack and the row, column by column.
+
+    Raises
+    ------
+    InvalidRequest
+        If it is missing or not as the pack has it.
+    """
+    with reading(index), index.open(newline="", encoding="utf-8") as file:
+        return [read(index.parent, row) for row in csv.DictReader(file)]

@@ -10,7 +10,6 @@ OpenEWLD, Zenodo, doi:10.5281/zenodo.4332855.
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, midi_to_piece
 from segue.music.theory import key_to_index
-from segue.plugins.packs.files import reading
+from segue.plugins.packs.files import read_index, reading
 
 
 @dataclass(frozen=True)
@@ -60,10 +59,7 @@ def lead_sheets(data: Path) -> list[LeadSheet]:
     InvalidRequest
         If the folder does not hold the pack, or its index can't be read.
     """
-    index = data / "openewld" / "index.csv"
-    with reading(index), index.open(newline="", encoding="utf-8") as file:
-        found = [_sheet(index.parent, row) for row in csv.DictReader(file)]
-    return [sheet for sheet in found if sheet.path.is_file()]
+    return [sheet for sheet in read_index(data / "openewld" / "index.csv", _sheet) if sheet.path.is_file()]
 
 
 def _sheet(pack: Path, row: dict[str, str]) -> LeadSheet:

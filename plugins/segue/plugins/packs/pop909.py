@@ -10,7 +10,6 @@ Z. Wang et al., "POP909: A Pop-Song Dataset for Music Arrangement Generation", I
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, midi_to_piece
 from segue.music.theory import key_to_index
-from segue.plugins.packs.files import reading
+from segue.plugins.packs.files import read_index, reading
 
 MELODY, BRIDGE, PIANO = "MELODY", "BRIDGE", "PIANO"
 """Names of the tracks."""
@@ -105,10 +104,7 @@ def songs(data: Path) -> list[Song]:
     InvalidRequest
         If the folder does not hold the pack, or its index can't be read.
     """
-    index = data / "pop909" / "index.csv"
-    with reading(index), index.open(newline="", encoding="utf-8") as file:
-        found = [_song(index.parent, row) for row in csv.DictReader(file)]
-    return [song for song in found if song.path.is_file()]
+    return [song for song in read_index(data / "pop909" / "index.csv", _song) if song.path.is_file()]
 
 
 def _song(pack: Path, row: dict[str, str]) -> Song:

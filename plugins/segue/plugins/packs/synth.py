@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, midi_to_piece
 from segue.music.theory import QUALITY_NAMES, key_to_index
-from segue.plugins.packs.files import reading
+from segue.plugins.packs.files import read_index, reading
 
 INDEX: Final = Path("style_parallel_synth", "index.csv")
 CHORDS: Final = INDEX.with_name("charts.json")
@@ -69,13 +68,11 @@ def arrangements(data: Path) -> list[Arrangement]:
     InvalidRequest
         If the folder does not hold the pack, or its index can't be read.
     """
-    index = data / INDEX
-    with reading(index), index.open(newline="", encoding="utf-8") as file:
-        found = [
-            Arrangement(row["chart_id"], row["title"], row["style"], int(row["bars"]), index.parent / row["midi"])
-            for row in csv.DictReader(file)
-        ]
-    return [arrangement for arrangement in found if arrangement.path.is_file()]
+    return [arrangement for arrangement in read_index(data / INDEX, _arrangement) if arrangement.path.is_file()]
+
+
+def _arrangement(pack: Path, row: dict[str, str]) -> Arrangement:
+    return Arrangement(row["chart_id"], row["title"], row["style"], int(row["bars"]), pack / row["midi"])
 
 
 def written_chords(data: Path) -> dict[str, NDArray[np.int64]]:

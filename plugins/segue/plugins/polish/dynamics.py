@@ -16,10 +16,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 from segue.music import Piece
 from segue.music.kit import CRASHES, KICKS, SNARES
 from segue.music.piece import Meter
+from segue.plugins.polish import fitted
 
 Floats = NDArray[np.float64]
 
@@ -143,7 +143,7 @@ def reason(piece: Piece, row: int, now: int, place: int, where: float, drums: bo
 
 def save(weights: Mapping[str, NDArray[np.float32]], folder: Path) -> None:
     """Write the weights."""
-    save_file({name: np.ascontiguousarray(value, np.float32) for name, value in weights.items()}, folder / FILE)
+    fitted.save(weights, folder / FILE)
 
 
 def load(folder: Path) -> Dynamics:
@@ -154,8 +154,4 @@ def load(folder: Path) -> Dynamics:
     ValueError
         If weights are missing or of another number than this code needs.
     """
-    weights = load_file(folder / FILE)
-    for name, width in (("pitched", PITCHED_WIDTH), ("drums", DRUM_WIDTH)):
-        if name not in weights or weights[name].shape != (width,):
-            raise ValueError(f"{folder / FILE} holds no {width} weights {name!r}")
-    return Dynamics(weights)
+    return Dynamics(fitted.load(folder / FILE, {"pitched": PITCHED_WIDTH, "drums": DRUM_WIDTH}))

@@ -19,11 +19,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 from segue.music import Piece
 from segue.music.features import FEATURES, features
 from segue.music.reading import Reading
-from segue.plugins.polish import breaks
+from segue.plugins.polish import breaks, fitted
 from segue.plugins.polish.harmony import LONGEST
 from segue.plugins.polish.likelihood import Surprise
 from segue.v1 import analyze_pb2
@@ -68,7 +67,7 @@ def describe(piece: Piece, surprise: Surprise) -> NDArray[np.float64]:
 
 def save(weights: Mapping[str, NDArray[np.float32]], folder: Path) -> None:
     """Write the weights."""
-    save_file({name: np.ascontiguousarray(value, np.float32) for name, value in weights.items()}, folder / FILE)
+    fitted.save(weights, folder / FILE)
 
 
 def load(folder: Path) -> Quality:
@@ -79,8 +78,4 @@ def load(folder: Path) -> Quality:
     ValueError
         If weights are missing or of another number than this code needs.
     """
-    weights = load_file(folder / FILE)
-    for name, width in (("weight", WIDTH), ("scale", WIDTH), ("bias", 1)):
-        if name not in weights or weights[name].shape != (width,):
-            raise ValueError(f"{folder / FILE} holds no {name!r} of {width} numbers")
-    return Quality(weights)
+    return Quality(fitted.load(folder / FILE, {"weight": WIDTH, "scale": WIDTH, "bias": 1}))

@@ -15,8 +15,8 @@ from segue.plugin_api.training import Report
 from segue.plugins.score.emotion import Listeners
 from segue.plugins.score.emotion_train import measure_emotion
 from segue.plugins.score.evaluation import evaluate
-from segue.plugins.score.networks import Networks
-from segue.plugins.score.plugin import EmotionAnalyzer, ScoreAnalyzer
+from segue.plugins.score.networks import shipped_networks
+from segue.plugins.score.plugin import EmotionAnalyzer
 
 
 class Line(NamedTuple):
@@ -81,11 +81,12 @@ def table(reports: Mapping[str, Report]) -> Iterator[str]:
 
 def main(data: Annotated[Path, typer.Argument(help="Folder of the packs.", exists=True)]) -> None:
     """Print the acceptance table and the reports it is made from."""
-    score, emotion = (Path(str(analyzer.models[0].shipped)) / "1" for analyzer in (ScoreAnalyzer, EmotionAnalyzer))
+    emotion = EmotionAnalyzer.models[0].shipped
+    assert emotion is not None
     progress = Console(stderr=True)
     reports = {
-        **evaluate(data, Networks.load(score), progress),
-        **measure_emotion(data, Listeners.load(emotion), progress),
+        **evaluate(data, shipped_networks(), progress),
+        **measure_emotion(data, Listeners.load(emotion / "1"), progress),
     }
     out = Console(soft_wrap=True, highlight=False, markup=False)
     for text in (*table(reports), *(f"\n{report.to_markdown()}" for report in reports.values())):

@@ -30,8 +30,7 @@ from segue.plugins.score.emotion_pretraining import PretrainingSettings, pretrai
 from segue.plugins.score.fitting import fit
 from segue.plugins.score.kernel import fit_kernel
 from segue.plugins.score.linear import LinearClassifier, fit_linear
-from segue.plugins.score.networks import Networks
-from segue.plugins.score.plugin import ScoreAnalyzer
+from segue.plugins.score.networks import shipped_networks
 from torch import Tensor, nn
 
 _FOLDS, _DRAWS = 10, 5
@@ -87,9 +86,7 @@ def piano_songs(data: Path, clips: Sequence[Clip], console: Console) -> list[Pac
     The shipped version of ``score`` hears them. POP909 outweighs the others by two to one; a fifth of its songs, by
     their hash, is left out as everywhere in ``score``.
     """
-    folder = ScoreAnalyzer.models[0].shipped
-    assert folder is not None
-    networks = Networks.load(folder / "1")
+    networks = shipped_networks()
     by_song: dict[str, list[Lesson]] = {}
     for clip in track(clips, "clips to lessons", console=console):
         by_song.setdefault(clip.song, []).append(read_lesson(clip.piece, networks))

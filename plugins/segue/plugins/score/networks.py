@@ -25,6 +25,7 @@ from segue.plugins.score.chord_fold import FoldedChordNet
 from segue.plugins.score.chord_net import CHANGE_COST, KEY_WEIGHT, ChordNet, chord_evidence
 from segue.plugins.score.linear import LinearClassifier
 from segue.plugins.score.melody_net import MelodyNet, class_probabilities
+from segue.plugins.score.plugin import ScoreAnalyzer
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 BARS_FILE: Final = "bars.safetensors"
@@ -109,6 +110,13 @@ class Networks:
         track = leading_track(reading.piece)
         likely = upper_line(reading.piece) if track is None else piece.track == track
         return probability if likely is None else np.where(likely, _HEARD, np.minimum(probability, _HEARD - 0.01))
+
+
+def shipped_networks() -> Networks:
+    """Read the networks of the shipped version of ``score``: for training and measuring what stands on it."""
+    folder = ScoreAnalyzer.models[0].shipped
+    assert folder is not None
+    return Networks.load(folder / "1")
 
 
 def _vote(piece: Piece, single: NDArray[np.float64]) -> NDArray[np.float64]:

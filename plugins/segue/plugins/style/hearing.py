@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from segue.plugins.score.model import analyze
 from segue.plugins.score.networks import Networks
-from segue.plugins.score.plugin import ScoreAnalyzer, ScoreOptions
+from segue.plugins.score.plugin import ScoreOptions
 from segue.plugins.style.transferrer import HEARD_BEFORE
 from segue.v1 import analyze_pb2, music_pb2
-
-
-def shipped_networks() -> Networks:
-    """Return the shipped networks of ``score``."""
-    folder = ScoreAnalyzer.models[0].shipped
-    assert folder is not None
-    return Networks.load(folder / "1")
 
 
 def hear(midi: bytes, networks: Networks) -> analyze_pb2.AnalyzeResponse:

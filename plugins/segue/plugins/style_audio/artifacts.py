@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from segue.plugins.half_precision import load_halves, save_halves
 from segue.plugins.style_audio.network import Listener, NetworkSettings, Texture
 from torch import Tensor
 
@@ -54,7 +54,7 @@ def save(made: Artifacts, folder: Path) -> None:
         tensors[f"means.{layer}"] = torch.stack([texture.means[layer] for texture in textures])
         tensors[f"together.{layer}"] = torch.stack([texture.together[layer] for texture in textures])
     tensors["rhythms"] = torch.stack([style.rhythm for style in made.styles.values() if style.rhythm is not None])
-    save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS)
+    save_halves(tensors, folder / WEIGHTS)
     config = {"network": made.listener.settings.model_dump(), "styles": list(made.styles)}
     (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
 
@@ -62,7 +62,7 @@ def save(made: Artifacts, folder: Path) -> None:
 def load(folder: Path) -> Artifacts:
     """Read what ``save`` wrote."""
     config = json.loads((folder / CONFIG).read_text())
-    tensors = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()}
+    tensors = load_halves(folder / WEIGHTS)
     listener = Listener(NetworkSettings(**config["network"]), len(config["styles"])).eval().requires_grad_(False)
     listener.load_state_dict(
         {name.removeprefix("network."): tensor for name, tensor in tensors.items() if name.startswith("network.")}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from segue.plugins.half_precision import load_halves, save_halves
 from segue.plugins.style_gan.decode import Part, Texture
 from segue.plugins.style_gan.groove import Groove
 from segue.plugins.style_gan.network import Generator, NetworkSettings
@@ -37,8 +37,7 @@ class Artifacts:
 
 def save(made: Artifacts, folder: Path) -> None:
     """Write weights, as float16, and configuration."""
-    tensors = {name: tensor.half().contiguous() for name, tensor in made.generator.state_dict().items()}
-    save_file(tensors, folder / WEIGHTS)
+    save_halves(made.generator.state_dict(), folder / WEIGHTS)
     about = zip(made.styles, made.textures, made.grooves, strict=True)
     styles = {name: {"texture": texture, "groove": groove} for name, texture, groove in about}
     config = {"network": made.generator.settings.model_dump(), "styles": styles}
@@ -49,9 +48,8 @@ def load(folder: Path) -> Artifacts:
     """Read what ``save`` wrote."""
     config = json.loads((folder / CONFIG).read_text())
     styles = config["styles"]
-    tensors = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()}
     generator = Generator(NetworkSettings(**config["network"]), len(styles)).eval()
-    generator.load_state_dict(tensors)
+    generator.load_state_dict(load_halves(folder / WEIGHTS))
     textures = [_texture(*about["texture"]) for about in styles.values()]
     return Artifacts(generator, list(styles), textures, [Groove(*about["groove"]) for about in styles.values()])
 

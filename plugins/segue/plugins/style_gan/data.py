@@ -19,11 +19,10 @@ from segue.plugins.packs import openewld
 from segue.plugins.score.corpus import chorales
 from segue.plugins.score.data import part_of
 from segue.plugins.score.harmony import describe_chords, describe_key
-from segue.plugins.score.networks import Networks
+from segue.plugins.score.networks import Networks, shipped_networks
 from segue.plugins.score.timing import describe_meter
 from segue.plugins.style import pack
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
-from segue.plugins.style.hearing import shipped_networks
 from segue.plugins.style_gan.groove import Groove, measure
 from segue.plugins.style_gan.sheet import Sheet, sheet_of
 from segue.v1 import analyze_pb2

@@ -19,8 +19,9 @@ import numpy as np
 from scipy.stats import spearmanr
 from segue.music import Piece, piece_to_midi
 from segue.plugin_api.training import Report
+from segue.plugins.score.networks import shipped_networks
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
-from segue.plugins.style.hearing import hear, shipped_networks
+from segue.plugins.style.hearing import hear
 from segue.plugins.style.measure import StyleJudge, chroma_similarity, groove_similarity, melody_kept, strength
 from segue.plugins.style.styles import GROUPS, style_to_write
 from segue.plugins.style_gan.artifacts import Artifacts

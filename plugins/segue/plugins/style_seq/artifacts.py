@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from segue.plugins.half_precision import load_halves, save_halves
 from segue.plugins.score.chord_net import ChordNet
 from segue.plugins.style_seq.batches import part_name
 from segue.plugins.style_seq.data import Song
@@ -97,8 +97,7 @@ def pitches(song: Song, rows: NDArray[np.int64], drums: bool) -> NDArray[np.int6
 def save(network: Network, parts: Mapping[str, Sequence[Role]], ear: Ear, folder: Path) -> None:
     """Write a version; weights as float16."""
     for module, name in ((network, WEIGHTS), (ear.network, EAR)):
-        half = {part: tensor.half().contiguous() for part, tensor in module.state_dict().items()}
-        save_file(half, folder / name)
+        save_halves(module.state_dict(), folder / name)
     config = {
         "network": network.settings.model_dump(),
         "names": network.names.num_embeddings,
@@ -113,6 +112,6 @@ def load(folder: Path) -> Artifacts:
     network = Network(NetworkSettings(**config["network"]), config["names"])
     chords = ChordNet()
     for module, name in ((network, WEIGHTS), (chords, EAR)):
-        module.load_state_dict({part: tensor.float() for part, tensor in load_file(folder / name).items()})
+        module.load_state_dict(load_halves(folder / name))
     parts = {style: tuple(Role(**role) for role in roles) for style, roles in config["ensembles"].items()}
     return Artifacts(network.eval(), parts, Ear(chords.eval()))

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music import Piece, midi_to_piece, piece_to_midi
 from segue.music.theory import NO_CHORD, QUALITY_NAMES
-from segue.plugins.score.networks import Networks
+from segue.plugins.score.networks import Networks, shipped_networks
 from segue.plugins.style.arrangement import Arrangement, read_arrangement
-from segue.plugins.style.hearing import hear, shipped_networks
+from segue.plugins.style.hearing import hear
 from segue.plugins.style_seq.arrange import frames_of, read_content
 from segue.plugins.style_seq.content import Content
 from segue.plugins.style_seq.ear import Ear

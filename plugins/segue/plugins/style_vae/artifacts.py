@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from safetensors.torch import load_file, save_file
+from segue.plugins.half_precision import load_halves, save_halves
 from segue.plugins.style.basses import PLAYED_ON
 from segue.plugins.style_vae.attributes import Scale
 from segue.plugins.style_vae.network import Network, NetworkSettings
@@ -69,8 +69,7 @@ class Artifacts:
 
 def save(made: Artifacts, folder: Path) -> None:
     """Write weights, as float16, and configuration."""
-    tensors = {**made.network.state_dict(), _LATENTS: made.latents}
-    save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS)
+    save_halves({**made.network.state_dict(), _LATENTS: made.latents}, folder / WEIGHTS)
     config = {
         "network": made.network.settings.model_dump(),
         "scale": made.scale.as_dict(),
@@ -88,7 +87,7 @@ def load(folder: Path) -> Artifacts:
         for name, told in config["habits"].items()
     }
     network = Network(NetworkSettings(**config["network"]), len(habits)).eval()
-    tensors = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()}
+    tensors = load_halves(folder / WEIGHTS)
     latents = tensors.pop(_LATENTS)
     network.load_state_dict(tensors)
     return Artifacts(network, Scale.from_dict(config["scale"]), Scale.from_dict(config["block_scale"]), habits, latents)

@@ -16,8 +16,9 @@ from segue.music.reading import Reading
 from segue.plugin_api.training import Report
 from segue.plugins.score.emotion import Listeners
 from segue.plugins.score.emotion_train import emopia
+from segue.plugins.score.networks import shipped_networks
 from segue.plugins.score.plugin import EmotionAnalyzer
-from segue.plugins.style.hearing import hear, shipped_networks
+from segue.plugins.style.hearing import hear
 from segue.plugins.style_vae.artifacts import Artifacts
 from segue.plugins.style_vae.model import transfer
 from segue.v1 import music_pb2, transfer_pb2

@@ -18,7 +18,7 @@ from segue.music.features import FEATURES, features
 from segue.music.reading import Reading
 from segue.music.rhythm import bar_patterns
 from segue.plugin_api.training import Report
-from segue.plugins.style.hearing import shipped_networks
+from segue.plugins.score.networks import shipped_networks
 from segue.plugins.style.measure import StyleJudge, chroma_similarity, groove_similarity, strength
 from segue.plugins.style.styles import STYLES
 from segue.plugins.style_vae.artifacts import Artifacts

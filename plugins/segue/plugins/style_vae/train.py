@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from segue.plugin_api.training import Report, Run, Trainer, TrainingSettings
 from segue.plugins.packs.files import sources
-from segue.plugins.style.hearing import shipped_networks
+from segue.plugins.score.networks import shipped_networks
 from segue.plugins.style_vae.artifacts import Artifacts, load, save
 from segue.plugins.style_vae.attributes import Scale
 from segue.plugins.style_vae.data import PACKS, Lesson, read_songs, to_lesson

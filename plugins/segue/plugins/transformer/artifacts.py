@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from safetensors.torch import load_file, save_file
 from segue.music import Piece, TrackInfo
 from segue.music.originality import OriginalityIndex
+from segue.plugins.half_precision import load_halves, save_halves
 from segue.plugins.transformer.controls import Figures, measure
 from segue.plugins.transformer.data import Song
 from segue.plugins.transformer.elements import METRES, bar_steps, decode, to_piece
@@ -87,8 +87,7 @@ def melodies(songs: Sequence[Song]) -> OriginalityIndex:
 
 def save(network: Network, songs: Sequence[Song], folder: Path) -> None:
     """Write a version; weights as float16."""
-    half = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
-    save_file(half, folder / WEIGHTS)
+    save_halves(network.state_dict(), folder / WEIGHTS)
     (folder / CONFIG).write_text(json.dumps({"network": network.settings.model_dump()}, indent=1) + "\n")
     lines = {style: [asdict(p) | {"figures": list(p.figures)} for p in own] for style, own in profiles(songs).items()}
     (folder / PROFILES).write_text(json.dumps(lines) + "\n")
@@ -100,7 +99,7 @@ def load_network(folder: Path) -> Network:
     """Read the weights."""
     config = json.loads((folder / CONFIG).read_text())
     network = Network(NetworkSettings(**config["network"])).eval()
-    network.load_state_dict({name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()})
+    network.load_state_dict(load_halves(folder / WEIGHTS))
     return network
 
 

@@ -14,12 +14,11 @@ from segue.music.theory import NO_CHORD, QUALITIES, QUALITY_NAMES
 from segue.plugin_api.training import Report
 from segue.plugins.packs.pop909 import songs
 from segue.plugins.score.data import part_of
-from segue.plugins.score.networks import Networks
+from segue.plugins.score.networks import Networks, shipped_networks
 from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.obedience import Composed, compose
 from segue.v1 import generate_pb2, music_pb2
 
-SCORE: Final = Path(__file__).parents[1] / "score" / "weights" / "score" / "1"
 _STYLES: Final = ("pop_piano", "chorale", "jazz_combo", "lead_sheet")
 _CHORDS: Final = 8
 _FORM: Final = ("intro", "A", "A", "B", "A", "outro")
@@ -41,7 +40,7 @@ def measure_chords(model: TransformerModel, pieces: int, data: Path) -> Report:
         generate_pb2.GenerateRequest(style=style, key=_key(own), time_signature=four, bars=_CHORDS)
         for style, own in zip(styles, chords, strict=True)
     ]
-    networks = Networks.load(SCORE)
+    networks = shipped_networks()
     rows = {}
     for name, requests in (("asked for", with_chords), ("only the key asked for", without)):
         heard = np.array(

@@ -9,11 +9,10 @@ import numpy as np
 from segue.music import Piece
 from segue.music.theory import NO_CHORD
 from segue.plugin_api.training import Report
-from segue.plugins.score.networks import Networks
+from segue.plugins.score.networks import Networks, shipped_networks
 from segue.plugins.transformer.data import Song
 from segue.plugins.transformer.model import TransformerModel
 from segue.plugins.transformer.obedience import compose, song_piece
-from segue.plugins.transformer.obedience_chords import SCORE
 from segue.v1 import generate_pb2
 
 _STYLES: Final = ("salsa", "pop_ballad", "jazz_swing", "rock", "hymn", "jazz_combo", "lead_sheet", "pop_piano")
@@ -33,7 +32,7 @@ def measure_harmony(model: TransformerModel, songs: Sequence[Song]) -> Report:
     songs
         Of the test part.
     """
-    networks, rows = Networks.load(SCORE), {}
+    networks, rows = shipped_networks(), {}
     for style in _STYLES:
         requests = [generate_pb2.GenerateRequest(style=style, bars=_BARS)] * _EACH
         own = [s for s in songs if s.style == style and s.bars >= _BARS]

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from segue.music.originality import OriginalityIndex
+from segue.plugins.half_precision import load_halves, save_halves
 from segue.plugins.vae.form import THROUGH
 from segue.plugins.vae.latent import Space
 from segue.plugins.vae.network import LongNetwork, Network, NetworkSettings
@@ -55,7 +55,7 @@ def save(made: Artifacts, folder: Path) -> None:
         "form.forms": torch.from_numpy(made.forms),
         "form.open": torch.from_numpy(made.open),
     }
-    save_file({name: tensor.half().contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS)
+    save_halves(tensors, folder / WEIGHTS)
     (folder / CONFIG).write_text(json.dumps({"network": made.short.settings.model_dump()}, indent=1) + "\n")
     made.index.save(folder / INDEX)
 
@@ -63,7 +63,7 @@ def save(made: Artifacts, folder: Path) -> None:
 def load(folder: Path) -> Artifacts:
     """Read what ``save`` wrote; a version from before forms were kept composes through."""
     settings = NetworkSettings(**json.loads((folder / CONFIG).read_text())["network"])
-    tensors = {name: tensor.float() for name, tensor in load_file(folder / WEIGHTS).items()}
+    tensors = load_halves(folder / WEIGHTS)
 
     def part(name: str) -> dict[str, torch.Tensor]:
         return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}

@@ -1,0 +1,34 @@
+"""What of an analysis is told in words."""
+
+from segue.client.cli._analysis_facts import facts
+from segue.v1 import analyze_pb2
+from segue.v1.music_pb2 import MODE_MAJOR, MODE_MINOR, Key
+
+
+def test_what_has_no_pitch_is_told_without_pitches():
+    drums = analyze_pb2.TrackAnalysis(name="Kit", drums=True, notes=64)
+    response = analyze_pb2.AnalyzeResponse(
+        notes=64, melody=analyze_pb2.MelodyAnalysis(), pitch=analyze_pb2.PitchAnalysis(tracks=[drums])
+    )
+    response.style.SetInParent()
+    told = dict(facts(response))
+    assert (told["melody"], told["style"], told["track"]) == ("none", "none", "Kit (drums): 64 notes")
+    assert not {"pitch", "texture", "pitch classes"} & set(told)
+
+
+def test_a_church_mode_is_told_beside_the_key():
+    dorian = Key(tonic=2, mode=MODE_MINOR)
+    major = Key(tonic=0, mode=MODE_MAJOR)
+    candidates = [
+        analyze_pb2.KeyCandidate(key=dorian, probability=0.7, scale=analyze_pb2.SCALE_DORIAN),
+        analyze_pb2.KeyCandidate(key=major, probability=0.25, scale=analyze_pb2.SCALE_MAJOR),
+    ]
+    key = analyze_pb2.KeyAnalysis(key=dorian, confidence=0.7, candidates=candidates)
+    key.scale, key.scale_confidence = analyze_pb2.SCALE_DORIAN, 0.9
+    told = dict(facts(analyze_pb2.AnalyzeResponse(key=key)))
+    assert told["key"] == "D minor (70 % sure), else C major 25 %"
+    assert told["mode"] == "Dorian (90 % sure in that key)"
+    other = analyze_pb2.KeyAnalysis(key=major, confidence=0.6, candidates=candidates, scale=analyze_pb2.SCALE_MAJOR)
+    told = dict(facts(analyze_pb2.AnalyzeResponse(key=other)))
+    assert told["key"] == "C major (60 % sure), else D minor (Dorian) 70 %"
+    assert "mode" not in told

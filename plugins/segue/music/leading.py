@@ -7,16 +7,11 @@ from typing import Final
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from segue.music.melody import skyline
+from segue.music.melody import is_one_voice, skyline
 from segue.music.piece import Piece
 from segue.music.rhythm import bar_patterns
 
 _NEAR: Final = 1e-3
-_OVERLAP: Final = 0.2
-"""Beats that a legato note may sound into the next."""
-_FEW: Final = 0.05
-_AT_ONCE: Final = 1.5
-"""Notes that sound at once in the mean, from which a line is not one voice."""
 _LOW: Final = 53
 _CLOSE, _FIFTH, _OCTAVE = 1.0, 7, 12
 _STRETCH: Final = 8
@@ -25,15 +20,6 @@ _PATTERN: Final = 2
 """Different rhythms that a pattern of accompaniment has in a stretch."""
 _LEAST_VARIED: Final = 0.15
 """Different rhythms of a melody's bars, as a share of a stretch, and share of the piece's bars in which it sounds."""
-
-
-def is_one_voice(line: Piece) -> bool:
-    """Say whether nearly every note ends before the next one begins, and none is held on under the others."""
-    if not len(line):
-        return True
-    begun_early = line.end[:-1] - line.start[1:] > _OVERLAP
-    at_once = line.duration.sum() / (line.end.max() - line.start.min())
-    return bool(begun_early.sum() <= _FEW * len(line) and at_once < _AT_ONCE)
 
 
 def leading_track(piece: Piece) -> int | None:

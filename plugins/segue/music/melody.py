@@ -1,4 +1,4 @@
-"""Which notes of a piece are its melody, without a trained model."""
+"""Which notes of a piece are its melody, without a trained model; and whether it is of one voice."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from numpy.typing import NDArray
 from segue.music.piece import Piece
 
 _TOGETHER: Final = 0.05
+_OVERLAP: Final = 0.2
+"""Beats that a legato note may sound into the next."""
+_FEW: Final = 0.05
+_AT_ONCE: Final = 1.5
+"""Notes that sound at once in the mean, from which a line is not one voice."""
 
 
 def skyline(piece: Piece) -> NDArray[np.bool_]:
@@ -36,3 +41,12 @@ def skyline(piece: Piece) -> NDArray[np.bool_]:
         chosen[note] = True
         sounding_until, sounding_pitch = start + piece.duration[note], pitch
     return chosen
+
+
+def is_one_voice(line: Piece) -> bool:
+    """Say whether nearly every note ends before the next begins, none is held under the others, and none is a drum."""
+    if not len(line):
+        return True
+    begun_early = line.end[:-1] - line.start[1:] > _OVERLAP
+    at_once = line.duration.sum() / (line.end.max() - line.start.min())
+    return bool(not line.is_drum.any() and begun_early.sum() <= _FEW * len(line) and at_once < _AT_ONCE)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from segue.music import Piece, TrackInfo
 from segue.music.leading import upper_line
+from segue.music.melody import is_one_voice
 
 TUNE = (72, 74, 76, 77, 79, 77, 76, 74, 72, 74, 76, 79)
 
@@ -55,3 +56,10 @@ def test_a_pattern_is_no_tune_and_a_band_is_no_player():
     assert upper_line(hands(tune=False)) is None
     assert upper_line(hands(programs=(0, 33))) is None
     assert upper_line(hands(drums=True)) is None
+
+
+def test_one_voice_is_no_chord_and_no_drum():
+    line = Piece.of(np.arange(32.0), 1.1, 60)
+    assert is_one_voice(line)
+    assert not is_one_voice(line.with_notes(duration=np.full(32, 2.0)))
+    assert not is_one_voice(Piece.of(np.arange(32.0), 0.1, 38, tracks=(TrackInfo(drums=True),)))

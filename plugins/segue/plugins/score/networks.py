@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_model
 from segue.music import Piece
-from segue.music.leading import is_one_voice, leading_track, upper_line
+from segue.music.leading import leading_track, upper_line
+from segue.music.melody import is_one_voice
 from segue.music.meter import Bars, accented_bars
 from segue.music.originality import OriginalityIndex
 from segue.music.reading import Judged, Reading

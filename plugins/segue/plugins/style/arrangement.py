@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from segue.music import Piece
-from segue.music.leading import is_one_voice, leading_track, upper_line
+from segue.music.leading import leading_track, upper_line
+from segue.music.melody import is_one_voice
 from segue.music.theory import QUALITIES, QUALITY_NAMES
 from segue.plugin_api.errors import InvalidMusic
 from segue.v1 import analyze_pb2, music_pb2

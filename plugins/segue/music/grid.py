@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from segue.music.beats import track_beats
 from segue.music.kit import KICKS, SNARES
-from segue.music.meter import BarFinder, Bars, accented_bars, dotted_phase, emphasis, seven_bars
+from segue.music.melody import is_one_voice
+from segue.music.meter import BarFinder, Bars, accented_bars, dotted_beat, dotted_phase, emphasis, seven_bars
 from segue.music.piece import Meter, Piece
 
 _NEAR: Final = 0.06
@@ -71,16 +72,18 @@ class Grid:
     stated: bool
 
 
-def find_grid(piece: Piece, find_bars: BarFinder = accented_bars) -> Grid:
+def find_grid(piece: Piece, find_bars: BarFinder = accented_bars, *, dotted: bool = True) -> Grid:
     """Find the beats and bars of a piece.
 
     The file's beats are taken as they are if the notes lie on them, and shifted if the notes lie beside them by a
     constant part of a beat; where the notes have nothing to do with them, beats are found in the notes. The file's
     bars are taken if its beats are and it states a metre other than 1/4, which sequencers write for want of one; else
     what comes back after seven eighths is in 7/8, and ``find_bars`` finds other bars: from the accents, or by a
-    trained model; of bars of three quarters the accents say whether they are of 3/4 or of 6/8. Beats are counted from
-    the bars that are stated, as an upbeat may be of half a beat, and more must speak for other beats than against those
-    of a file that states none.
+    trained model; of bars of three quarters the accents say whether they are of 3/4 or of 6/8, and of a piece of one
+    voice what comes back says whether it is in dotted quarters. Beats are counted from the bars that are stated, as an
+    upbeat may be of half a beat, and more must speak for other beats than against those of a file that states none.
+
+    Without ``dotted``, what is not stated is counted in quarters even if it may be in 6/8 or 9/8.
     """
     stated = any(meter.numerator > 1 for meter in piece.meters)
     shift, confidence = _phase(piece, stated)
@@ -99,8 +102,14 @@ def find_grid(piece: Piece, find_bars: BarFinder = accented_bars) -> Grid:
         return replace(_found_grid(sevens, eighths, confidence), meters=(Meter(0.0, 7, 8),))
     bars = find_bars(piece, beats, True)
     found = _found_grid(bars, beats, confidence)
-    phase = dotted_phase(piece, beats[bars.downbeats]) if (bars.lengths == 3).all() else None
-    return found if phase is None else _dotted_grid(found, phase, piece, find_bars)
+    if not dotted:
+        return found
+    alone = confidence > _CLEAR and len(piece) >= _ENOUGH_NOTES and is_one_voice(piece)
+    if alone:
+        first = dotted_beat(piece, eighths)
+    else:
+        first = dotted_phase(piece, beats[bars.downbeats]) if (bars.lengths == 3).all() else None
+    return found if first is None else _dotted_grid(found, first, piece, find_bars, begins_bar=not alone)
 
 
 def tracked_beats(piece: Piece) -> NDArray[np.float64]:
@@ -125,14 +134,17 @@ def _found_grid(bars: Bars, beats: NDArray[np.float64], confidence: float) -> Gr
     )
 
 
-def _dotted_grid(grid: Grid, phase: int, piece: Piece, find_bars: BarFinder) -> Grid:
-    """Count what was heard as bars of three quarters in dotted quarters: two make a bar of 6/8, or three one of 9/8."""
-    first = grid.beats[grid.downbeats[0]] + phase
+def _dotted_grid(grid: Grid, first: float, piece: Piece, find_bars: BarFinder, *, begins_bar: bool) -> Grid:
+    """Count in dotted quarters what was heard in quarters: two make a bar of 6/8, or three one of 9/8.
+
+    One of them begins at ``first``, and with it a bar, or else the bars are heard anew.
+    """
     before, after = (int(np.ceil(abs(end - first) / _DOTTED - 1e-6)) for end in (grid.beats[0], grid.beats[-1]))
     beats = first + _DOTTED * np.arange(-before, after + 1)
-    threes = find_bars(piece, beats, True)
-    nine = (threes.lengths == 3).all()
-    downbeats = threes.downbeats if nine else np.arange(before % 2, len(beats), 2)
+    bars = find_bars(piece, beats, True)
+    nine = (bars.lengths == 3).all()
+    upbeat = before % 2 if begins_bar else int(np.bincount(bars.downbeats % 2).argmax())
+    downbeats = bars.downbeats if nine else np.arange(upbeat, len(beats), 2)
     return replace(
         grid,
         beats=beats,
@@ -140,7 +152,7 @@ def _dotted_grid(grid: Grid, phase: int, piece: Piece, find_bars: BarFinder) -> 
         downbeats=downbeats,
         meters=(Meter(0.0, 9 if nine else 6, 8),),
         pickup=float(beats[downbeats[0]] - beats[0]),
-        bar_confidence=threes.strength if nine else grid.bar_confidence,
+        bar_confidence=grid.bar_confidence if begins_bar and not nine else bars.strength,
     )
 
 

@@ -45,6 +45,12 @@ _SEVENS: Final = 1.6
 
 Chosen on validation pieces: of 1,069 in other metres and 2,034 stretches of them of 32 quarters none reaches it.
 """
+_LONG_LEAD: Final = 0.2
+"""How much the lead of long notes weighs beside what comes back, where dotted quarters are told from quarters.
+
+Chosen on half of 2,400 folk tunes of music21's corpus, half of Nottingham's, lead sheets and validation songs, of all
+the tune alone: without it, 33 rather than 27 in a thousand folk tunes in 2/4 and 4/4 are told in dotted quarters.
+"""
 _SLOTS: Final = 4
 _BELOW: Final = 52
 _NEAR_EIGHTH: Final = 0.075
@@ -106,6 +112,25 @@ def _standard(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((columns - columns.mean(axis=0)) / (columns.std(axis=0) + 1e-9))
 
 
+def _meter_scores(piece: Piece, beats: NDArray[np.float64], written: bool) -> dict[tuple[int, int], float]:
+    """Return what speaks for each length of the bar and index of the first downbeat, in nats; nothing of few beats."""
+    evidence = _evidence(piece, beats)
+    accent = _standard(evidence) @ np.array([_LONGEST, _LOW, _CHANGE])
+    again = _repetition(piece, beats, evidence[:, 0], (*_LENGTHS, *_TWO_BARS.values()))
+    scores = {}
+    opening = int(_beat_of(piece, beats)[1].min(initial=len(beats)))
+    for length, other in zip(_LENGTHS, reversed(_LENGTHS), strict=True):
+        if len(accent) < 2 * length:
+            continue
+        known = _PREFERENCE[length] + _BAR_AGAIN * (again[length] - again[other])
+        known += _TWO_AGAIN * (again[_TWO_BARS[length]] - again[_TWO_BARS[other]])
+        for first in range(length):
+            own = np.arange(len(accent)) % length == first
+            stands_out = float(accent[own].mean() - accent[~own].mean())
+            scores[length, first] = known + _FIRST * (written and first == opening) + stands_out
+    return scores
+
+
 def find_meter(piece: Piece, beats: NDArray[np.float64], *, written: bool = True) -> tuple[int, int, float]:
     """Find the metre.
 
@@ -126,24 +151,34 @@ def find_meter(piece: Piece, beats: NDArray[np.float64], *, written: bool = True
     length, first, strength
         Beats in a bar, index of the first downbeat, and the probability of that answer among all, 0-1.
     """
-    evidence = _evidence(piece, beats)
-    accent = _standard(evidence) @ np.array([_LONGEST, _LOW, _CHANGE])
-    again = _repetition(piece, beats, evidence[:, 0], (*_LENGTHS, *_TWO_BARS.values()))
-    answers, scores = [(4, 0)], [-np.inf]
-    opening = int(_beat_of(piece, beats)[1].min(initial=len(beats)))
-    for length, other in zip(_LENGTHS, reversed(_LENGTHS), strict=True):
-        if len(accent) < 2 * length:
-            continue
-        known = _PREFERENCE[length] + _BAR_AGAIN * (again[length] - again[other])
-        known += _TWO_AGAIN * (again[_TWO_BARS[length]] - again[_TWO_BARS[other]])
-        for first in range(length):
-            own = np.arange(len(accent)) % length == first
-            answers.append((length, first))
-            stands_out = float(accent[own].mean() - accent[~own].mean())
-            scores.append(known + _FIRST * (written and first == opening) + stands_out)
-    best = int(np.argmax(scores))
-    share = np.exp(np.array(scores) - scores[best]) if np.isfinite(scores[best]) else np.ones(1)
-    return (*answers[best], float(1 / share.sum()) if len(answers) > 1 else 0.0)
+    scores = _meter_scores(piece, beats, written)
+    if not scores:
+        return 4, 0, 0.0
+    length, first = max(scores, key=scores.__getitem__)
+    return length, first, float(np.exp(scores[length, first] - np.logaddexp.reduce(list(scores.values()))))
+
+
+def four_over_three(piece: Piece, beats: NDArray[np.float64], *, written: bool = True) -> float:
+    """Say how much more speaks for four beats in a bar than for three, in nats, though four be no more usual.
+
+    Parameters
+    ----------
+    piece, beats, written
+        As ``find_meter`` takes them, which goes by the same.
+
+    Returns
+    -------
+    float
+        Log of the ratio of likelihoods; 0 of fewer than eight beats.
+    """
+    scores = _meter_scores(piece, beats, written)
+    if len(scores) < sum(_LENGTHS):
+        return 0.0
+    four, three = (
+        np.logaddexp.reduce([scores[length, first] for first in range(length)]) - _PREFERENCE[length]
+        for length in _LENGTHS
+    )
+    return float(four - three)
 
 
 def accented_bars(piece: Piece, beats: NDArray[np.float64], written: bool) -> Bars:
@@ -182,7 +217,40 @@ def seven_bars(piece: Piece, eighths: NDArray[np.float64]) -> Bars | None:
     return Bars(downbeats, np.full(len(downbeats), 7), float(1 / np.exp(score - score[first]).sum()))
 
 
-def dotted_phase(piece: Piece, bars: NDArray[np.float64]) -> int | None:
+def dotted_beat(piece: Piece, eighths: NDArray[np.float64]) -> float | None:
+    """Say whether a piece of one voice is in dotted quarters, as in 6/8 and 9/8, and where one of them begins.
+
+    Dotted quarters are alike after three and nine eighths, whatever the bar; quarters after 4, 8 and 16, and in bars of
+    five after 10 and 20. Notes are long on every third eighth rather than on every second.
+
+    Parameters
+    ----------
+    piece
+        The piece.
+    eighths : ndarray, shape (n,)
+        In quarter notes: at least three.
+
+    Returns
+    -------
+    float or None
+        In quarter notes, one of the first three eighths; None if it is in quarters.
+    """
+    longest = _evidence(piece, eighths)[:, 0]
+    again = _repetition(piece, eighths, longest, (3, 4, 5, 8, 9, 10, 16, 20))
+    dotted, fours, fives = (np.mean([again[lag] for lag in lags]) for lags in ((3, 9), (4, 8, 16), (5, 10, 20)))
+    seconds, thirds = ([longest[first::every].mean() for first in range(every)] for every in (2, 3))
+    if dotted - max(fours, fives) + _LONG_LEAD * (_lead(thirds) - _lead(seconds)) <= 0:
+        return None
+    return float(eighths[np.argmax(thirds)])
+
+
+def _lead(values: Sequence[float]) -> float:
+    """Return how far the highest is above the next."""
+    second, highest = sorted(values)[-2:]
+    return highest - second
+
+
+def dotted_phase(piece: Piece, bars: NDArray[np.float64]) -> float | None:
     """Say whether bars of three quarters are rather two dotted quarters, as in 6/8, and where those begin.
 
     In three quarters the middle of the bar falls between two beats; in two dotted ones it is a beat, and stands out
@@ -197,8 +265,8 @@ def dotted_phase(piece: Piece, bars: NDArray[np.float64]) -> int | None:
 
     Returns
     -------
-    int or None
-        How many quarters after ``bars`` those of dotted quarters begin, 0-2; None if there are none.
+    float or None
+        In quarter notes, where a bar of dotted quarters begins; None if there are none.
     """
     bar = np.searchsorted(bars, piece.start + _NEAR_EIGHTH, side="right") - 1
     eighths = 2 * (piece.start - bars[np.maximum(bar, 0)])
@@ -207,4 +275,4 @@ def dotted_phase(piece: Piece, bars: NDArray[np.float64]) -> int | None:
     stands_out = np.bincount(place[on], emphasis(piece)[on], 6)
     middle, beside = stands_out[[3, 5, 1]], (stands_out[[2, 4, 0]] + stands_out[[4, 0, 2]]) / 2
     phase = int(((middle + 1) / (beside + 1)).argmax())
-    return phase if middle[phase] > beside[phase] else None
+    return float(bars[0]) + phase if middle[phase] > beside[phase] else None

@@ -1,6 +1,7 @@
 """Bars where nothing is stated: the likeliest path, what the network hears, and what it learns from."""
 
 import csv
+import re
 from dataclasses import replace
 from itertools import groupby, pairwise
 
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 from segue.music import Meter, Piece, TrackInfo, piece_to_midi
+from segue.music.grid import find_grid
+from segue.music.meter import accented_bars
 from segue.plugin_api.training import Run
 from segue.plugins.score import train
 from segue.plugins.score.bar_examples import (
@@ -19,6 +22,7 @@ from segue.plugins.score.bar_examples import (
     stretches,
 )
 from segue.plugins.score.bar_net import CHANGE_COST, FEATURES, LENGTHS, beat_features, best_bars
+from segue.plugins.score.grids import main_metre
 from segue.plugins.score.networks import BARS_FILE, Networks, shipped_networks
 from segue.plugins.score.plugin import ScoreAnalyzer
 from segue.plugins.score.train import ScoreSettings, ScoreTrainer
@@ -107,6 +111,41 @@ def test_bars_may_change_their_length(networks, lengths, stated):
     assert heard[: len(truth)].tolist() == truth.tolist()
     assert [(meter.beat, meter.numerator) for meter in reading.grid.meters] == stated
     assert reading.piece.bar_starts[: len(truth)].tolist() == truth.tolist()
+
+
+HOME_ON_THE_RANGE = "D2|D2G2A2|B4GF|E2c2c2|c4cc|B2G2G2|G2F2G2|A6|A4D2|D2G2A2|B4GF|E2c2c2|c4cc|B2A2G2|F2G2A2|G6|G4"
+IRISH_WASHERWOMAN = (
+    "d/c/|BGGDGG|BGBdcB|cAAEAA|cAcedc|BGGDGG|BGBdcB|cBcAdc|BGGG2"
+    "d|gdggdg|gdgbag|fdffdf|fdfagf|eggdgg|cggBgg|cBcAdc|BGGG2"
+)
+HASTE_TO_THE_WEDDING = (
+    "A|AFAagf|edefdB|AFAAFA|Beee2B|AFAagf|edefdB|ABAfaf|eddd2A|fafafa|fafafa|gbgbgb|gbgbgb|a2aagf|edefdB|ABAfaf|eddd2"
+)
+YANKEE_DOODLE = "GGABGBAD|GGABG2F2|GGABcBAG|FDEFG2G2|EFEDEFG2|DEDCB,2D2|EFEDEFGE|DGFAG2G2"
+
+
+def tune(abc):
+    """Play an old tune four times, in the letters of ABC, whose unit is an eighth: one voice, no accompaniment."""
+    rows, at = [], 0.0
+    for letter, low, eighths, half in re.findall(r"([A-Ga-g])(,?)(\d*)(/?)", 4 * abc):
+        length = int(eighths or 1) / (4 if half else 2)
+        pitch = 60 + (9, 11, 0, 2, 4, 5, 7)["ABCDEFG".index(letter.upper())] + 12 * letter.islower() - 12 * bool(low)
+        rows.append((at, 0.95 * length, pitch))
+        at += length
+    return Piece.of(*zip(*rows, strict=True))
+
+
+@pytest.mark.parametrize("by", ["network", "accents"])
+@pytest.mark.parametrize(
+    ("abc", "metre"),
+    [(HOME_ON_THE_RANGE, (3, 4)), (IRISH_WASHERWOMAN, (6, 8)), (HASTE_TO_THE_WEDDING, (6, 8)), (YANKEE_DOODLE, (4, 4))],
+    ids=["waltz", "jig", "jig in even eighths", "march"],
+)
+def test_the_metre_of_a_tune_alone_is_told(networks, abc, metre, by):
+    grid = find_grid(tune(abc), networks.find_bars if by == "network" else accented_bars)
+    assert main_metre(grid) == metre
+    if metre == (6, 8):  # an upbeat of an eighth
+        assert set((grid.beats % 1.5).tolist()) == {0.5}
 
 
 def test_what_is_said_of_beats_does_not_hang_on_key_and_track():

@@ -149,8 +149,8 @@ def _sheets(data: Path) -> Iterator[Barred]:
 
 
 def _beats(piece: Piece) -> NDArray[np.float64]:
-    """Return the quarters of the file, which those of bars of three may not be."""
-    return find_grid(replace(piece, meters=()), _fours).beats
+    """Return the quarters of the file."""
+    return find_grid(replace(piece, meters=()), _fours, dotted=False).beats
 
 
 def _fours(piece: Piece, beats: NDArray[np.float64], written: bool) -> Bars:

@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from segue.music.kit import CRASHES, KICKS, SNARES
-from segue.music.meter import Bars
+from segue.music.melody import is_one_voice
+from segue.music.meter import Bars, four_over_three
 from segue.music.piece import Piece
 from torch import Tensor, nn
 
@@ -174,31 +175,40 @@ class BarNet(nn.Module):
 
 
 @torch.inference_mode()
-def find_bars(net: BarNet, piece: Piece, beats: NDArray[np.float64]) -> Bars:
-    """Find the bars of a piece whose beats are known: at least two beats.
+def find_bars(net: BarNet, piece: Piece, beats: NDArray[np.float64], written: bool) -> Bars:
+    """Find the bars of a piece whose beats are known, at least two: written, or found in it.
 
-    They are as sure as the network is, in the mean, that each of them begins where it does.
+    They are as sure as the network is, in the mean, that each of them begins where it does. It has hardly learnt from
+    pieces of one voice that are not songs: there, what the accents of the whole say of three and four beats in a bar
+    speaks in each bar too.
     """
     logits = net(torch.from_numpy(beat_features(piece, beats))[None])[0]
     logs = torch.log_softmax(logits, dim=1).double().numpy()
-    downbeats, lengths = best_bars(logs)
+    against = dict(LENGTHS)
+    if is_one_voice(piece):
+        against[3] += four_over_three(piece, beats, written=written)
+    downbeats, lengths = best_bars(logs, against)
     return Bars(downbeats, lengths, float(np.exp(logs[downbeats, 1]).mean()))
 
 
-def best_bars(logs: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def best_bars(
+    logs: NDArray[np.float64], against: Mapping[int, float] = LENGTHS
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find the likeliest bars.
 
     Parameters
     ----------
     logs : ndarray, shape (beats, 2)
         Log probability that each beat goes on with a bar, and that it begins one.
+    against
+        Beats that a bar may have, and what speaks against each bar of so many, in nats.
 
     Returns
     -------
     downbeats, lengths : ndarray, shape (bars,)
         The beat that begins each bar, and how many beats it has; the last may go on after the end.
     """
-    lengths, most = tuple(LENGTHS), max(LENGTHS)
+    lengths, most = tuple(against), max(against)
     total = [0.0, *np.cumsum(np.pad(logs[:, 0], (0, most))).tolist()]  # beats after the end say nothing
     begin = [*(logs[:, 1] - logs[:, 0]).tolist(), *[0.0] * most]
     count = len(logs)
@@ -206,8 +216,8 @@ def best_bars(logs: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.
     best: list[list[float]] = []
     source: list[list[int]] = []
     for end in range(count + most):
-        values, sources = [-np.inf] * len(LENGTHS), [_UPBEAT] * len(LENGTHS)
-        for kind, (length, rarity) in enumerate(LENGTHS.items()):
+        values, sources = [-np.inf] * len(against), [_UPBEAT] * len(against)
+        for kind, (length, rarity) in enumerate(against.items()):
             start = end - length
             if 0 <= start < count:
                 same, (other, came) = best[start][kind], max((value, k) for k, value in enumerate(best[start]))

@@ -48,7 +48,7 @@ def measure_grids(data: Path, find_bars: BarFinder, console: Console) -> dict[st
         stated = {meter[1:] for meter in piece.meters}
         if len(stated) == 1 and (metre := stated.pop()) in _METRES:
             grids = (find_grid(replace(piece, meters=()), finder) for finder in (accented_bars, find_bars))
-            metres[f"{pack}, {metre[0]}/{metre[1]}"].append([_metre(grid) == metre for grid in grids])
+            metres[f"{pack}, {metre[0]}/{metre[1]}"].append([main_metre(grid) == metre for grid in grids])
     return {
         "stated grids": Report(
             "Beats of test pieces whose file states tempo and metre: the share where they are kept, and where all "
@@ -81,7 +81,7 @@ def _found(piece: Piece, moved: float) -> bool:
     return bool(np.median(np.abs((grid.beats - moved + 0.5) % 1 - 0.5)) < _NEAR)
 
 
-def _metre(grid: Grid) -> tuple[int, int]:
+def main_metre(grid: Grid) -> tuple[int, int]:
     """Return the metre of most of the bars."""
     if grid.meters[0].denominator == 8:
         return grid.meters[0].numerator, 8

@@ -92,7 +92,9 @@ class Networks:
 
     def find_bars(self, piece: Piece, beats: NDArray[np.float64], written: bool) -> Bars:
         """Find the bars of a piece whose beats are known: by accents, if the version has no network for it."""
-        return accented_bars(piece, beats, written) if self.bars is None else find_bars(self.bars, piece, beats)
+        if self.bars is None:
+            return accented_bars(piece, beats, written)
+        return find_bars(self.bars, piece, beats, written)
 
     def _melody(self, reading: Reading) -> NDArray[np.float64]:
         """Let the notes of a track vote: a melody mostly stays in one, though the network does not see tracks.

@@ -1,4 +1,4 @@
-"""Folk tunes with stated scales: which are read, and what is measured on them."""
+"""Folk tunes with stated scales and metres: which are read, and what is measured on them."""
 
 import pytest
 from music21 import common
@@ -16,8 +16,8 @@ def corpus(tmp_path, monkeypatch):
     """A corpus of one collection of tunes, whose every tune is taken."""
     folder = tmp_path / "airdsAirs"
     folder.mkdir()
-    kinds = [("Ddor", DORIC), ("D", MAJOR_TUNE), ("Hp", DORIC), ("Dmin", "D4|")]
-    texts = [f"X:{n}\nT:Tune {n}\nM:4/4\nL:1/8\nK:{key}\n{tune}\n" for n in range(8) for key, tune in kinds]
+    kinds = [("C", "Ddor", DORIC), ("6/8", "D", MAJOR_TUNE), ("C", "Hp", DORIC), ("C", "Dmin", "D4|")]
+    texts = [f"X:{n}\nT:Tune {n}\nM:{metre}\nL:1/8\nK:{key}\n{tune}\n" for n in range(8) for metre, key, tune in kinds]
     (folder / "a.abc").write_text("\n".join(texts))
     monkeypatch.setattr(common, "getCorpusFilePath", lambda: str(tmp_path))
     monkeypatch.setattr(folk_tunes, "_SOME", {})
@@ -36,8 +36,17 @@ def test_tunes_are_read_with_tonic_and_scale(corpus):
 
 
 def test_the_share_of_right_scales_is_measured(corpus):
-    report = folk_tunes.measure_scales(Reading, Console(quiet=True))["scales"]
+    report = folk_tunes.measure_folk_tunes(Reading, Console(quiet=True))["scales"]
     assert {name.partition(",")[0] for name in report.rows} == {"major", "Dorian"}
     for row in report.rows.values():
         assert row["scale, tonic given"] == 1
         assert row["tonic and scale"] <= min(row["tonic"], row["one of three"])
+
+
+def test_the_share_of_right_metres_is_measured(corpus):
+    rows = folk_tunes.measure_folk_tunes(Reading, Console(quiet=True))["metres of folk tunes"].rows
+    right = {name.partition(",")[0]: row for name, row in rows.items()}
+    assert right == {
+        "2/4 or 4/4": {"accents": 1, "score": 1},
+        "6/8": {"accents": 0, "score": 0},  # a reel that is called a jig
+    }

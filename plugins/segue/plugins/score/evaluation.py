@@ -25,7 +25,7 @@ from segue.plugins.packs.pop909 import Song, songs
 from segue.plugins.score.data import Analysed, analysed_pieces, part_of
 from segue.plugins.score.examples import song_notes
 from segue.plugins.score.faults import measure_issues
-from segue.plugins.score.folk_tunes import measure_scales
+from segue.plugins.score.folk_tunes import measure_folk_tunes
 from segue.plugins.score.genres import measure_genres
 from segue.plugins.score.grids import measure_grids
 from segue.plugins.score.melody_net import CLASSES, class_probabilities
@@ -94,7 +94,7 @@ def evaluate(data: Path, networks: Networks, console: Console) -> dict[str, Repo
         "styles": measure_styles(data, networks.styles, console),
         **measure_originality(data, networks.originality, console),
         "issues": measure_issues(data, read, console),
-        **measure_scales(read, console),
+        **measure_folk_tunes(read, console),
     }
     if (data / "genre_midi" / "manifest.csv").is_file():
         reports["genres"] = measure_genres(data, console)

@@ -1,6 +1,7 @@
 """Both clients: what comes in parts, and what is given up half-way."""
 
 import asyncio
+import time
 
 import grpc
 import pytest
@@ -55,6 +56,23 @@ async def test_closing_a_stream_cancels_the_call(address, fake):
         next(stream)
         stream.close()
         assert fake.cancelled.wait(30)
+
+
+@pytest.mark.parametrize("rpc", ["GenerateStream", "TransferStream"])
+async def test_stopping_at_the_answer_cancels_nothing(client, fake, midi, rpc):
+    ended = []
+
+    def answer(_request, context):
+        yield from fake.canned[rpc]
+        time.sleep(0.1)
+        ended.append(context.is_active())
+
+    fake.outcomes[rpc].append(answer)
+    stream = client.generate_stream() if rpc == "GenerateStream" else client.transfer_stream(midi, polish=True)
+    async for message in stream:
+        if message.HasField("complete"):
+            break
+    assert ended == [True]
 
 
 async def test_cancelling_a_task_cancels_the_call(address, fake):

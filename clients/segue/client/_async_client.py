@@ -146,6 +146,9 @@ class AsyncClient(BaseClient):
             try:
                 async for response in responses:
                     begun = True
+                    if call.ends(response):
+                        async for _ in responses:  # to the end, so that a caller who stops here cancels nothing
+                            pass
                     yield call.unpack(response)
                 return
             except grpc.RpcError as rpc_error:

@@ -137,6 +137,9 @@ class Client(BaseClient):
             try:
                 for response in responses:
                     begun = True
+                    if call.ends(response):
+                        for _ in responses:  # to the end, so that a caller who stops here cancels nothing
+                            pass
                     yield call.unpack(response)
                 return
             except grpc.RpcError as rpc_error:

@@ -110,7 +110,7 @@ class Calls:
             raise Unsupported(f"algorithm {served.name} does not stream; call {verb.capitalize()}")
         call, models = self._call(served, request)
         try:
-            async for response in streamed(request, call):
+            async for response in _end_with_the_last(streamed(request, call)):
                 if response.HasField("complete"):
                     response.complete.lineage.CopyFrom(_lineage(route, call, models))
                 yield response
@@ -163,6 +163,19 @@ class Calls:
                 self._fleet.suspect(served)
             return error
         return InternalError(f"algorithm {served.name} raised {type(error).__name__}: {error}")
+
+
+async def _end_with_the_last(responses: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """Hold what is complete until the algorithm has ended: whoever hangs up then cancels no model."""
+    held: Any = None
+    async for response in responses:
+        if held is not None:
+            yield held
+        held = response if response.HasField("complete") else None
+        if held is None:
+            yield response
+    if held is not None:
+        yield held
 
 
 def _draw_seed(request_id: str) -> int:

@@ -41,6 +41,8 @@ class Call(Generic[T]):
     """Seconds allowed if neither the caller nor the client says otherwise."""
     retriable: bool = True
     """False if making the call twice does harm."""
+    ends: Callable[[Any], bool] = lambda _: False
+    """Says whether a response of a stream is the last one, after which nothing but the end comes."""
 
 
 def as_stream(
@@ -65,7 +67,7 @@ def as_stream(
         if not kwargs.get("request_id"):
             call.request.ClearField("request_id")  # a stream is never kept, so the server takes none
         request = build(kind, request=call.request)
-        return Call(call.stub, f"{call.method}Stream", request, as_it_is, call.timeout, 300.0)
+        return Call(call.stub, f"{call.method}Stream", request, as_it_is, call.timeout, 300.0, ends=_is_complete)
 
     stream.__name__ = f"{build_call.__name__}_stream"
     stream.__doc__ = documentation
@@ -73,6 +75,10 @@ def as_stream(
         return_annotation=f"Call[{response.__name__}]"
     )
     return stream
+
+
+def _is_complete(response: Message) -> bool:
+    return response.HasField("complete")
 
 
 def as_it_is(response: T) -> T:

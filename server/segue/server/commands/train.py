@@ -65,14 +65,15 @@ def train(
         return
     if data is None:
         raise typer.BadParameter("names no data to learn from", param_hint="--data")
+    progress = Console(stderr=as_json)
     store = ModelStore(out or Settings().store)
     spec = chosen.models[0]
     if evaluate:
-        reports = trainer.evaluate(data, store.path(spec, store.serving(spec)), console)
+        reports = trainer.evaluate(data, store.path(spec, store.serving(spec)), progress)
         _show(reports, as_json=as_json)
         return
     if export:
-        reports = trainer.export(data, store.path(spec, store.serving(spec)), export, console)
+        reports = trainer.export(data, store.path(spec, store.serving(spec)), export, progress)
         _show(reports, as_json=as_json)
         return
     settings = read_settings(trainer, setting or [])
@@ -84,7 +85,7 @@ def train(
         return
     started = time.monotonic()
     with store.new_version(spec) as artifacts, _full_disk_told(store.root):
-        run = Run(data=data, artifacts=artifacts, work=work, seed=seed, console=console)
+        run = Run(data=data, artifacts=artifacts, work=work, seed=seed, console=progress)
         reports = trainer.train(run, settings)
         card = _card(chosen, run, settings, reports, time.monotonic() - started + run.earlier_seconds)
         (artifacts / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")

@@ -1,8 +1,9 @@
 """What of an analysis is told in words."""
 
+import pytest
 from segue.client.cli._analysis_facts import facts
 from segue.v1 import analyze_pb2
-from segue.v1.music_pb2 import MODE_MAJOR, MODE_MINOR, Key
+from segue.v1.music_pb2 import MODE_MAJOR, MODE_MINOR, Key, TempoChange, TimeSignature, TimeSignatureChange
 
 
 def test_what_has_no_pitch_is_told_without_pitches():
@@ -32,3 +33,22 @@ def test_a_church_mode_is_told_beside_the_key():
     told = dict(facts(analyze_pb2.AnalyzeResponse(key=other)))
     assert told["key"] == "C major (60 % sure), else D minor (Dorian) 70 %"
     assert "mode" not in told
+
+
+@pytest.mark.parametrize(
+    ("tempos", "bars", "pickup", "tempo", "metre"),
+    [
+        ([96], 1, 0, "", "1 bar"),
+        ([96, 90], 2, 1, ", 1 change", "2 bars, upbeat of 1 beat"),
+        ([96, 90, 96], 2, 0.5, ", 2 changes", "2 bars, upbeat of 0.5 beats"),
+    ],
+)
+def test_one_is_counted_as_one_and_the_first_tempo_is_no_change(tempos, bars, pickup, tempo, metre):
+    changes = [TempoChange(beat=beat, quarters_per_minute=pace) for beat, pace in enumerate(tempos)]
+    four = TimeSignatureChange(time_signature=TimeSignature(numerator=4, denominator=4))
+    response = analyze_pb2.AnalyzeResponse(
+        tempo=analyze_pb2.TempoAnalysis(quarters_per_minute=96, changes=changes),
+        meter=analyze_pb2.MeterAnalysis(time_signatures=[four], bars=bars, pickup=pickup),
+    )
+    told = dict(facts(response))
+    assert (told["tempo"], told["metre"]) == (f"96.0 quarters a minute{tempo}", f"4/4, {metre}")

@@ -27,10 +27,11 @@ def facts(response: AnalyzeResponse) -> Iterator[tuple[str, str]]:
     yield "length", f"{minutes}:{seconds:02d} min, {number_text(response.beats)} beats, {response.notes:,} notes"
     if response.HasField("loudness"):
         loudness = response.loudness
-        yield "loudness", f"{loudness.integrated_lufs:.1f} LUFS, peak {loudness.peak_dbfs:.1f} dB of full scale"
+        yield "loudness", f"{loudness.integrated_lufs:z.1f} LUFS, peak {loudness.peak_dbfs:z.1f} dB of full scale"
     if response.HasField("tempo"):
         tempo = response.tempo
-        changes = f", {len(tempo.changes)} changes" if len(tempo.changes) > 1 else ""
+        count = len(tempo.changes) - 1  # the first is the tempo that the piece begins with
+        changes = f", {_counted(count, 'change')}" if count > 0 else ""
         yield "tempo", f"{tempo.quarters_per_minute:.1f} quarters a minute{changes}{_sure(tempo.confidence)}"
     if response.HasField("meter"):
         yield "metre", _meter(response)
@@ -71,6 +72,10 @@ def facts(response: AnalyzeResponse) -> Iterator[tuple[str, str]]:
         yield "originality", originality_text(response.originality)
 
 
+def _counted(count: float, what: str) -> str:
+    return f"{number_text(count)} {what}{'' if count == 1 else 's'}"
+
+
 def _sure(confidence: float) -> str:
     return f" ({percent(confidence)} sure)" if confidence else ""
 
@@ -79,8 +84,8 @@ def _meter(response: AnalyzeResponse) -> str:
     meter = response.meter
     signatures = [f"{c.time_signature.numerator}/{c.time_signature.denominator}" for c in meter.time_signatures]
     text = " → ".join(signatures[:6]) + (" …" if len(signatures) > 6 else "")
-    pickup = f", upbeat of {number_text(meter.pickup)} beats" if meter.pickup else ""
-    return f"{text or 'none'}, {meter.bars} bars{pickup}{_sure(meter.confidence)}"
+    pickup = f", upbeat of {_counted(meter.pickup, 'beat')}" if meter.pickup else ""
+    return f"{text or 'none'}, {_counted(meter.bars, 'bar')}{pickup}{_sure(meter.confidence)}"
 
 
 def _key(key: KeyAnalysis) -> Iterator[tuple[str, str]]:
@@ -120,12 +125,14 @@ def _pitch(pitch: PitchAnalysis, key: Key | None) -> Iterator[tuple[str, str]]:
         yield (
             "pitch",
             f"{_range(pitch.lowest, pitch.highest, key)}, mean {pitch_to_name(round(pitch.mean), key)}, "
-            f"entropy {pitch.entropy:.2f} bits, {percent(pitch.in_scale)} in the scale, "
+            f"entropy {pitch.entropy:z.2f} bits, {percent(pitch.in_scale)} in the scale, "
             f"{pitch.polyphony:.1f} notes at once",
         )
     if pitch.voices:
-        voices = "1 voice" if pitch.voices == 1 else f"{pitch.voices} voices"
-        yield "texture", f"{voices}, {percent(pitch.chordal)} of the notes begin together with others"
+        yield (
+            "texture",
+            f"{_counted(pitch.voices, 'voice')}, {percent(pitch.chordal)} of the notes begin together with others",
+        )
     if pitch.pitch_class_shares:
         yield "pitch classes", f"C {bars(pitch.pitch_class_shares)} B"
     for track in pitch.tracks[:8]:

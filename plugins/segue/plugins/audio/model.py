@@ -27,6 +27,9 @@ from segue.v1 import music_pb2
 _AT_ONCE: Final = 4
 """Windows in one step, of all recordings together: a sixth of a second's work. More take memory and save no time."""
 
+_CANCELLED: Final = 0.01
+"""Peak of the mean of all channels, as a share of that of each, under which they are the same sound upside down."""
+
 
 @dataclass
 class Listening:
@@ -107,6 +110,11 @@ class AudioModel(StreamModel[pb.AnalyzeRequest, Listening]):
         response = pb.AnalyzeResponse(seconds=sound.seconds)
         if sound.missing:
             text = f"The file breaks off: {sound.missing:.1f} seconds that its header promises are missing."
+            response.notices.append(music_pb2.Notice(subject="music.audio.data", text=text))
+        if np.abs(sound.samples).max() < _CANCELLED * 10 ** (sound.loudness.peak / 20):
+            text = (
+                "Its channels cancel each other, so that hardly anything is heard of them together; send one of them."
+            )
             response.notices.append(music_pb2.Notice(subject="music.audio.data", text=text))
         if pb.ASPECT_LOUDNESS in aspects:
             response.loudness.integrated_lufs = sound.loudness.integrated

@@ -154,8 +154,6 @@ def analyze(request: pb.AnalyzeRequest, options: Mapping[str, Any], networks: Ne
             text = f"The algorithm 'score' does not analyse {name}{other}."
             response.notices.append(music_pb2.Notice(subject="aspects", text=text))
     if _NEED_BEATS.intersection(wanted) and reading.grid.confidence < UNRELATED:
-        text = (
-            "The notes do not lie on the file's beats: beats, metre, chords and keys are less certain than they look."
-        )
+        text = "The notes do not lie on the beats: beats, metre, chords and keys are less certain than they look."
         response.notices.append(music_pb2.Notice(subject="meter", text=text))
     return response

@@ -187,7 +187,7 @@ def piece_to_score(piece: Piece, title: str = "") -> pb.Score:
             pb.Control(beat=c.beat, kind=c.kind, number=c.number, value=c.value) for c in info.controls
         )
     score.tempos.extend(pb.TempoChange(beat=t.beat, quarters_per_minute=t.quarters_per_minute) for t in piece.tempos)
-    score.time_signatures.extend(meter_to_change(meter) for meter in piece.meter_map)
+    score.time_signatures.extend(meter_to_change(meter) for meter in piece.meters)
     score.keys.extend(pb.KeyChange(beat=k.beat, key=to_key(k.tonic, k.minor)) for k in piece.keys)
     score.lyrics.extend(pb.Lyric(beat=s.beat, text=s.text) for s in piece.lyrics)
     return score

@@ -69,6 +69,13 @@ async def test_a_cadence_is_heard_whole(analyze):
     assert [notice.subject for notice in answer.notices] == ["music.audio"]
 
 
+async def test_a_waltz_is_heard_in_three(analyze):
+    bars = [np.concatenate([struck(bar[:1], 0.5), *[struck(bar[1:], 0.5)] * 2]) for bar in CADENCE * 4]
+    answer, _ = await analyze(request(to_file(np.concatenate(bars)), pb.ASPECT_METER))
+    signature = answer.meter.time_signatures[0].time_signature
+    assert (signature.numerator, signature.denominator) == (3, 4)
+
+
 async def test_only_what_is_asked_for_is_answered(analyze):
     answer, asked = await analyze(request(to_file(SONG), pb.ASPECT_KEY))
     assert answer.HasField("key")
@@ -95,6 +102,14 @@ async def test_where_no_notes_are_heard_that_is_said():
     assert answer.tempo.quarters_per_minute == 120
     assert not answer.HasField("key")
     assert [notice.text for notice in answer.notices] == ["No notes were heard, so that nothing can be read from them."]
+
+
+def test_channels_that_cancel_each_other_are_named(listen):
+    answer = listen(request(to_file(np.stack([SONG, -SONG], axis=1))))[0]
+    assert [notice.text for notice in answer.notices if notice.subject == "music.audio.data"] == [
+        "Its channels cancel each other, so that hardly anything is heard of them together; send one of them."
+    ]
+    assert not listen(request(to_file(np.stack([SONG, 0 * SONG], axis=1))))[0].notices
 
 
 def test_recordings_are_heard_alike_alone_and_together(listen):

@@ -33,6 +33,10 @@ def test_a_piece_survives_the_way_through_a_score(piece):
     assert (again.tracks, again.tempos, again.meters) == (piece.tracks, piece.tempos, piece.meters)
 
 
+def test_a_score_states_no_metre_that_the_piece_does_not():
+    assert not piece_to_score(Piece.of([0], 1, [60])).time_signatures
+
+
 def test_notices_name_the_field(piece):
     data = piece_to_midi(piece)[:-4]
     _, notices = music_to_piece(pb.Music(midi=data), "reference")

@@ -30,7 +30,7 @@ class AudioAnalyzer(Analyzer):
     """Understands recordings."""
 
     name = "audio"
-    version = "1.2.0"
+    version = "1.3.0"
     summary = "Notes, tempo, beats, loudness and tags of a recording; key, chords and all else out of the notes heard."
     models = (
         message_model(

@@ -2,8 +2,10 @@ import pytest
 from segue.music import Piece, TrackInfo
 from segue.music.theory import QUALITIES
 from segue.plugin_api.python_model import Item
+from segue.plugins.score.emotion import EmotionModel
 from segue.plugins.score.model import ScoreModel
-from segue.plugins.score.plugin import ScoreAnalyzer
+from segue.plugins.score.networks import shipped_networks
+from segue.plugins.score.plugin import EmotionAnalyzer, ScoreAnalyzer
 from segue.v1 import analyze_pb2
 
 
@@ -44,3 +46,15 @@ def analyze(model):
         return model.answer([Item(request, chosen, 0)])[0]
 
     return call
+
+
+@pytest.fixture(scope="session")
+def emotion():
+    loaded = EmotionModel()
+    loaded.load(EmotionAnalyzer.models[0].shipped / "1", "cpu")
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def networks():
+    return shipped_networks()

@@ -23,18 +23,13 @@ from segue.plugins.score.bar_examples import (
 )
 from segue.plugins.score.bar_net import CHANGE_COST, FEATURES, LENGTHS, beat_features, best_bars
 from segue.plugins.score.grids import main_metre
-from segue.plugins.score.networks import BARS_FILE, Networks, shipped_networks
+from segue.plugins.score.networks import BARS_FILE, Networks
 from segue.plugins.score.plugin import ScoreAnalyzer
 from segue.plugins.score.train import ScoreSettings, ScoreTrainer
 
 from ..synth_pack import write_synth
 
 SHIPPED = ScoreAnalyzer.models[0].shipped / "1"
-
-
-@pytest.fixture(scope="module")
-def networks():
-    return shipped_networks()
 
 
 def value_of(logs, downbeats, lengths):

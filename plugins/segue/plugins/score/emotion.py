@@ -1,7 +1,7 @@
 """Emotion of a score: the model half of the algorithm ``emotion``.
 
-Four listeners vote: logistic regression on the documented features, and the three networks of ``emotion_nets``, two of
-which learnt from music without labels before.
+Four listeners vote: logistic regression on the documented features, and on what the three networks of ``emotion_nets``,
+which learnt from music without labels before, make of a piece.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from segue.music.reading import Reading
 from segue.plugin_api.errors import SegueError
 from segue.plugin_api.python_model import Item, MessageModel
 from segue.plugins.score.emotion_nets import (
+    FRAMES,
+    FRAMES_PER_SECOND,
     NOTES,
     ROLL_SECONDS,
     AttentionNet,
@@ -30,6 +32,8 @@ from segue.plugins.score.emotion_nets import (
     RollNet,
     note_tokens,
     piano_roll,
+    roll_inputs,
+    signature,
 )
 from segue.plugins.score.linear import LinearClassifier
 from segue.plugins.score.networks import use_one_thread
@@ -79,8 +83,7 @@ class Listeners:
         for name, net in listeners.nets.items():
             load_model(net, folder / f"{name}.safetensors")
             net.eval()
-        for name in ("roll", "recurrent"):
-            listeners.nets[name].fold()
+        listeners.nets["recurrent"].fold()
         vote = json.loads((folder / "vote.json").read_text())
         return cls(listeners.linear, listeners.nets, vote["shares"], vote["temperature"])
 
@@ -94,26 +97,25 @@ class Listeners:
         vote = {"shares": dict(self.shares), "temperature": self.temperature}
         (folder / "vote.json").write_text(json.dumps(vote))
 
-    @torch.inference_mode()
     def embed(self, name: str, pieces: Sequence[Piece]) -> NDArray[np.float64]:
         """Return what a network hears in pieces with pitched notes, shape (pieces, width of the network).
 
-        Note tokens are heard in at most four stretches of each piece.
+        Each piece is heard in at most four stretches.
         """
-        notes = [piece.without_drums() for piece in pieces]
-        if name == "roll":
-            rolls = torch.from_numpy(np.stack([piano_roll(piece) for piece in notes]))
-            rolls = rolls.contiguous(memory_format=torch.channels_last)  # half the time
-            return np.asarray(self.nets[name].embed(rolls).double().numpy())
-        windows = [_windows(note_tokens(piece), _MOST_WINDOWS) for piece in notes]
-        stretches = [stretch for each in windows for stretch in each]
+        stretches = _rolls if name == "roll" else _tokens
+        return self._embed_stretches(name, [stretches(piece.without_drums()) for piece in pieces])
+
+    @torch.inference_mode()
+    def _embed_stretches(self, name: str, pieces: Sequence[Sequence[NDArray[np.float32]]]) -> NDArray[np.float64]:
+        """Return what a network hears in the stretches of each piece, in the mean."""
+        stretches = [stretch for piece in pieces for stretch in piece]
         heard: dict[int, NDArray[np.float32]] = {}
         for length in {len(stretch) for stretch in stretches}:  # one call for all that are as long
             own = [number for number, stretch in enumerate(stretches) if len(stretch) == length]
             found = self.nets[name].embed(torch.from_numpy(np.stack([stretches[number] for number in own])))
             heard.update(zip(own, found.numpy(), strict=True))
         rows = np.stack([heard[number] for number in range(len(stretches))]).astype(np.float64)
-        ends = np.cumsum([len(each) for each in windows])
+        ends = np.cumsum([len(piece) for piece in pieces])
         return np.stack([part.mean(axis=0) for part in np.split(rows, ends[:-1])])
 
     @torch.inference_mode()
@@ -137,17 +139,14 @@ class Listeners:
         return np.asarray(torch.cat(pooled).double().numpy())
 
     def _embed_rolls(self, notes: Piece, spans: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what the roll network hears in parts of a piece, shape (parts, its width).
-
-        Rolls begin every 32 seconds; a part hears the one nearest to its middle, and may share it with its neighbours.
-        """
-        places = notes.beats_to_seconds(spans).mean(axis=1) / ROLL_SECONDS - 0.5
-        begins, shared = np.unique(np.maximum(np.rint(places), 0), return_inverse=True)
-        edges = notes.seconds_to_beats(np.stack([begins, begins + 1], axis=1) * ROLL_SECONDS)
-        first, last = np.searchsorted(notes.start, edges).T
-        first = np.minimum(first, len(notes) - 1)
-        rolls = [notes.select(slice(a, max(a + 1, b))) for a, b in zip(first, last, strict=True)]
-        return self.embed("roll", rolls)[shared]
+        """Return what the roll network hears in the middle 32 seconds of parts of a piece, shape (parts, its width)."""
+        begin, end = notes.beats_to_seconds(spans).T
+        starts = np.maximum(begin, (begin + end - ROLL_SECONDS) / 2)
+        frames = np.minimum(FRAMES, (end - begin) * FRAMES_PER_SECOND + 1).astype(np.int64)
+        tonics = [signature(notes.select(slice(*own))) for own in np.searchsorted(notes.start, spans)]
+        drawn = [piano_roll(notes, start, most) for start, most in zip(starts.tolist(), frames.tolist(), strict=True)]
+        rolls = [[roll_inputs(roll, tonic)] for roll, tonic in zip(drawn, tonics, strict=True)]
+        return self._embed_stretches("roll", rolls)
 
     def hear(self, readings: Sequence[Reading]) -> Heard:
         """Return what each listener makes of pieces with pitched notes: name → log probabilities, shape (pieces, 4)."""
@@ -185,6 +184,20 @@ class Listeners:
         joint = np.sum([self.shares[name] * logs for name, logs in heard.items()], axis=0) / self.temperature
         share = np.exp(joint - joint.max(axis=1, keepdims=True))
         return np.asarray(share / share.sum(axis=1, keepdims=True))
+
+
+def _tokens(piece: Piece) -> list[NDArray[np.float32]]:
+    """Return what the networks on notes are given of a piece: at most four stretches of as many notes."""
+    return list(_windows(note_tokens(piece), _MOST_WINDOWS))
+
+
+def _rolls(piece: Piece) -> list[NDArray[np.float32]]:
+    """Return what the network on rolls is given of a piece: as many rolls as it takes, at most four, spread evenly."""
+    begin, end = (float(piece.beats_to_seconds(beats)) for beats in (piece.start[0], piece.beats))
+    count = int(np.clip(-((begin - end) // ROLL_SECONDS), 1, _MOST_WINDOWS))
+    starts = np.linspace(begin, max(begin, end - ROLL_SECONDS), count)
+    tonic = signature(piece)
+    return [roll_inputs(piano_roll(piece, start), tonic) for start in starts.tolist()]
 
 
 def _windows(notes: NDArray[Any], most: int) -> NDArray[Any]:

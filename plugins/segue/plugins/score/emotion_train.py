@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal, get_args
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from rich.console import Console
 from rich.progress import track
+from safetensors.torch import load_model
 from segue.music import Piece, midi_to_piece
 from segue.music.features import features
 from segue.music.reading import Reading
@@ -24,32 +25,34 @@ from segue.plugins.packs.pop909 import songs
 from segue.plugins.score.data import part_of
 from segue.plugins.score.emotion import Heard, Listeners
 from segue.plugins.score.emotion_course import CLIPS, hear_course
-from segue.plugins.score.emotion_lessons import STRETCH, Lesson, Pack, read_lesson
-from segue.plugins.score.emotion_nets import FRAMES, piano_roll
+from segue.plugins.score.emotion_lessons import Lesson, Pack, read_lesson
+from segue.plugins.score.emotion_note_tasks import NoteTasks
 from segue.plugins.score.emotion_pretraining import PretrainingSettings, pretrain
-from segue.plugins.score.fitting import fit
+from segue.plugins.score.emotion_roll_tasks import RollTasks
 from segue.plugins.score.kernel import fit_kernel
 from segue.plugins.score.linear import LinearClassifier, fit_linear
 from segue.plugins.score.networks import shipped_networks
-from torch import Tensor, nn
+from segue.plugins.score.plugin import EmotionAnalyzer
+from torch import nn
 
 _FOLDS, _DRAWS = 10, 5
 _ROWS_DRAWN: Final = 2
 _SHARES: Final = {"features": 0.4, "roll": 0.1, "recurrent": 0.1, "attention": 0.4}
 """Of the vote; chosen in folds by song over EMOPIA's training and validation parts, where others near it do as well."""
-_SIZE: Final = 24
 _TEMPERATURES: Final = np.geomspace(0.3, 3, 25)
-Batch = Callable[[int], tuple[Tensor, Tensor]]
+Network = Literal["roll", "recurrent", "attention"]
 
 
 class EmotionSettings(TrainingSettings):
     """Settings of the listeners."""
 
-    steps: int = Field(480, ge=1, description="Training steps of the CNN, 24 stretches each.")
     strength: float = Field(0.03, gt=0, description="How loose the weights on the features are.")
-    heard_strength: float = Field(0.003, gt=0, description="Likewise, on what the GRU and the Transformer hear.")
+    heard_strength: float = Field(0.003, gt=0, description="Likewise, on what the networks hear.")
+    anew: tuple[Network, ...] = Field(
+        get_args(Network), description="Networks to train; the others are those of the version that is shipped. JSON."
+    )
     pretraining: PretrainingSettings = Field(
-        PretrainingSettings(), description="What the GRU and the Transformer learn before, as JSON."
+        PretrainingSettings(), description="What the networks learn before, as JSON."
     )
 
 
@@ -112,14 +115,18 @@ class EmotionTrainer(Trainer):
         pieces, labels = [clip.piece for clip in train], [str(clip.quadrant) for clip in train]
         table = np.stack([features(Reading(piece)) for piece in track(pieces, "features", console=run.console)])
         packs = piano_songs(run.data, train, run.console)
+        shipped = EmotionAnalyzer.models[0].shipped
+        assert shipped is not None
         torch.manual_seed(run.seed)
-        listeners = replace(Listeners.blank(fit_linear(table, labels, settings.strength)), shares=_SHARES)
-        for name in ("recurrent", "attention"):
-            pretrain(listeners.nets[name], name, packs, run, settings.pretraining)
-            heard = listeners.embed(name, pieces)
-            decide(listeners.nets[name].leave, fit_linear(heard, labels, settings.heard_strength))
-        roll, measure = listeners.nets["roll"], _measure(valid)
-        fit(roll, _rolls(train, run.seed), measure, run, "roll", steps=settings.steps, rate=3e-3, smoothing=0.1)
+        classifier = fit_linear(table, labels, settings.strength)
+        listeners = replace(Listeners.blank(classifier), shares=_SHARES)
+        for name, net in listeners.nets.items():
+            if name in settings.anew:
+                tasks = RollTasks(net, classifier) if name == "roll" else NoteTasks(net)
+                pretrain(tasks, name, packs, run, settings.pretraining)
+                decide(net.leave, fit_linear(listeners.embed(name, pieces), labels, settings.heard_strength))
+            else:
+                load_model(net.eval(), shipped / "1" / f"{name}.safetensors")
         judged = listeners.hear([Reading(clip.piece) for clip in valid])
         _temper(listeners, judged, [clip.quadrant for clip in valid]).save(run.artifacts)
         return self.evaluate(run.data, run.artifacts, run.console)
@@ -191,35 +198,6 @@ def _calibration(shares: NDArray[np.float64], truth: NDArray[np.int64]) -> float
     sure, right = shares.max(axis=1), shares.argmax(axis=1) == truth
     bins = np.minimum((sure * 10).astype(np.int64), 9)
     return float(np.abs(np.bincount(bins, sure - right)).sum() / len(truth))
-
-
-def _rolls(clips: Sequence[Clip], seed: int) -> Batch:
-    """Draw piano rolls, beginning somewhere, a little slower or faster, softer or louder."""
-    rolls = [piano_roll(clip.piece).astype(np.float16) for clip in clips]
-
-    def batch(step: int) -> tuple[Tensor, Tensor]:
-        rng = np.random.default_rng([seed, step])
-        inputs, targets = [], []
-        for number in rng.integers(len(clips), size=_SIZE).tolist():
-            pace = float(np.exp(rng.uniform(-STRETCH, STRETCH)))
-            frames = (rng.integers(FRAMES) + np.arange(FRAMES) * pace).astype(np.int64) % FRAMES
-            inputs.append(rolls[number][:, :, frames] * rng.uniform(0.8, 1.2))
-            targets.append(clips[number].quadrant)
-        return torch.from_numpy(np.stack(inputs).astype(np.float32)), torch.tensor(targets)
-
-    return batch
-
-
-def _measure(clips: Sequence[Clip]) -> Callable[[nn.Module], float]:
-    """Return a function that measures the network on rolls."""
-    truth = np.array([clip.quadrant for clip in clips])
-    rolls = torch.from_numpy(np.stack([piano_roll(clip.piece) for clip in clips]))
-
-    @torch.inference_mode()
-    def accuracy(net: nn.Module) -> float:
-        return float((net(rolls).argmax(dim=1).numpy() == truth).mean())
-
-    return accuracy
 
 
 def _temper(listeners: Listeners, heard: Heard, truth: Sequence[int]) -> Listeners:

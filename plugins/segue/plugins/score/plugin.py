@@ -26,7 +26,7 @@ class ScoreAnalyzer(Analyzer):
     """Understands MIDI and scores."""
 
     name = "score"
-    version = "1.2.0"
+    version = "1.3.0"
     summary = "Tempo, metre, keys, chords with numerals, melody, structure, style, originality and issues of a score."
     models = (
         message_model(
@@ -65,7 +65,7 @@ class EmotionAnalyzer(Analyzer):
     """Tells the emotion of MIDI and scores beside all that ``score`` tells. Its training data forbid commercial use."""
 
     name = "emotion"
-    version = "1.3.0"
+    version = "1.4.0"
     summary = "All that score tells, and emotion: valence, arousal and quadrant, over the piece and over time."
     models = (
         message_model(

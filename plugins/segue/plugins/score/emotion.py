@@ -23,8 +23,6 @@ from segue.music.reading import Reading
 from segue.plugin_api.errors import SegueError
 from segue.plugin_api.python_model import Item, MessageModel
 from segue.plugins.score.emotion_nets import (
-    FRAMES,
-    FRAMES_PER_SECOND,
     NOTES,
     ROLL_SECONDS,
     AttentionNet,
@@ -139,14 +137,19 @@ class Listeners:
         return np.asarray(torch.cat(pooled).double().numpy())
 
     def _embed_rolls(self, notes: Piece, spans: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what the roll network hears in the middle 32 seconds of parts of a piece, shape (parts, its width)."""
-        begin, end = notes.beats_to_seconds(spans).T
-        starts = np.maximum(begin, (begin + end - ROLL_SECONDS) / 2)
-        frames = np.minimum(FRAMES, (end - begin) * FRAMES_PER_SECOND + 1).astype(np.int64)
-        tonics = [signature(notes.select(slice(*own))) for own in np.searchsorted(notes.start, spans)]
-        drawn = [piano_roll(notes, start, most) for start, most in zip(starts.tolist(), frames.tolist(), strict=True)]
-        rolls = [[roll_inputs(roll, tonic)] for roll, tonic in zip(drawn, tonics, strict=True)]
-        return self._embed_stretches("roll", rolls)
+        """Return what the roll network hears in parts of a piece, shape (parts, its width).
+
+        Rolls begin every 32 seconds; a part hears the one nearest to its middle, and may share it with its neighbours.
+        """
+        begin = float(notes.beats_to_seconds(notes.start[0]))
+        places = (notes.beats_to_seconds(spans).mean(axis=1) - begin) / ROLL_SECONDS - 0.5
+        numbers, shared = np.unique(np.maximum(np.rint(places), 0), return_inverse=True)
+        rolls = []
+        for start in (begin + numbers * ROLL_SECONDS).tolist():
+            own = slice(*np.searchsorted(notes.start, notes.seconds_to_beats([start, start + ROLL_SECONDS])))
+            tonic = signature(notes.select(own) if own.stop > own.start else notes)
+            rolls.append([roll_inputs(piano_roll(notes, start), tonic)])
+        return self._embed_stretches("roll", rolls)[shared]
 
     def hear(self, readings: Sequence[Reading]) -> Heard:
         """Return what each listener makes of pieces with pitched notes: name → log probabilities, shape (pieces, 4)."""

@@ -53,7 +53,8 @@ class Grid:
     meters
         Time signatures in force.
     pickup
-        Quarter notes before the first downbeat.
+        Quarter notes from the beginning of the piece, or the beat in which its first note lies, to the first downbeat;
+        of beats that were found in the notes, as the metre counts them.
     confidence
         Share of the onsets' regularity that the beats explain, 0-1.
     bar_confidence
@@ -93,7 +94,8 @@ def find_grid(piece: Piece, find_bars: BarFinder = accented_bars, *, dotted: boo
             bars = find_bars(piece, tracked, False)
             usual = int(np.bincount(bars.lengths).argmax())
             # The file's quarters are not these beats, so changes of metre would be at the wrong places of them.
-            return replace(_found_grid(bars, tracked, confidence), meters=(Meter(0.0, usual, 4),))
+            found = _found_grid(bars, tracked, confidence)
+            return replace(found, meters=(Meter(0.0, usual, 4),), pickup=float(bars.downbeats[0]))
     if shift == 0 and stated:
         return _stated_grid(piece, confidence)
     beats = np.arange(np.floor(piece.start.min() - shift + _NEAR), np.ceil(piece.beats - shift - 1e-6) + 1) + shift
@@ -127,7 +129,7 @@ def _found_grid(bars: Bars, beats: NDArray[np.float64], confidence: float) -> Gr
         np.full(len(beats) - 1, 2),
         downbeats,
         meters,
-        float(beats[downbeats[0]] - beats[0]),
+        _upbeat(beats, downbeats),
         confidence,
         bars.strength,
         False,
@@ -151,9 +153,15 @@ def _dotted_grid(grid: Grid, first: float, piece: Piece, find_bars: BarFinder, *
         divisions=np.full(len(beats) - 1, 3),
         downbeats=downbeats,
         meters=(Meter(0.0, 9 if nine else 6, 8),),
-        pickup=float(beats[downbeats[0]] - beats[0]),
+        pickup=_upbeat(beats, downbeats),
         bar_confidence=grid.bar_confidence if begins_bar and not nine else bars.strength,
     )
+
+
+def _upbeat(beats: NDArray[np.float64], downbeats: NDArray[np.int64]) -> float:
+    """Return the quarter notes before the first downbeat, both counted from where the piece begins."""
+    after = np.round(beats[downbeats] - max(beats[0], 0.0), 6)
+    return float(after[after >= 0][0]) if after[-1] >= 0 else 0.0
 
 
 def _cover(piece: Piece, beats: NDArray[np.float64]) -> NDArray[np.float64]:

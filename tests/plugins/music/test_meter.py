@@ -56,6 +56,12 @@ def test_seven_eighths_are_heard_where_nothing_is_stated(upbeat):
     assert 0.5 < grid.bar_confidence <= 1
 
 
+@pytest.mark.parametrize("upbeat", [0, 0.5, 1, 1.5])
+def test_an_upbeat_is_as_long_as_what_comes_before_the_first_bar(upbeat):
+    grid = find_grid(dance(3, upbeat))
+    assert grid.pickup == upbeat == pytest.approx(grid.beats[grid.downbeats[0]])
+
+
 @pytest.mark.parametrize("beats", [3, 4])
 def test_other_bars_are_not_of_seven_eighths(beats):
     assert find_grid(dance(beats)).meters[0].denominator == 4

@@ -57,9 +57,15 @@ def test_the_bars_found_are_the_likeliest_of_all(seed):
     logits = 4 * rng.normal(size=(count, 2))
     logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     paths = [path for upbeat in range(min(max(LENGTHS), count)) for path in all_paths(count, upbeat)]
-    best = max(value_of(logs, *zip(*path, strict=True)) for path in paths)
+    best = max(value_of(logs, *zip(*path, strict=True)) for path in paths if path[0][0] < path[0][1])
     downbeats, lengths = best_bars(logs)
     assert value_of(logs, downbeats.tolist(), lengths.tolist()) == pytest.approx(best)
+
+
+def test_an_upbeat_is_no_whole_bar():
+    begins = np.array([0.01, 0.01, 0.01, 0.01, *[0.99, 0.01, 0.01, 0.01] * 4])
+    downbeats, lengths = best_bars(np.log(np.stack([1 - begins, begins], axis=1)))
+    assert (downbeats.tolist(), lengths.tolist()) == ([0, 4, 8, 12, 16], [4] * 5)
 
 
 def song(bars):
@@ -141,6 +147,7 @@ def test_the_metre_of_a_tune_alone_is_told(networks, abc, metre, by):
     assert main_metre(grid) == metre
     if metre == (6, 8):  # an upbeat of an eighth
         assert set((grid.beats % 1.5).tolist()) == {0.5}
+        assert grid.pickup in grid.beats[grid.downbeats[:2]]  # the first may lie before the piece
 
 
 def test_what_is_said_of_beats_does_not_hang_on_key_and_track():

@@ -194,7 +194,7 @@ def find_bars(net: BarNet, piece: Piece, beats: NDArray[np.float64], written: bo
 def best_bars(
     logs: NDArray[np.float64], against: Mapping[int, float] = LENGTHS
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the likeliest bars.
+    """Find the likeliest bars; an upbeat is shorter than the bar that it leads to.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def best_bars(
             if 0 <= start < count:
                 same, (other, came) = best[start][kind], max((value, k) for k, value in enumerate(best[start]))
                 value, sources[kind] = (same, kind) if same >= other - CHANGE_COST else (other - CHANGE_COST, came)
-                if start < most and total[start] >= value:
+                if start < length and total[start] >= value:
                     value, sources[kind] = total[start], _UPBEAT
                 values[kind] = value + total[end] - total[start] + begin[start] - rarity
         best.append(values)

@@ -67,7 +67,7 @@ def describe_meter(reading: Reading) -> pb.MeterAnalysis:
         ],
         beat_seconds=piece.beats_to_seconds(np.maximum(inside, 0)).tolist(),
         downbeat_seconds=piece.beats_to_seconds(np.maximum(downbeats, 0)).tolist(),
-        bars=len(downbeats) + bool(len(downbeats) and downbeats[0] > inside[0] + 1e-6),
+        bars=len(downbeats) + bool(grid.pickup),
         pickup=grid.pickup,
         confidence=grid.confidence * grid.bar_confidence,
     )

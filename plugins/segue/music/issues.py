@@ -20,7 +20,7 @@ from segue.music.piece import Piece
 from segue.music.playability import unplayable
 from segue.music.reading import Judged, Reading
 from segue.music.rhythm import Onsets, grid_deviation, place_onsets, swing
-from segue.music.theory import NO_CHORD, chord_pitch_classes, key_name, scale, scale_table, spell
+from segue.music.theory import NO_CHORD, chord_pitch_classes, key_name, pitch_name, scale, scale_table, spell
 from segue.music.voices import crossings, not_doubled, parallels
 from segue.v1 import analyze_pb2 as pb
 
@@ -185,7 +185,7 @@ def _slips(piece: Piece, notes: NDArray[np.int64], keys: NDArray[np.int64], judg
     for row in np.flatnonzero(judged.right < _HARDLY).tolist():
         note, key, right = int(notes[row]), int(keys[row]), float(judged.right[row])
         pitches = int(piece.pitch[note]), int(judged.pitch[row])
-        own, other = (f"{spell(pitch % 12, key)}{pitch // 12 - 1}" for pitch in pitches)
+        own, other = (pitch_name(pitch, key) for pitch in pitches)
         text = f"{own} is outside {key_name(key)} and hardly meant: what is around it gives it {right:.0%}."
         yield Finding(*_note(piece, note), pb.SEVERITY_WARNING, text, f"Try {other} instead.")
 

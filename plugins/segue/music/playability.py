@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise, product
 from typing import Final, NamedTuple
@@ -10,6 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from segue.music.piece import Piece
+from segue.music.theory import pitch_name
 
 _KEYBOARDS: Final = range(8)
 _HAND_SPAN: Final = 16
@@ -53,7 +55,8 @@ def unplayable(piece: Piece) -> Iterator[Unplayable]:
         for note in own[(pitch < lowest) | (pitch > highest)].tolist():
             now = int(piece.pitch[note])
             inside = [now + by for by in _OCTAVES if lowest <= now + by <= highest]
-            text = f"The pitch {now} is outside the range of the {name}, {lowest} to {highest}."
+            reach = f"{pitch_name(lowest)} to {pitch_name(highest)}"
+            text = f"{pitch_name(now)} is outside the range of the {name}, {reach}."
             place = float(piece.start[note]), float(piece.end[note]), index
             yield Unplayable(*place, text, "Move it by an octave.", note if inside else -1, inside[0] if inside else 0)
 
@@ -66,11 +69,12 @@ def _two_hands(piece: Piece, own: NDArray[np.int64], track: int) -> Iterator[Unp
     for begin, end in pairwise(bounds):
         pitch = sorted(set(pitches[begin:end]))
         if not _reachable(pitch):
-            text = f"Two hands can't take the {len(pitch)} notes from {pitch[0]} to {pitch[-1]} at once."
+            outer = f"{pitch_name(pitch[0])} to {pitch_name(pitch[-1])}"
+            text = f"Two hands can't take the {len(pitch)} notes from {outer} at once."
             note, now = _within_reach(pitches[begin:end])
             advice = "Leave out an inner note, or break the chord."
             if note >= 0:
-                advice = f"Move the {pitches[begin + note]} to {now}, or break the chord."
+                advice = f"Move {pitch_name(pitches[begin + note])} to {pitch_name(now)}, or break the chord."
             place = float(piece.start[own[begin]]), float(piece.end[own[begin:end]].max()), track
             yield Unplayable(*place, text, advice, int(own[begin + note]) if note >= 0 else -1, now)
 
@@ -79,10 +83,15 @@ def _within_reach(chord: list[int]) -> tuple[int, int]:
     """Return the note of a chord that another octave brings within reach, and its pitch there; (-1, 0) if none.
 
     The nearest octave is taken, of the note that lies farthest from the middle one; the highest moves only if no other
-    can.
+    can. What is struck twice stays where it is when one of the two moves, so that neither helps; and no move makes ten
+    keys of more.
     """
+    keys = Counter(chord)
+    if len(keys) > 2 * _FINGERS:
+        return -1, 0
     middle, top = sorted(chord)[len(chord) // 2], max(chord)
-    rows = sorted(range(len(chord)), key=lambda row: (chord[row] == top, -abs(chord[row] - middle)))
+    alone = (row for row, pitch in enumerate(chord) if keys[pitch] == 1)
+    rows = sorted(alone, key=lambda row: (chord[row] == top, -abs(chord[row] - middle)))
     for row, by in sorted(product(rows, _OCTAVES), key=lambda each: (chord[each[0]] == top, abs(each[1]))):
         others = [*chord[:row], *chord[row + 1 :]]
         now = chord[row] + by

@@ -143,6 +143,11 @@ def spell(pitch_class: int, key: int | None = None) -> str:
     return letter + ("#" * accidentals if accidentals >= 0 else "b" * -accidentals)
 
 
+def pitch_name(pitch: int, key: int | None = None) -> str:
+    """Name a MIDI number, 60 C4, its pitch class spelt as a key writes it."""
+    return f"{spell(pitch % 12, key)}{pitch // 12 - 1}"
+
+
 def key_to_index(name: str) -> int:
     """Read a key such as ``Bb``, ``f#``, ``E-`` or ``Gb:maj``: 0-11 major, 12-23 minor.
 

@@ -46,7 +46,7 @@ class ScaleFound(NamedTuple):
     probability: float
 
 
-def find_scale(weights: NDArray[np.float64], key: int) -> ScaleFound:
+def find_scale(weights: NDArray[np.float64], key: int, *, notes: float = _NOTES) -> ScaleFound:
     """Find the scale of a key.
 
     Parameters
@@ -55,11 +55,13 @@ def find_scale(weights: NDArray[np.float64], key: int) -> ScaleFound:
         Sounding time of each pitch class, in any unit.
     key
         0-11 major, 12-23 minor: the tonic, and whether the scale is like major or like minor.
+    notes
+        How many notes sound: where they are fewer than 40, they make nobody surer than so many can.
     """
     above = np.roll(weights, -(key % 12)) / max(weights.sum(), 1e-9)
     scales = _OF_MODE[key >= 12]
     shares = _SHARES[scales]
-    odds = _NOTES * (np.log(shares) @ above[_RAISED] + np.log(1 - shares) @ above[_LOWERED])
+    odds = min(notes, _NOTES) * (np.log(shares) @ above[_RAISED] + np.log(1 - shares) @ above[_LOWERED])
     odds[1:] -= _CHURCH_MODE
     best = int(odds.argmax())
     return ScaleFound(scales[best], float(1 / np.exp(odds - odds[best]).sum()))

@@ -116,13 +116,26 @@ def test_drums_alone_have_no_harmony(analyze):
     assert not found.HasField("key")
     assert not found.style.styles
     assert [notice.subject for notice in found.notices] == ["key", "style"]
-    assert found.rhythm.onsets_per_beat == pytest.approx(2, abs=0.1)
+    assert found.rhythm.onsets_per_beat == pytest.approx(2, abs=0.03)
     assert found.pitch.tracks[0].drums
 
 
 def test_one_note_is_enough(analyze):
     score = music_pb2.Score(tracks=[music_pb2.Track(notes=[music_pb2.Note(start=0, duration=1, pitch=60)])])
     assert analyze(music_pb2.Music(score=score)).notes == 1
+
+
+@pytest.mark.parametrize(("pitches", "told"), [([60], False), ([60, 67, 48, 55], False), ([60, 64, 67], True)])
+def test_two_pitches_in_whatever_octaves_tell_no_key(analyze, pitches, told):
+    found = analyze(midi(Piece.of(np.arange(len(pitches)), 1.0, pitches)), pb.ASPECT_KEY)
+    assert found.HasField("key") == told
+    assert ([notice.subject for notice in found.notices] == ["key"]) != told
+
+
+def test_few_notes_make_nobody_sure_of_a_church_mode(analyze):
+    few = [60, 64, 66, 67, 64, 60, 67]
+    short, long = (analyze(midi(Piece.of(np.arange(7 * n), 1.0, few * n)), pb.ASPECT_KEY).key for n in (1, 20))
+    assert short.scale_confidence < 0.9 < long.scale_confidence
 
 
 def test_a_note_late_in_a_long_silence(analyze):
@@ -167,9 +180,18 @@ def test_an_upbeat_has_no_metre_of_its_own(analyze):
     assert meter.pickup == 1
 
 
+def test_an_upbeat_counts_as_a_bar_however_short_it_is(analyze):
+    piece = Piece.of(np.r_[0, np.arange(32) + 0.5], 0.5, [67, *np.resize([48, 64, 67, 64], 32)])
+    meter = analyze(midi(piece), pb.ASPECT_METER).meter
+    assert (meter.pickup, meter.bars) == (0.5, len(meter.downbeat_seconds) + 1)
+
+
 def test_a_tune_alone_is_the_melody_and_so_has_motifs(analyze):
     found = analyze(midi(Piece.of(np.arange(64) / 2, 0.5, TUNE * 4)))
     assert [note.pitch for note in found.melody.notes] == TUNE * 4
+    assert ["hardly ever sound at once" in notice.text for notice in found.notices if notice.subject == "style"] == [
+        True
+    ]
     assert found.structure.motifs
 
 

@@ -65,10 +65,10 @@ def measure_folk_tunes(read: Callable[[Piece], Reading], console: Console) -> di
     metres: dict[str, list[tuple[bool, ...]]] = defaultdict(list)
     for tune in track(list(folk_tunes(development=False)), "folk tunes", console=console):
         reading = read(tune.piece)
-        weights = reading.cells.chroma.sum(axis=0)
-        given = find_scale(weights, tune.tonic + 12 * (tune.scale in (MINOR, DORIAN, PHRYGIAN))).scale
+        weights, notes = reading.cells.chroma.sum(axis=0), len(reading.pitched)
+        given = find_scale(weights, tune.tonic + 12 * (tune.scale in (MINOR, DORIAN, PHRYGIAN)), notes=notes).scale
         keys = np.argsort(-reading.keys.probability)[:_TOLD].tolist()
-        right = [(key % 12, find_scale(weights, key).scale) == (tune.tonic, tune.scale) for key in keys]
+        right = [(key % 12, find_scale(weights, key, notes=notes).scale) == (tune.tonic, tune.scale) for key in keys]
         found[_NAMES[tune.scale]].append((given == tune.scale, keys[0] % 12 == tune.tonic, right[0], any(right)))
         if (metre := _METRES.get(tune.metre)) is not None:
             told = ("{}/{}".format(*main_metre(grid)) for grid in (find_grid(tune.piece), reading.grid))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from segue.music import to_key
 from segue.music.modes import find_scale
@@ -22,15 +24,19 @@ _SCALES = (  # as ``segue.music.modes`` counts them
     pb.SCALE_MIXOLYDIAN,
 )
 
+_FEWEST_PITCHES: Final = 3
+"""Pitch classes that make a key: a tonic, a fifth, and a third, which says major or minor."""
+
 
 def describe_key(reading: Reading) -> pb.KeyAnalysis | None:
-    """Describe the key and the local keys; None where nothing has a pitch."""
-    if not len(reading.pitched):
+    """Describe the key and the local keys; None where fewer than three pitches, in whatever octaves, sound."""
+    pitched = reading.pitched
+    if len(np.unique(pitched.pitch % 12)) < _FEWEST_PITCHES:
         return None
     keys, edges = reading.keys, reading.cells.edges
     order = np.argsort(-keys.probability).tolist()
     weights = reading.cells.chroma.sum(axis=0)
-    scales = [find_scale(weights, key) for key in range(24)]
+    scales = [find_scale(weights, key, notes=len(pitched)) for key in range(24)]
     return pb.KeyAnalysis(
         key=to_key(keys.best % 12, keys.best >= 12),
         confidence=float(keys.probability[keys.best]),

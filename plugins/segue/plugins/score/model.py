@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from segue.music import music_to_piece
 from segue.music.answers import to_originality
 from segue.music.grid import UNRELATED
+from segue.music.melody import is_one_voice
 from segue.music.reading import Reading
 from segue.plugin_api.errors import SegueError
 from segue.plugin_api.python_model import Item, MessageModel
@@ -40,7 +41,7 @@ def _key(reading: Reading, networks: Networks, options: Mapping[str, Any], respo
         response.key.CopyFrom(key)
     else:
         response.notices.append(
-            music_pb2.Notice(subject="key", text="Nothing in the piece has a pitch: it has no key.")
+            music_pb2.Notice(subject="key", text="Fewer than three different pitches sound: they tell no key.")
         )
 
 
@@ -67,9 +68,10 @@ def _structure(reading: Reading, networks: Networks, options: Mapping[str, Any],
 def _style(reading: Reading, networks: Networks, options: Mapping[str, Any], response: pb.AnalyzeResponse) -> None:
     response.style.CopyFrom(describe_style(reading, networks.styles))
     if len(reading.pitched) < FEWEST_NOTES:
-        text = (
-            f"The piece has {len(reading.pitched)} notes with a pitch; {FEWEST_NOTES} are the fewest that tell a style."
-        )
+        text = f"Notes with a pitch: {len(reading.pitched)}; {FEWEST_NOTES} are the fewest that tell a style."
+        response.notices.append(music_pb2.Notice(subject="style", text=text))
+    elif is_one_voice(reading.original):
+        text = "Two notes hardly ever sound at once, and the styles are those of accompaniments: none may be near."
         response.notices.append(music_pb2.Notice(subject="style", text=text))
 
 

@@ -80,12 +80,13 @@ def describe_rhythm(reading: Reading) -> pb.RhythmAnalysis:
     line = ~piece.is_drum
     line[line] = skyline(reading.pitched)
     simple = reading.grid.divisions[onsets.beat] != 3
-    moments = onsets.distinct
+    moments, beats = onsets.distinct, reading.grid.beats
+    end = np.interp(piece.end.max(), beats, np.arange(len(beats)))
     nearest = np.abs(piece.duration[:, None] - _VALUES).argmin(axis=1)
     counts = np.bincount(nearest, minlength=len(_VALUES))
     common = [index for index in np.argsort(-counts, kind="stable").tolist() if counts[index]][:8]
     return pb.RhythmAnalysis(
-        onsets_per_beat=len(moments) / max(float(moments[-1] - moments[0]), 1.0),
+        onsets_per_beat=len(moments) / max(float(end - moments[0]), 1.0),
         onset_profile=onset_profile(piece).tolist(),
         syncopation=syncopation(reading, onsets, line if line.any() else None),
         swing=swing(Onsets(onsets.beat[simple], onsets.within[simple])),

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+from matplotlib.figure import Figure
 from PIL import Image
 from segue.client import InvalidMusic, MissingExtra, media, parse_chords, parse_key, score_to_midi
 from segue.client.media._notes import read_roll, with_analysis
@@ -130,6 +131,19 @@ def test_an_analysis_found_bars_and_tempo_of_its_own(tmp_path, monkeypatch):
     roll = with_analysis(read_roll(score_to_midi(Score(tracks=[line([60] * 9)]))), response)
     assert (roll.signature, roll.tempo) == ("3/4", 120)
     assert roll.bar_starts == [0, 1, 4, 7, 10]
+
+
+@pytest.mark.parametrize(("beats", "told"), [(4, "1 bar"), (8, "2 bars")])
+def test_one_bar_is_one(tmp_path, monkeypatch, beats, told):
+    written, write = [], Figure.text
+
+    def listen(figure, x, y, text, **how):
+        written.append(text)
+        return write(figure, x, y, text, **how)
+
+    monkeypatch.setattr(Figure, "text", listen)
+    media.piano_roll_png(Score(tracks=[line([60] * beats)]), tmp_path / "roll.png")
+    assert f"4/4 · 120 bpm · {told}" in written
 
 
 def test_a_piece_that_ends_with_a_bar_has_no_bar_more():

@@ -11,6 +11,8 @@ from segue.v1.lineage_pb2 import Lineage, ModelLineage
 from segue.v1.music_pb2 import Emotion, EmotionQuadrant, Label, Notice, Originality, Place
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
+SEEN = 0.005
+"""Share that is written as 1 % at least."""
 
 
 def lineage_line(lineage: Lineage) -> str:
@@ -60,8 +62,9 @@ def emotion_text(emotion: Emotion) -> str:
 
 
 def labels_text(labels: Iterable[Label], most: int = 3) -> str:
-    """Write the most probable labels with their probabilities."""
-    return ", ".join(f"{label.name} {percent(label.probability)}" for label in list(labels)[:most])
+    """Write the most probable labels with their probabilities, but none that would be 0 %."""
+    shown = [label for label in list(labels)[:most] if label.probability >= SEEN]
+    return ", ".join(f"{label.name} {percent(label.probability)}" for label in shown)
 
 
 def originality_text(originality: Originality, unit: str = "notes") -> str:

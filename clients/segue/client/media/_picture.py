@@ -215,8 +215,9 @@ def _shortened(name: str) -> str:
 
 
 def _write_heading(figure: Figure, height: float, roll: Roll, key: Key | None, title: str) -> None:
+    bars = len(roll.bar_starts) - 1
     facts = [key_to_text(key)] if key else []
-    facts += [roll.signature, f"{round(roll.tempo, 1):g} bpm", f"{len(roll.bar_starts) - 1} bars"]
+    facts += [roll.signature, f"{round(roll.tempo, 1):g} bpm", f"{bars} bar{'' if bars == 1 else 's'}"]
     shown = title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1].rstrip() + "…"
     heading = figure.text(0.055, 1 - 0.3 / height, shown, fontsize=14, fontweight="bold", color="#111111", va="center")
     heading.set_parse_math(False)  # a title may hold dollar signs

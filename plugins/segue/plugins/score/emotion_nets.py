@@ -3,8 +3,8 @@
 Each makes something of every half second or note in its context. They learn that from music without labels; only the
 last layer, ``leave``, learns what is felt.
 
-All three hear a piece moved to the key signature without sharps and flats, as its histogram of pitch classes suggests;
-so that a few hundred clips are enough to learn what major and minor are like.
+All three are given pitches as degrees of the key signature that the histogram of pitch classes suggests, beside the
+pitches themselves; so that a few hundred clips are enough to learn what major and minor are like.
 """
 
 from __future__ import annotations

@@ -75,6 +75,20 @@ async def test_stopping_at_the_answer_cancels_nothing(client, fake, midi, rpc):
     assert ended == [True]
 
 
+async def test_an_answer_that_came_is_not_lost_with_the_connection(client, fake):
+    def answer(_request, context):
+        yield from fake.canned["GenerateStream"]
+        context.abort(grpc.StatusCode.UNAVAILABLE, "gone")
+
+    fake.outcomes["GenerateStream"].append(answer)
+    seen = []
+    async for message in client.generate_stream():
+        seen.append(message)
+        if message.HasField("complete"):
+            break
+    assert seen == list(fake.canned["GenerateStream"])
+
+
 async def test_cancelling_a_task_cancels_the_call(address, fake):
     bar = fake.canned["GenerateStream"][0]
     fake.outcomes["GenerateStream"].append([bar, 60.0, bar])

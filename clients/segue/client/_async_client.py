@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -147,8 +148,11 @@ class AsyncClient(BaseClient):
                 async for response in responses:
                     begun = True
                     if call.ends(response):
-                        async for _ in responses:  # to the end, so that a caller who stops here cancels nothing
-                            pass
+                        # To the end, so that a caller who stops here cancels nothing; what fails after the answer does
+                        # not take it away.
+                        with contextlib.suppress(grpc.RpcError):
+                            async for _ in responses:
+                                pass
                     yield call.unpack(response)
                 return
             except grpc.RpcError as rpc_error:

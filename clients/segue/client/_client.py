@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from types import TracebackType
@@ -138,8 +139,11 @@ class Client(BaseClient):
                 for response in responses:
                     begun = True
                     if call.ends(response):
-                        for _ in responses:  # to the end, so that a caller who stops here cancels nothing
-                            pass
+                        # To the end, so that a caller who stops here cancels nothing; what fails after the answer does
+                        # not take it away.
+                        with contextlib.suppress(grpc.RpcError):
+                            for _ in responses:
+                                pass
                     yield call.unpack(response)
                 return
             except grpc.RpcError as rpc_error:

@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from google.protobuf.message import Message
 from numpy.typing import NDArray
-from safetensors.torch import load_model, save
+from safetensors.torch import load_model
 from segue.music import Piece, music_to_piece
 from segue.music.features import features
 from segue.music.reading import Reading
 from segue.plugin_api.errors import SegueError
 from segue.plugin_api.python_model import Item, MessageModel
+from segue.plugins.half_precision import save_halves
 from segue.plugins.score.emotion_nets import (
     NOTES,
     ROLL_SECONDS,
@@ -89,9 +90,7 @@ class Listeners:
         """Write a version."""
         self.linear.save(folder / "features.safetensors")
         for name, net in self.nets.items():
-            tensors = net.state_dict().items()
-            half = {part: tensor.half() if tensor.is_floating_point() else tensor for part, tensor in tensors}
-            (folder / f"{name}.safetensors").write_bytes(save(half))
+            save_halves(net.state_dict(), folder / f"{name}.safetensors")
         vote = {"shares": dict(self.shares), "temperature": self.temperature}
         (folder / "vote.json").write_text(json.dumps(vote))
 

@@ -121,10 +121,12 @@ def roll_inputs(roll: NDArray[np.uint8], tonic: int, up: int = 0) -> NDArray[np.
 class ContextNet(nn.Module, ABC):
     """A network that makes something of each step of a row: of a note, or of half a second of a roll.
 
-    Attributes
+    Parameters
     ----------
     width
         Of what it makes of each step.
+    depths
+        At how many of its depths ``embed`` sums up the steps.
     """
 
     def __init__(self, width: int, depths: int = 1) -> None:
